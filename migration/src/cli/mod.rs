@@ -1,0 +1,184 @@
+//! The command line: what all binaries share, and the commands of `migration`.
+//!
+//! Standard output is data, standard error is talk. Exit codes: 0 done, 1 a finding or a refusal,
+//! 2 could not run.
+
+mod destroy;
+mod printer;
+mod status;
+mod up;
+
+use std::{
+    io::{BufRead as _, IsTerminal as _, stderr, stdin},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+pub use printer::Printer;
+
+use crate::{
+    config::{self, DatabaseArgs, Target},
+    db::{Absent, Database},
+    error::{Error, Result},
+    logging,
+    runner::Refusal,
+};
+
+/// A command line that [`main`] can run.
+#[allow(async_fn_in_trait, reason = "only our own binaries run commands, on one thread")]
+pub trait Command: Parser {
+    /// The options that every command has.
+    fn database(&self) -> &DatabaseArgs;
+
+    /// Does the work. The code is the process's exit code.
+    async fn run(self, out: &mut Printer) -> Result<u8>;
+}
+
+/// The `main` of every binary: reads settings, starts logging, runs the command, and turns every
+/// failure into one sentence and an exit code.
+#[must_use]
+pub fn main<C: Command>() -> ExitCode {
+    let dotenv = config::load_dotenv();
+    let command = match C::try_parse() {
+        Ok(command) => command,
+        Err(error) => {
+            // Help and version are no errors; a closed pipe is nobody's.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    logging::init(command.database().verbose);
+    let mut out = Printer::stdout();
+    let outcome = dotenv.and_then(|()| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(command.run(&mut out))
+    });
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        // Whoever reads our output has seen enough.
+        Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            out.note(&format!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Opens the database that the options mean, and names the default one on standard error.
+///
+/// # Errors
+///
+/// As [`DatabaseArgs::target`] and [`Database::open`].
+pub async fn open(args: &DatabaseArgs, absent: Absent, out: &mut Printer) -> Result<Database> {
+    let target = args.target()?;
+    if let Target::Sqlite { path, is_default: true } = &target {
+        out.note(&format!(
+            "using the SQLite file {} in the current folder; set DATABASE_URL to use another database",
+            path.display()
+        ));
+    }
+    Database::open(&target, absent).await
+}
+
+/// Runs something that may be refused. On a terminal, and if no hash was given, shows the refusal,
+/// asks, and on a typed `yes` tries again with consent to exactly what was shown.
+///
+/// # Errors
+///
+/// What `attempt` returns, and a refusal when the answer is not `yes`.
+pub async fn with_consent<T>(
+    confirm: Option<String>,
+    out: &mut Printer,
+    attempt: impl AsyncFn(Option<String>) -> Result<T>,
+) -> Result<T> {
+    let asked = confirm.is_none() && stdin().is_terminal() && stderr().is_terminal();
+    match attempt(confirm).await {
+        Err(Error::Refused(refusal)) if asked && refusal.hash.is_some() => {
+            out.note(&refusal.to_string());
+            out.prompt("Type yes to go ahead: ");
+            let mut answer = String::new();
+            stdin().lock().read_line(&mut answer)?;
+            if answer.trim() == "yes" {
+                attempt(refusal.hash).await
+            } else {
+                Err(Refusal::plain("not confirmed; nothing was changed").into())
+            }
+        }
+        other => other,
+    }
+}
+
+/// Applies, rolls back and lists the migrations of Tenantry's schema
+///
+/// Without a command, applies all pending migrations. Standard output is data, standard error is
+/// talk. Exit codes: 0 done, 1 refused, 2 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "migration", version)]
+pub struct Migrations {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(subcommand)]
+    command: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Apply pending migrations
+    Up(up::Args),
+    /// Roll back the newest applied migrations
+    Down(destroy::DownArgs),
+    /// List all migrations and whether they are applied; writes nothing
+    Status(status::Args),
+    /// Drop all tables that the migrations make, then apply all migrations
+    Fresh(destroy::Args),
+    /// Roll back all applied migrations, then apply all
+    Refresh(destroy::Args),
+    /// Roll back all applied migrations and remove the bookkeeping
+    Reset(destroy::Args),
+}
+
+impl Command for Migrations {
+    fn database(&self) -> &DatabaseArgs {
+        &self.database
+    }
+
+    async fn run(self, out: &mut Printer) -> Result<u8> {
+        let database = &self.database;
+        match self.command.unwrap_or(Action::Up(up::Args::default())) {
+            Action::Up(args) => up::run(&args, database, out).await,
+            Action::Status(args) => status::run(&args, database, out).await,
+            Action::Down(args) => destroy::down(args, database, out).await,
+            Action::Fresh(args) => destroy::fresh(args, database, out).await,
+            Action::Refresh(args) => destroy::refresh(args, database, out).await,
+            Action::Reset(args) => destroy::reset(args, database, out).await,
+        }
+    }
+}
+
+/// Checks the definition of a command line; for tests.
+///
+/// # Panics
+///
+/// If clap finds a contradiction in it.
+pub fn assert_sound<C: Command>() {
+    C::command().debug_assert();
+}
+
+/// `3 migrations`, `1 migration`
+#[must_use]
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::assert_sound::<super::Migrations>();
+    }
+}

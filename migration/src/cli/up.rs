@@ -1,0 +1,22 @@
+//! `migration up`
+
+use super::{Printer, counted};
+use crate::{Migrator, Runner, config::DatabaseArgs, db::Absent, error::Result};
+
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Args {
+    /// Apply at most this many
+    #[arg(short = 'n', long, value_name = "N")]
+    num: Option<u32>,
+}
+
+pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
+    let db = super::open(database, Absent::Create, out).await?;
+    let outcome = Runner::new::<Migrator>(&db.connection)?.up(args.num).await?;
+    db.close().await;
+    out.line(&match outcome.applied.len() {
+        0 => "nothing to apply".to_owned(),
+        count => format!("{} applied", counted(count, "migration", "migrations")),
+    })?;
+    Ok(0)
+}

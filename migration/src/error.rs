@@ -1,0 +1,183 @@
+//! What can go wrong, in sentences that say what to do.
+
+use std::{error::Error as _, fmt};
+
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sqlx::{self, error::DatabaseError},
+};
+
+use crate::{runner::Refusal, schema::ModelError};
+
+/// What can go wrong. [`Display`](fmt::Display) is one sentence for a person at a terminal;
+/// [`Error::exit_code`] is for the shell.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something that could be done was not done, because rows or history would be lost or because
+    /// the state of the database forbids it. Nothing was changed.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// An option, a variable or a file is not usable.
+    #[error("{0}")]
+    Config(String),
+    /// The database cannot be reached or used as it is.
+    #[error("{0}")]
+    Unusable(String),
+    /// A migration failed. Everything it did was undone.
+    #[error("{}", migration_sentence(.name, .direction, .statement.as_deref(), .source))]
+    Migration {
+        /// The migration.
+        name: String,
+        /// `up` or `down`.
+        direction: &'static str,
+        /// The statement that failed, if it was seen.
+        statement: Option<String>,
+        /// Why it failed.
+        source: DbErr,
+    },
+    /// The entities do not make a schema.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Any other failure of the database.
+    #[error("{}", explain(.0))]
+    Database(#[from] DbErr),
+    /// Standard output or input failed.
+    #[error("cannot read or write: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Error {
+    /// The process's exit code: 1 for a refusal, 2 for what could not run.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 1,
+            _ => 2,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+/// What `MigratorTrait`'s methods have to return.
+impl From<Error> for DbErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(error) => error,
+            other => DbErr::Migration(other.to_string()),
+        }
+    }
+}
+
+fn migration_sentence(
+    name: &str,
+    direction: &str,
+    statement: Option<&str>,
+    source: &DbErr,
+) -> String {
+    let at = statement.map(|sql| format!(" at `{sql}`")).unwrap_or_default();
+    format!("{direction} of {name} failed{at}: {}; nothing was changed", explain(source))
+}
+
+/// The SQLSTATE of PostgreSQL, or SQLite's extended result code, behind an error.
+#[must_use]
+pub fn sqlstate(error: &DbErr) -> Option<String> {
+    Some(database_error(error)?.code()?.into_owned())
+}
+
+fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
+    match sqlx_error(error)? {
+        sqlx::Error::Database(inner) => Some(inner.as_ref()),
+        _ => None,
+    }
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(inner))
+        | DbErr::Exec(RuntimeErr::SqlxError(inner))
+        | DbErr::Query(RuntimeErr::SqlxError(inner)) => Some(inner),
+        _ => None,
+    }
+}
+
+/// An error of SeaORM as one sentence.
+#[must_use]
+pub fn explain(error: &DbErr) -> String {
+    match sqlx_error(error) {
+        Some(error) => explain_sqlx(error),
+        None => match error {
+            DbErr::Migration(text) | DbErr::Custom(text) => text.clone(),
+            other => one_line(&other.to_string()),
+        },
+    }
+}
+
+/// An error of sqlx as one sentence, with what to do where that is known.
+///
+/// Codes: <https://www.postgresql.org/docs/15/errcodes-appendix.html> and
+/// <https://www.sqlite.org/rescode.html>.
+#[must_use]
+pub fn explain_sqlx(error: &sqlx::Error) -> String {
+    if let sqlx::Error::Database(inner) = error {
+        let message = one_line(inner.message());
+        let hint = match inner.code().as_deref() {
+            Some("28P01") => "check user and password in DATABASE_URL",
+            Some("28000") => "the server does not let this role in: check the user in DATABASE_URL",
+            Some("3D000") => "create it first, for example with `createdb`",
+            Some("42501") => {
+                "the role lacks a right: let the schema's owner run `GRANT CREATE ON SCHEMA … TO …`"
+            }
+            Some("25006") => "the server is read-only: connect to the primary",
+            Some("53300") => "all connection slots are taken: close some, or raise max_connections",
+            Some("55P03") => "another session holds a lock: try again when it has finished",
+            Some("57P03") => "the server is starting or stopping: try again in a moment",
+            // SQLITE_BUSY and SQLITE_LOCKED, with their extended forms
+            Some("5" | "6" | "261" | "262" | "517") => {
+                "another process is using the database file: try again when it has finished"
+            }
+            Some("8" | "264" | "520" | "776" | "1032" | "1288") => {
+                "the database file or its folder is read-only"
+            }
+            Some("13") => "the disk is full",
+            Some("14") => "the database file cannot be opened: check that its folder exists and is writable",
+            Some("26") => "the file is not an SQLite database: name another one in DATABASE_URL",
+            _ => "",
+        };
+        return if hint.is_empty() { message } else { format!("{message}: {hint}") };
+    }
+    let mut text = one_line(&error.to_string());
+    // The cause of an I/O or TLS error is often only in its source.
+    if let Some(source) = error.source() {
+        let source = one_line(&source.to_string());
+        if !text.contains(&source) {
+            text = format!("{text}: {source}");
+        }
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The result of everything here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Writes `a, b and c`.
+pub(crate) struct List<'a>(pub &'a [String]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => Ok(()),
+            [one] => f.write_str(one),
+            [rest @ .., last] => write!(f, "{} and {last}", rest.join(", ")),
+        }
+    }
+}

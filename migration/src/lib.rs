@@ -1,0 +1,136 @@
+//! What happened to the schema, and what should happen next.
+//!
+//! This crate holds the migrations and everything that looks after them: the [schema model](schema)
+//! with its readers, the [diff] of two schemas, the [safe runner](runner), and what the binaries
+//! share (settings, connection, logging, command line).
+//!
+//! ```no_run
+//! use migration::{Migrator, MigratorTrait as _};
+//!
+//! # async fn example(db: &sea_orm::DatabaseConnection) -> Result<(), sea_orm::DbErr> {
+//! Migrator::up(db, None).await?; // at an application's start
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Adding a migration
+//!
+//! 1. Change the entity.
+//! 2. Write `src/mYYYYMMDD_HHMMSS_name.rs` with `up` and `down`, in SeaQuery's words and those of
+//!    [`ops`], never in the `entity` crate's: the entity will change again, the migration must not.
+//! 3. Add it at the end of the list in [`Migrator`].
+//! 4. Run the tests: they prove that all migrations together make what the entities describe, that
+//!    each undoes itself, and they pin the SQL of each (`cargo insta review` accepts a new one).
+
+pub mod cli;
+pub mod config;
+pub mod db;
+pub mod diff;
+pub mod error;
+pub mod logging;
+pub mod ops;
+pub mod report;
+pub mod runner;
+pub mod schema;
+
+pub use error::{Error, Result};
+pub use runner::{Outcome, Runner};
+pub use sea_orm_migration::MigratorTrait;
+
+use sea_orm_migration::{DbErr, IntoSchemaManagerConnection, MigrationTrait, async_trait};
+
+/// Declares the migrations and lists them in the order of their application.
+macro_rules! migrations {
+    ($($module:ident),* $(,)?) => {
+        $(mod $module;)*
+
+        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+            vec![$(Box::new($module::Migration)),*]
+        }
+    };
+}
+
+// The next migration goes at the end.
+migrations![
+    m20261122_000001_create_tenants,
+    m20261122_000002_create_users,
+    m20261122_000003_create_team_members,
+    m20261122_000004_create_companies,
+    m20261122_000005_create_payments,
+    m20261122_000006_create_domains,
+    m20261122_000007_create_company_settings,
+    m20261122_000008_create_email_accounts,
+    m20261122_000009_create_leads,
+    m20261122_000010_create_campaigns,
+    m20261122_000011_create_templates,
+    m20261122_000012_create_inbox_messages,
+    m20261122_000013_create_email_services,
+];
+
+/// The migrations of this schema.
+///
+/// An ordinary [`MigratorTrait`], whose `up`, `down`, `fresh`, `refresh` and `reset` go through the
+/// [`Runner`] and so have its guarantees: one transaction, and no real row lost without consent.
+/// Consent itself can only be given to the [`Runner`].
+#[derive(Clone, Copy, Debug)]
+pub struct Migrator;
+
+impl Migrator {
+    /// The name of the table in which applied migrations are recorded.
+    #[must_use]
+    pub fn bookkeeping() -> String {
+        Self::migration_table_name().to_string()
+    }
+}
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        migrations()
+    }
+
+    async fn up<'c, C>(db: C, steps: Option<u32>) -> Result<(), DbErr>
+    where
+        C: IntoSchemaManagerConnection<'c>,
+    {
+        Runner::new::<Self>(db)?.up(steps).await?;
+        Ok(())
+    }
+
+    async fn down<'c, C>(db: C, steps: Option<u32>) -> Result<(), DbErr>
+    where
+        C: IntoSchemaManagerConnection<'c>,
+    {
+        runner(db)?.down(steps).await?;
+        Ok(())
+    }
+
+    async fn fresh<'c, C>(db: C) -> Result<(), DbErr>
+    where
+        C: IntoSchemaManagerConnection<'c>,
+    {
+        runner(db)?.fresh().await?;
+        Ok(())
+    }
+
+    async fn refresh<'c, C>(db: C) -> Result<(), DbErr>
+    where
+        C: IntoSchemaManagerConnection<'c>,
+    {
+        runner(db)?.refresh().await?;
+        Ok(())
+    }
+
+    async fn reset<'c, C>(db: C) -> Result<(), DbErr>
+    where
+        C: IntoSchemaManagerConnection<'c>,
+    {
+        runner(db)?.reset().await?;
+        Ok(())
+    }
+}
+
+/// The runner of this schema's migrations, careful where `APP_ENV` says production.
+fn runner<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Runner<'c>> {
+    Ok(Runner::new::<Migrator>(db)?.production(config::is_production()))
+}

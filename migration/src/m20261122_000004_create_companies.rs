@@ -1,0 +1,62 @@
+//! Creates `companies`: the organisations that a tenant works for.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+use crate::ops::v1;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table("companies")
+                    .col(uuid("tenant_id"))
+                    .col(v1::id(manager))
+                    .col(string_len("name", 100))
+                    .col(string_len_null("domain", 255))
+                    .col(timestamp_with_time_zone("created_at").default(v1::now(manager)))
+                    .col(timestamp_with_time_zone("updated_at").default(v1::now(manager)))
+                    .primary_key(Index::create().name("companies_pkey").col("tenant_id").col("id"))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .name("companies_tenant_id_fkey")
+                            .from_tbl("companies")
+                            .from_col("tenant_id")
+                            .to_tbl("tenants")
+                            .to_col("id")
+                            .on_delete(ForeignKeyAction::Cascade),
+                    )
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("companies_tenant_id_created_at_idx")
+                    .table("companies")
+                    .col("tenant_id")
+                    .col("created_at")
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("companies_tenant_id_domain_idx")
+                    .table("companies")
+                    .col("tenant_id")
+                    .col("domain")
+                    .take(),
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("companies").take()).await
+    }
+}

@@ -1,0 +1,54 @@
+//! Version 1 of the operations. Append only: a change of behaviour belongs in `v2`.
+
+use entity::Engine;
+use sea_orm_migration::{
+    prelude::{ColumnDef, Expr, SchemaManager},
+    schema::uuid,
+};
+
+/// The `id` column: a UUID that the application makes; where the engine can, the database makes
+/// one for rows that come without.
+#[must_use]
+pub fn id(manager: &SchemaManager<'_>) -> ColumnDef {
+    let mut column = uuid("id");
+    if engine(manager).capability().random_uuid_default {
+        column.default(Expr::cust("gen_random_uuid()"));
+    }
+    column
+}
+
+/// The present moment, for a `timestamptz` column.
+#[must_use]
+pub fn now(manager: &SchemaManager<'_>) -> Expr {
+    Expr::cust(now_sql(engine(manager)))
+}
+
+/// The present moment, for a `timestamp` column without time zone.
+#[must_use]
+pub fn local_now(manager: &SchemaManager<'_>) -> Expr {
+    Expr::cust(local_now_sql(engine(manager)))
+}
+
+/// The SQL behind [`now`]. SQLite's own `CURRENT_TIMESTAMP` has no zone and no fraction, so it
+/// would sort wrongly beside what sqlx writes.
+#[must_use]
+pub fn now_sql(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'))",
+        _ => "CURRENT_TIMESTAMP",
+    }
+}
+
+/// The SQL behind [`local_now`].
+#[must_use]
+pub fn local_now_sql(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "(strftime('%Y-%m-%d %H:%M:%f', 'now'))",
+        _ => "LOCALTIMESTAMP",
+    }
+}
+
+fn engine(manager: &SchemaManager<'_>) -> Engine {
+    // The runner has refused every other backend before a migration is called.
+    Engine::of(manager.get_database_backend()).unwrap_or(Engine::Postgres)
+}

@@ -1,0 +1,486 @@
+//! Runs migrations: one transaction for everything one call does, and nothing destroyed unasked.
+//!
+//! [`Migrator`](crate::Migrator)'s `up`, `down`, `fresh`, `refresh` and `reset` come here, so the
+//! guarantees hold for applications that call those as well:
+//!
+//! - all steps of a call run in one transaction, on SQLite too: a failure leaves the database as it
+//!   was;
+//! - a second caller waits for the first;
+//! - before rows are dropped, their tables are locked, compared with what the migrations made, and
+//!   counted; see [`Refusal`].
+
+mod bookkeeping;
+mod guard;
+mod recorder;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use entity::Engine;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use sea_orm_migration::{
+    IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManager,
+    SchemaManagerConnection,
+};
+use serde::Serialize;
+
+pub use bookkeeping::{MigrationState, State};
+pub use guard::{Destructive, Loss, Refusal, SampleRows};
+pub use recorder::{Direction, record};
+
+use crate::{
+    db::quoted,
+    error::{Error, List, Result},
+};
+
+/// What a call changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// Migrations rolled back, in the order in which that happened.
+    pub rolled_back: Vec<String>,
+    /// Migrations applied, in the order in which that happened.
+    pub applied: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether anything changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rolled_back.is_empty() && self.applied.is_empty()
+    }
+}
+
+/// Runs the migrations of one migrator on one database.
+///
+/// ```no_run
+/// # async fn example(db: &sea_orm::DatabaseConnection) -> migration::Result<()> {
+/// use migration::{Migrator, Runner};
+///
+/// let outcome = Runner::new::<Migrator>(db)?.up(None).await?;
+/// println!("{} migrations applied", outcome.applied.len());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Runner<'c> {
+    db: SchemaManagerConnection<'c>,
+    engine: Engine,
+    migrations: Vec<Box<dyn MigrationTrait>>,
+    table: String,
+    consent: Option<String>,
+    production: bool,
+    failed_statement: Arc<Mutex<Option<String>>>,
+}
+
+impl<'c> Runner<'c> {
+    /// A runner for the migrations of `M`, without consent to destroy anything.
+    ///
+    /// # Errors
+    ///
+    /// If the database is of a kind that is not supported, or two migrations have one name.
+    pub fn new<M: MigratorTrait>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Self> {
+        let db = db.into_database_executor();
+        let engine = Engine::of(db.get_database_backend()).ok_or_else(|| {
+            Error::Unusable("this kind of database is not supported".to_owned())
+        })?;
+        let migrations = M::migrations();
+        let mut names = BTreeSet::new();
+        if let Some(twice) = migrations.iter().find(|m| !names.insert(m.name().to_owned())) {
+            return Err(Error::Config(format!("two migrations are named {}", twice.name())));
+        }
+        Ok(Self {
+            db,
+            engine,
+            migrations,
+            table: M::migration_table_name().to_string(),
+            consent: None,
+            production: false,
+            failed_statement: Arc::default(),
+        })
+    }
+
+    /// Consents to the loss that a [`Refusal`] described, by the hash it gave. The consent is void
+    /// when tables or real rows have changed since.
+    #[must_use]
+    pub fn confirm(mut self, hash: Option<String>) -> Self {
+        self.consent = hash;
+        self
+    }
+
+    /// In production, dropping a table needs consent even if it holds no real row.
+    #[must_use]
+    pub fn production(mut self, production: bool) -> Self {
+        self.production = production;
+        self
+    }
+
+    /// Applies pending migrations, at most `steps`.
+    ///
+    /// # Errors
+    ///
+    /// If a migration fails, if a migration that was applied is unknown here, or if tables are in
+    /// the way. Nothing is changed then.
+    pub async fn up(&self, steps: Option<u32>) -> Result<Outcome> {
+        let tx = self.begin().await?;
+        let applied = self.known_applied(&tx).await?;
+        let outcome = Outcome { applied: self.apply(&tx, &applied, steps).await?, ..Outcome::default() };
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    /// Rolls back applied migrations, newest first, at most `steps`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if real rows or hand-made changes would be lost without consent, and as
+    /// [`Runner::up`].
+    pub async fn down(&self, steps: Option<u32>) -> Result<Outcome> {
+        let tx = self.begin().await?;
+        let applied = self.known_applied(&tx).await?;
+        let rolled_back = self.roll_back(&tx, &applied, steps).await?;
+        tx.commit().await?;
+        Ok(Outcome { rolled_back, ..Outcome::default() })
+    }
+
+    /// Rolls back all applied migrations and applies all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::down`].
+    pub async fn refresh(&self) -> Result<Outcome> {
+        let tx = self.begin().await?;
+        let applied = self.known_applied(&tx).await?;
+        let rolled_back = self.roll_back(&tx, &applied, None).await?;
+        let applied = self.apply(&tx, &[], None).await?;
+        tx.commit().await?;
+        Ok(Outcome { rolled_back, applied })
+    }
+
+    /// Rolls back all applied migrations, removes the bookkeeping, and proves that nothing of ours
+    /// is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::down`], and if something is left.
+    pub async fn reset(&self) -> Result<Outcome> {
+        let tx = self.begin().await?;
+        let applied = self.known_applied(&tx).await?;
+        let rolled_back = self.roll_back(&tx, &applied, None).await?;
+        self.drop_bookkeeping(&tx).await?;
+        let left: Vec<String> = {
+            let live = crate::schema::read(&tx, self.engine).await?;
+            let owned = self.owned_tables().await?;
+            live.tables.into_keys().filter(|name| owned.contains(name)).collect()
+        };
+        if !left.is_empty() {
+            return Err(Error::Unusable(format!(
+                "after rolling back everything {} would be left: it was made by no migration that \
+                 is recorded as applied; `fresh` drops it too; nothing was changed",
+                List(&left)
+            )));
+        }
+        tx.commit().await?;
+        Ok(Outcome { rolled_back, ..Outcome::default() })
+    }
+
+    /// Drops every table that the migrations own, whatever the bookkeeping says, and applies all
+    /// migrations. Tables of others stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::down`].
+    pub async fn fresh(&self) -> Result<Outcome> {
+        let tx = self.begin().await?;
+        let applied = self.applied(&tx).await?.unwrap_or_default();
+        let known = |name: &str| self.migrations.iter().any(|m| m.name() == name);
+        let known: Vec<String> =
+            applied.into_iter().map(|(name, _)| name).filter(|name| known(name)).collect();
+        let mut owned = self.owned_tables().await?;
+        owned.reverse();
+        let (permit, doomed) = self.guard(&tx, &owned, &known).await?;
+        self.drop_tables(&tx, &doomed, &permit).await?;
+        self.drop_bookkeeping(&tx).await?;
+        let applied = self.apply(&tx, &[], None).await?;
+        tx.commit().await?;
+        Ok(Outcome { rolled_back: Vec::new(), applied })
+    }
+
+    /// The state of every migration: those of this migrator in their order, then those that were
+    /// applied and are unknown here. Writes nothing and creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// If a query fails.
+    pub async fn status(&self) -> Result<Vec<MigrationState>> {
+        let applied = self.applied(&self.db).await?.unwrap_or_default();
+        Ok(bookkeeping::states(&self.migrations, applied))
+    }
+
+    /// The tables that the migrations make, in the order in which they are made.
+    ///
+    /// # Errors
+    ///
+    /// If a migration cannot be recorded.
+    pub async fn owned_tables(&self) -> Result<Vec<String>> {
+        let mut owned: Vec<String> = Vec::new();
+        for migration in &self.migrations {
+            let statements = record(migration.as_ref(), self.engine, Direction::Up).await?;
+            for change in recorder::tables_in(&statements) {
+                match change {
+                    recorder::TableChange::Created(name) => owned.push(name),
+                    recorder::TableChange::Dropped(name) => owned.retain(|other| *other != name),
+                }
+            }
+        }
+        Ok(owned)
+    }
+
+    /// Starts the one transaction of a call, alone among all callers.
+    async fn begin(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            // A transaction that starts as a reader fails when it wants to write beside another.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let tx = match &self.db {
+            SchemaManagerConnection::Connection(connection) => {
+                let mut connection = (*connection).clone();
+                let failed = Arc::clone(&self.failed_statement);
+                connection.set_metric_callback(move |info| {
+                    tracing::debug!(elapsed = ?info.elapsed, sql = %info.statement.sql, "statement");
+                    if info.failed {
+                        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                        *failed = Some(info.statement.sql.clone());
+                    }
+                });
+                connection.begin_with_options(options).await?
+            }
+            nested => nested.begin_with_options(options).await?,
+        };
+        if self.engine.capability().advisory_lock {
+            tx.execute_unprepared(
+                "SET LOCAL lock_timeout = '10s'; \
+                 SELECT pg_advisory_xact_lock(hashtext(current_database()), \
+                 hashtext('tenantry ' || current_schema()))",
+            )
+            .await?;
+        }
+        Ok(tx)
+    }
+
+    /// The names recorded as applied, with their times; `None` if there is no bookkeeping.
+    async fn applied<C: ConnectionTrait>(&self, db: &C) -> Result<Option<Vec<(String, i64)>>> {
+        Ok(bookkeeping::read(db, self.engine, &self.table).await?)
+    }
+
+    /// The names recorded as applied, oldest first, if every one of them is known here.
+    async fn known_applied(&self, tx: &DatabaseTransaction) -> Result<Vec<String>> {
+        let applied = self.applied(tx).await?.unwrap_or_default();
+        let states = bookkeeping::states(&self.migrations, applied);
+        let missing: Vec<String> = states
+            .iter()
+            .filter(|entry| entry.state == State::Missing)
+            .map(|entry| entry.name.clone())
+            .collect();
+        if !missing.is_empty() {
+            return Err(Refusal::plain(format!(
+                "the database has {} applied, which this program does not know: run the version of \
+                 the program that has it; nothing was changed",
+                List(&missing)
+            ))
+            .into());
+        }
+        Ok(states
+            .into_iter()
+            .filter(|entry| entry.state == State::Applied)
+            .map(|entry| entry.name)
+            .collect())
+    }
+
+    /// Applies what is pending beside `applied`, at most `steps`.
+    async fn apply(
+        &self,
+        tx: &DatabaseTransaction,
+        applied: &[String],
+        steps: Option<u32>,
+    ) -> Result<Vec<String>> {
+        let limit = steps.map_or(usize::MAX, |steps| steps as usize);
+        let pending: Vec<&dyn MigrationTrait> = self
+            .migrations
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|migration| !applied.iter().any(|name| name == migration.name()))
+            .take(limit)
+            .collect();
+        if pending.is_empty() {
+            tracing::info!("no migration is pending");
+            return Ok(Vec::new());
+        }
+        self.check_nothing_in_the_way(tx, &pending).await?;
+        bookkeeping::create(tx, self.engine, &self.table).await?;
+        let mut done = Vec::with_capacity(pending.len());
+        for migration in pending {
+            if migration.use_transaction() == Some(false) {
+                return Err(Error::Config(format!(
+                    "{} asks to run outside a transaction, which is not supported; nothing was \
+                     changed",
+                    migration.name()
+                )));
+            }
+            tracing::info!("applying {}", migration.name());
+            let manager = SchemaManager::new(tx);
+            migration
+                .up(&manager)
+                .await
+                .map_err(|source| self.failure(migration, "up", source))?;
+            bookkeeping::insert(tx, &self.table, migration.name()).await?;
+            done.push(migration.name().to_owned());
+        }
+        Ok(done)
+    }
+
+    /// Fails if a table that `pending` would create is there already.
+    async fn check_nothing_in_the_way(
+        &self,
+        tx: &DatabaseTransaction,
+        pending: &[&dyn MigrationTrait],
+    ) -> Result<()> {
+        let existing = bookkeeping::table_names(tx, self.engine).await?;
+        let mut in_the_way = Vec::new();
+        for migration in pending {
+            let statements = record(*migration, self.engine, Direction::Up).await?;
+            in_the_way.extend(recorder::tables_in(&statements).into_iter().filter_map(|change| {
+                match change {
+                    recorder::TableChange::Created(name) if existing.contains(&name) => Some(name),
+                    _ => None,
+                }
+            }));
+        }
+        if in_the_way.is_empty() {
+            return Ok(());
+        }
+        let verb = if in_the_way.len() == 1 { "exists" } else { "exist" };
+        Err(Error::Unusable(format!(
+            "{} {verb} already, but the migration that makes it is not recorded as applied: use an \
+             empty database or schema, rename what is in the way, or drop it with `fresh`; nothing \
+             was changed",
+            List(&in_the_way)
+        )))
+    }
+
+    /// Rolls back the newest of `applied`, at most `steps`, after the guard has let it pass.
+    async fn roll_back(
+        &self,
+        tx: &DatabaseTransaction,
+        applied: &[String],
+        steps: Option<u32>,
+    ) -> Result<Vec<String>> {
+        let limit = steps.map_or(usize::MAX, |steps| steps as usize);
+        let doomed: Vec<&dyn MigrationTrait> = applied
+            .iter()
+            .rev()
+            .take(limit)
+            .filter_map(|name| self.migrations.iter().find(|m| m.name() == name))
+            .map(AsRef::as_ref)
+            .collect();
+        if doomed.is_empty() {
+            tracing::info!("no migration is applied");
+            return Ok(Vec::new());
+        }
+        let mut tables = Vec::new();
+        for migration in &doomed {
+            let statements = record(*migration, self.engine, Direction::Down).await?;
+            tables.extend(recorder::tables_in(&statements).into_iter().filter_map(|change| {
+                match change {
+                    recorder::TableChange::Dropped(name) => Some(name),
+                    recorder::TableChange::Created(_) => None,
+                }
+            }));
+        }
+        let (permit, _) = self.guard(tx, &tables, applied).await?;
+        self.run_downs(tx, &doomed, &permit).await
+    }
+
+    async fn run_downs(
+        &self,
+        tx: &DatabaseTransaction,
+        doomed: &[&dyn MigrationTrait],
+        _permit: &Destructive,
+    ) -> Result<Vec<String>> {
+        let mut done = Vec::with_capacity(doomed.len());
+        for migration in doomed {
+            tracing::info!("rolling back {}", migration.name());
+            let manager = SchemaManager::new(tx);
+            migration
+                .down(&manager)
+                .await
+                .map_err(|source| self.failure(*migration, "down", source))?;
+            bookkeeping::delete(tx, &self.table, migration.name()).await?;
+            done.push(migration.name().to_owned());
+        }
+        Ok(done)
+    }
+
+    async fn drop_tables(
+        &self,
+        tx: &DatabaseTransaction,
+        tables: &[String],
+        _permit: &Destructive,
+    ) -> Result<()> {
+        for table in tables {
+            tracing::info!("dropping {table}");
+            tx.execute_unprepared(&format!("DROP TABLE {}", quoted(table))).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_bookkeeping(&self, tx: &DatabaseTransaction) -> Result<()> {
+        tx.execute_unprepared(&format!("DROP TABLE IF EXISTS {}", quoted(&self.table))).await?;
+        Ok(())
+    }
+
+    /// Asks the guard about dropping `tables`; gives its permit and those that exist.
+    async fn guard(
+        &self,
+        tx: &DatabaseTransaction,
+        tables: &[String],
+        applied: &[String],
+    ) -> Result<(Destructive, Vec<String>)> {
+        let mut made = Vec::new();
+        for name in applied {
+            if let Some(migration) = self.migrations.iter().find(|m| m.name() == name) {
+                made.extend(record(migration.as_ref(), self.engine, Direction::Up).await?);
+            }
+        }
+        guard::check(
+            tx,
+            &guard::Request {
+                engine: self.engine,
+                drops: tables,
+                made_by: &made,
+                consent: self.consent.as_deref(),
+                production: self.production,
+            },
+        )
+        .await
+    }
+
+    fn failure(
+        &self,
+        migration: &dyn MigrationTrait,
+        direction: &'static str,
+        source: DbErr,
+    ) -> Error {
+        let mut failed = self.failed_statement.lock().unwrap_or_else(PoisonError::into_inner);
+        Error::Migration {
+            name: migration.name().to_owned(),
+            direction,
+            statement: failed.take(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! SQL expressions compared as token streams, for an engine that keeps their text as written.
+
+use sqlparser::{
+    dialect::SQLiteDialect,
+    tokenizer::{Token, Tokenizer, Whitespace},
+};
+
+/// One spelling for all spellings that differ in white space, comments, the case of words, quotes
+/// around names, or parentheses around the whole.
+///
+/// A text that is no SQL comes back trimmed and otherwise as it was.
+#[must_use]
+pub fn normalise(sql: &str) -> String {
+    match tokens(sql) {
+        Some(tokens) => spell(strip_parentheses(&tokens)),
+        None => sql.trim().to_owned(),
+    }
+}
+
+/// The tokens of `sql` without white space and comments; `None` if it is no SQL.
+#[must_use]
+pub fn tokens(sql: &str) -> Option<Vec<Token>> {
+    let tokens = Tokenizer::new(&SQLiteDialect {}, sql).tokenize().ok()?;
+    Some(tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect())
+}
+
+/// The word that a token is, in lower case and without quotes.
+#[must_use]
+pub fn word(token: &Token) -> Option<String> {
+    match token {
+        Token::Word(word) => Some(word.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// Writes tokens with one space between them.
+#[must_use]
+pub fn spell(tokens: &[Token]) -> String {
+    let words: Vec<String> = tokens
+        .iter()
+        .map(|token| word(token).unwrap_or_else(|| token.to_string()))
+        .collect();
+    words.join(" ")
+}
+
+/// The tokens between `tokens[open]`, a `(`, and the `)` that closes it.
+#[must_use]
+pub fn parenthesised(tokens: &[Token], open: usize) -> Option<&[Token]> {
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate().skip(open) {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(&tokens[open + 1..at]);
+                }
+            }
+            _ if depth == 0 => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Takes off every pair of parentheses that encloses all tokens.
+fn strip_parentheses(mut tokens: &[Token]) -> &[Token] {
+    while tokens.first() == Some(&Token::LParen)
+        && let Some(inner) = parenthesised(tokens, 0)
+        && inner.len() + 2 == tokens.len()
+    {
+        tokens = inner;
+    }
+    tokens
+}
+
+/// Whether a token is the end of a statement or nothing at all.
+#[must_use]
+pub fn is_blank(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Newline) | Token::SemiColon)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn spelling_makes_no_difference() {
+        let spellings = [
+            "status IN ('new', 'won')",
+            "STATUS in('new','won')",
+            "(\"status\" IN ('new', 'won'))",
+            "((`status` /* sic */ IN\n('new', 'won')))",
+        ];
+        for spelling in spellings {
+            assert_eq!(normalise(spelling), "status in ( 'new' , 'won' )", "{spelling}");
+        }
+    }
+
+    #[test]
+    fn meaning_makes_a_difference() {
+        let base = normalise("status IN ('new', 'won')");
+        for other in ["status IN ('new')", "status IN ('New', 'won')", "NOT status IN ('new', 'won')"]
+        {
+            assert_ne!(normalise(other), base, "{other}");
+        }
+        assert_ne!(normalise("(a) OR (b)"), normalise("a) OR (b"));
+    }
+}

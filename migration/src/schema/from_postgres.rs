@@ -1,0 +1,205 @@
+//! Reads a schema from a live PostgreSQL: three queries over `pg_catalog`, however many tables.
+//!
+//! `information_schema` shows neither index predicates nor invalid indexes, hides what the role
+//! does not own, and is slow on Nile; `pg_catalog` is none of that.
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+
+use super::{
+    Action, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema, Table,
+};
+
+/// Which namespace to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Namespace {
+    /// The schema that unqualified names are created in.
+    Current,
+    /// This session's temporary tables.
+    Temporary,
+}
+
+impl Namespace {
+    fn oid(self) -> &'static str {
+        match self {
+            Self::Current => "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
+            Self::Temporary => "pg_my_temp_schema()",
+        }
+    }
+}
+
+#[derive(FromQueryResult)]
+struct ColumnRow {
+    table_name: String,
+    column_name: Option<String>,
+    column_type: Option<String>,
+    nullable: Option<bool>,
+    default_expr: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct ConstraintRow {
+    table_name: String,
+    name: String,
+    kind: String,
+    columns: Vec<String>,
+    ref_table: Option<String>,
+    ref_columns: Vec<String>,
+    on_delete: String,
+    on_update: String,
+    check_expr: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct IndexRow {
+    table_name: String,
+    name: String,
+    is_unique: bool,
+    method: String,
+    parts: Vec<String>,
+    descending: Vec<bool>,
+    predicate: Option<String>,
+}
+
+/// Reads every ordinary and partitioned table of `namespace`.
+///
+/// Left out are indexes that are not valid, and foreign keys and checks that were never validated:
+/// they do not hold, so they count as missing.
+pub(super) async fn read<C: ConnectionTrait>(
+    db: &C,
+    namespace: Namespace,
+) -> Result<Schema, DbErr> {
+    let oid = namespace.oid();
+    let columns: Vec<ColumnRow> = rows(
+        db,
+        format!(
+            "SELECT c.relname::text AS table_name, a.attname::text AS column_name, \
+             format_type(a.atttypid, a.atttypmod) AS column_type, NOT a.attnotnull AS nullable, \
+             pg_get_expr(d.adbin, d.adrelid, true) AS default_expr \
+             FROM pg_class c \
+             LEFT JOIN pg_attribute a \
+             ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+             LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
+             WHERE c.relnamespace = {oid} AND c.relkind IN ('r', 'p') \
+             ORDER BY c.relname, a.attnum"
+        ),
+    )
+    .await?;
+    let constraints: Vec<ConstraintRow> = rows(
+        db,
+        format!(
+            "SELECT c.relname::text AS table_name, k.conname::text AS name, \
+             k.contype::text AS kind, {columns} AS columns, r.relname::text AS ref_table, \
+             {ref_columns} AS ref_columns, k.confdeltype::text AS on_delete, \
+             k.confupdtype::text AS on_update, \
+             pg_get_expr(k.conbin, k.conrelid, true) AS check_expr \
+             FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
+             LEFT JOIN pg_class r ON r.oid = k.confrelid \
+             WHERE c.relnamespace = {oid} AND k.contype IN ('p', 'f', 'c') AND k.convalidated \
+             ORDER BY c.relname, k.conname",
+            columns = attribute_names("k.conkey", "k.conrelid"),
+            ref_columns = attribute_names("k.confkey", "k.confrelid"),
+        ),
+    )
+    .await?;
+    let indexes: Vec<IndexRow> = rows(
+        db,
+        format!(
+            "SELECT c.relname::text AS table_name, n.relname::text AS name, \
+             i.indisunique AS is_unique, am.amname::text AS method, \
+             ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) \
+             FROM generate_series(1, i.indnkeyatts) k ORDER BY k) AS parts, \
+             ARRAY(SELECT (i.indoption[k - 1] & 1) = 1 \
+             FROM generate_series(1, i.indnkeyatts) k ORDER BY k) AS descending, \
+             pg_get_expr(i.indpred, i.indrelid, true) AS predicate \
+             FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
+             JOIN pg_class n ON n.oid = i.indexrelid JOIN pg_am am ON am.oid = n.relam \
+             WHERE c.relnamespace = {oid} AND c.relkind IN ('r', 'p') \
+             AND NOT i.indisprimary AND i.indisvalid \
+             ORDER BY c.relname, n.relname"
+        ),
+    )
+    .await?;
+    Ok(assemble(columns, constraints, indexes))
+}
+
+async fn rows<T: FromQueryResult, C: ConnectionTrait>(
+    db: &C,
+    sql: String,
+) -> Result<Vec<T>, DbErr> {
+    let stmt = Statement::from_string(db.get_database_backend(), sql);
+    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
+}
+
+/// SQL for the names of the attributes numbered in an array, in the array's order.
+fn attribute_names(numbers: &str, relation: &str) -> String {
+    format!(
+        "ARRAY(SELECT a.attname::text FROM unnest({numbers}) WITH ORDINALITY AS u(num, ord) \
+         JOIN pg_attribute a ON a.attrelid = {relation} AND a.attnum = u.num ORDER BY u.ord)"
+    )
+}
+
+fn assemble(
+    columns: Vec<ColumnRow>,
+    constraints: Vec<ConstraintRow>,
+    indexes: Vec<IndexRow>,
+) -> Schema {
+    let mut schema = Schema::default();
+    for row in columns {
+        let table = schema
+            .tables
+            .entry(row.table_name.clone())
+            .or_insert_with(|| Table::new(row.table_name));
+        if let (Some(name), Some(ty)) = (row.column_name, row.column_type) {
+            table.columns.push(Column {
+                name,
+                ty: ColumnType::parse(&ty),
+                nullable: row.nullable.unwrap_or(true),
+                default: row.default_expr,
+            });
+        }
+    }
+    for row in constraints {
+        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+        match row.kind.as_str() {
+            "p" => {
+                table.primary_key =
+                    Some(PrimaryKey { name: Some(row.name), columns: row.columns });
+            }
+            "f" => table.foreign_keys.push(ForeignKey {
+                name: Some(row.name),
+                columns: row.columns,
+                ref_table: row.ref_table.unwrap_or_default(),
+                ref_columns: row.ref_columns,
+                on_delete: action(&row.on_delete),
+                on_update: action(&row.on_update),
+            }),
+            _ => table.checks.push(Check {
+                name: Some(row.name),
+                expr: row.check_expr.unwrap_or_default(),
+            }),
+        }
+    }
+    for row in indexes {
+        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+        let parts = row.parts.into_iter().zip(row.descending);
+        table.indexes.push(Index {
+            name: row.name,
+            unique: row.is_unique,
+            method: row.method,
+            parts: parts.map(|(expr, descending)| IndexPart { expr, descending }).collect(),
+            predicate: row.predicate,
+        });
+    }
+    schema.sorted()
+}
+
+/// `pg_constraint.confdeltype` and `confupdtype`, as the PostgreSQL manual lists them.
+fn action(code: &str) -> Action {
+    match code {
+        "r" => Action::Restrict,
+        "c" => Action::Cascade,
+        "n" => Action::SetNull,
+        "d" => Action::SetDefault,
+        _ => Action::NoAction,
+    }
+}

@@ -1,0 +1,278 @@
+//! Reads a schema from a live SQLite: pragmas, joined to `sqlite_schema` so that the number of
+//! queries does not grow with the number of tables.
+//!
+//! What no pragma tells (checks, predicates, index expressions) is taken from the stored SQL, token
+//! by token.
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sqlparser::tokenizer::Token;
+
+use super::{
+    Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema,
+    Table, expr,
+};
+
+#[derive(FromQueryResult)]
+struct ColumnRow {
+    table_name: String,
+    table_sql: String,
+    column_name: String,
+    column_type: String,
+    not_null: i64,
+    default_expr: Option<String>,
+    key_position: i64,
+}
+
+#[derive(FromQueryResult)]
+struct ForeignKeyRow {
+    table_name: String,
+    id: i64,
+    column_name: String,
+    ref_table: String,
+    ref_column: Option<String>,
+    on_delete: String,
+    on_update: String,
+}
+
+#[derive(FromQueryResult)]
+struct IndexRow {
+    table_name: String,
+    name: String,
+    is_unique: i64,
+    index_sql: Option<String>,
+    column_name: Option<String>,
+    is_descending: i64,
+}
+
+/// Reads every ordinary table.
+pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Schema, DbErr> {
+    let columns: Vec<ColumnRow> = rows(
+        db,
+        "SELECT m.name AS table_name, m.sql AS table_sql, p.name AS column_name, \
+         p.type AS column_type, p.\"notnull\" AS not_null, p.dflt_value AS default_expr, \
+         p.pk AS key_position \
+         FROM sqlite_schema m, pragma_table_xinfo(m.name) p \
+         WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+         ORDER BY m.name, p.cid",
+    )
+    .await?;
+    let foreign_keys: Vec<ForeignKeyRow> = rows(
+        db,
+        "SELECT m.name AS table_name, f.id AS id, f.\"from\" AS column_name, \
+         f.\"table\" AS ref_table, f.\"to\" AS ref_column, f.on_delete AS on_delete, \
+         f.on_update AS on_update \
+         FROM sqlite_schema m, pragma_foreign_key_list(m.name) f \
+         WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq",
+    )
+    .await?;
+    let indexes: Vec<IndexRow> = rows(
+        db,
+        "SELECT m.name AS table_name, l.name AS name, l.\"unique\" AS is_unique, \
+         i.sql AS index_sql, x.name AS column_name, x.\"desc\" AS is_descending \
+         FROM sqlite_schema m, pragma_index_list(m.name) l, pragma_index_xinfo(l.name) x \
+         LEFT JOIN sqlite_schema i ON i.type = 'index' AND i.name = l.name \
+         WHERE m.type = 'table' AND l.origin <> 'pk' AND x.key = 1 \
+         ORDER BY m.name, l.name, x.seqno",
+    )
+    .await?;
+    Ok(assemble(columns, foreign_keys, indexes))
+}
+
+async fn rows<T: FromQueryResult, C: ConnectionTrait>(db: &C, sql: &str) -> Result<Vec<T>, DbErr> {
+    let stmt = Statement::from_string(db.get_database_backend(), sql);
+    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
+}
+
+fn assemble(
+    columns: Vec<ColumnRow>,
+    foreign_keys: Vec<ForeignKeyRow>,
+    indexes: Vec<IndexRow>,
+) -> Schema {
+    let mut schema = Schema::default();
+    let mut keys: Vec<(String, i64, String)> = Vec::new();
+    for row in columns {
+        let table = schema.tables.entry(row.table_name.clone()).or_insert_with(|| Table {
+            checks: checks(&row.table_sql),
+            ..Table::new(row.table_name.clone())
+        });
+        if row.key_position > 0 {
+            keys.push((row.table_name, row.key_position, row.column_name.clone()));
+        }
+        table.columns.push(Column {
+            name: row.column_name,
+            ty: ColumnType::parse(&row.column_type),
+            nullable: row.not_null == 0,
+            default: row.default_expr.map(|text| expr::normalise(&text)),
+        });
+    }
+    keys.sort();
+    for (table, _, column) in keys {
+        let Some(table) = schema.tables.get_mut(&table) else { continue };
+        let key =
+            table.primary_key.get_or_insert(PrimaryKey { name: None, columns: Vec::new() });
+        key.columns.push(column);
+    }
+    let mut last: Option<(String, i64)> = None;
+    for row in foreign_keys {
+        let this = (row.table_name.clone(), row.id);
+        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+        if last.as_ref() != Some(&this) {
+            table.foreign_keys.push(ForeignKey {
+                name: None,
+                columns: Vec::new(),
+                ref_table: row.ref_table,
+                ref_columns: Vec::new(),
+                on_delete: action(&row.on_delete),
+                on_update: action(&row.on_update),
+            });
+            last = Some(this);
+        }
+        if let Some(key) = table.foreign_keys.last_mut() {
+            key.columns.push(row.column_name);
+            key.ref_columns.extend(row.ref_column);
+        }
+    }
+    // A key that names no target columns refers to the target's primary key.
+    let primary: Vec<(String, Vec<String>)> = schema
+        .tables
+        .values()
+        .filter_map(|t| Some((t.name.clone(), t.primary_key.as_ref()?.columns.clone())))
+        .collect();
+    for key in schema.tables.values_mut().flat_map(|table| &mut table.foreign_keys) {
+        if key.ref_columns.is_empty()
+            && let Some((_, columns)) = primary.iter().find(|(name, _)| *name == key.ref_table)
+        {
+            key.ref_columns.clone_from(columns);
+        }
+    }
+    for row in indexes {
+        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+        if table.indexes.last().is_none_or(|index| index.name != row.name) {
+            let sql = row.index_sql.as_deref().and_then(expr::tokens).unwrap_or_default();
+            table.indexes.push(Index {
+                name: row.name,
+                unique: row.is_unique != 0,
+                method: BTREE.to_owned(),
+                parts: Vec::new(),
+                predicate: predicate(&sql),
+            });
+        }
+        if let Some(index) = table.indexes.last_mut() {
+            let expr = row.column_name.unwrap_or_else(|| {
+                let sql = row.index_sql.as_deref().and_then(expr::tokens).unwrap_or_default();
+                expression(&sql, index.parts.len())
+            });
+            index.parts.push(IndexPart { expr, descending: row.is_descending != 0 });
+        }
+    }
+    schema.sorted()
+}
+
+fn action(text: &str) -> Action {
+    match text.to_ascii_uppercase().as_str() {
+        "CASCADE" => Action::Cascade,
+        "RESTRICT" => Action::Restrict,
+        "SET NULL" => Action::SetNull,
+        "SET DEFAULT" => Action::SetDefault,
+        _ => Action::NoAction,
+    }
+}
+
+/// The checks in the text of a CREATE TABLE, on columns as well as on the table.
+fn checks(sql: &str) -> Vec<Check> {
+    let tokens = expr::tokens(sql).unwrap_or_default();
+    let word = |at: usize| tokens.get(at).and_then(expr::word);
+    // Only a bare word is the keyword: "check" in quotes is somebody's column.
+    let keyword = |at: usize, expected: &str| match tokens.get(at) {
+        Some(Token::Word(word)) => {
+            word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected)
+        }
+        _ => false,
+    };
+    let mut found = Vec::new();
+    for at in 0..tokens.len() {
+        if keyword(at, "check")
+            && tokens.get(at + 1) == Some(&Token::LParen)
+            && let Some(inner) = expr::parenthesised(&tokens, at + 1)
+        {
+            let named = at >= 2 && keyword(at - 2, "constraint");
+            found.push(Check {
+                name: if named { word(at - 1) } else { None },
+                expr: expr::normalise(&expr::spell(inner)),
+            });
+        }
+    }
+    found
+}
+
+/// The predicate in the tokens of a CREATE INDEX: what follows the WHERE outside parentheses.
+fn predicate(tokens: &[Token]) -> Option<String> {
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && word.value.eq_ignore_ascii_case("where") => {
+                return Some(expr::normalise(&expr::spell(&tokens[at + 1..])));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The `position`th expression, from 0, in the column list of a CREATE INDEX.
+fn expression(tokens: &[Token], position: usize) -> String {
+    let Some(open) = tokens.iter().position(|token| *token == Token::LParen) else {
+        return String::new();
+    };
+    let inner = expr::parenthesised(tokens, open).unwrap_or_default();
+    let mut depth = 0usize;
+    let mut parts: Vec<Vec<Token>> = vec![Vec::new()];
+    for token in inner {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Comma if depth == 0 => {
+                parts.push(Vec::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(token.clone());
+        }
+    }
+    parts.get(position).map_or_else(String::new, |part| {
+        let end = match part.last().and_then(expr::word).as_deref() {
+            Some("asc" | "desc") => part.len() - 1,
+            _ => part.len(),
+        };
+        expr::normalise(&expr::spell(&part[..end]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_found_wherever_they_stand() {
+        let sql = r#"CREATE TABLE "t" ("check" int CHECK ("check" > 0), b text,
+            CONSTRAINT "t_b_check" CHECK (length(b) = 3 AND b <> 'CHECK (x)'))"#;
+        let found = checks(sql);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].name.as_deref(), found[0].expr.as_str()), (None, "check > 0"));
+        assert_eq!(found[1].name.as_deref(), Some("t_b_check"));
+        assert!(found[1].expr.ends_with("'CHECK (x)'"), "{}", found[1].expr);
+    }
+
+    #[test]
+    fn predicates_and_expressions_are_found() {
+        let tokens =
+            expr::tokens("CREATE INDEX i ON t (a, lower(b, 'where') DESC) WHERE (c IS NULL)");
+        let tokens = tokens.unwrap_or_default();
+        assert_eq!(predicate(&tokens).as_deref(), Some("c is null"));
+        assert_eq!(expression(&tokens, 1), "lower ( b , 'where' )");
+    }
+}

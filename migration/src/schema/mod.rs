@@ -1,0 +1,407 @@
+//! The schema as plain data, and the ways to get one.
+//!
+//! | from | by |
+//! |---|---|
+//! | the entities | [`Schema::from_entities`] |
+//! | a live database | [`read`](fn@read), or [`from_postgres`] and [`from_sqlite`] |
+//! | what the entities would be there | [`expected`](fn@expected) |
+//!
+//! A schema built from the entities is neutral: it is written in PostgreSQL's words, and
+//! [`Schema::on`] says what becomes of it on an engine that has other words or fewer distinctions.
+
+pub mod ddl;
+pub mod expr;
+mod from_entities;
+mod from_postgres;
+mod from_sqlite;
+pub mod names;
+mod normalise;
+pub mod tenancy;
+
+use std::{collections::BTreeMap, fmt};
+
+use entity::Engine;
+use serde::{Deserialize, Serialize};
+
+pub use from_entities::ModelError;
+pub use normalise::{Expected, expected, read, replay};
+
+/// A whole schema: its tables by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Tables by name.
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// A table with everything that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// The table's name, without schema.
+    pub name: String,
+    /// Columns in the order in which they were declared.
+    pub columns: Vec<Column>,
+    /// The primary key, if there is one.
+    pub primary_key: Option<PrimaryKey>,
+    /// Foreign keys, ordered by columns and target.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Indexes and uniques, ordered by name; the primary key's own index is not among them.
+    pub indexes: Vec<Index>,
+    /// Checks, ordered by name and text.
+    pub checks: Vec<Check>,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// The column's name.
+    pub name: String,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub ty: ColumnType,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// The default, as SQL.
+    pub default: Option<String>,
+}
+
+/// The type of a column, as far as our entities and readers tell types apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum ColumnType {
+    /// `uuid`
+    Uuid,
+    /// `text`
+    Text,
+    /// `varchar`, with its length in characters if it has one.
+    Varchar(Option<u32>),
+    /// `smallint`
+    SmallInt,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    BigInt,
+    /// `boolean`
+    Boolean,
+    /// `timestamp` without time zone
+    Timestamp,
+    /// `timestamptz`
+    TimestampTz,
+    /// `jsonb`
+    Jsonb,
+    /// Any other type, as the engine spells it.
+    Other(String),
+}
+
+/// A primary key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimaryKey {
+    /// The constraint's name, where the engine keeps it.
+    pub name: Option<String>,
+    /// Columns in key order.
+    pub columns: Vec<String>,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name, where the engine keeps it.
+    pub name: Option<String>,
+    /// Referring columns.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub ref_table: String,
+    /// The columns referred to, in the order of `columns`.
+    pub ref_columns: Vec<String>,
+    /// What a delete of the row referred to does.
+    pub on_delete: Action,
+    /// What an update of the key referred to does.
+    pub on_update: Action,
+}
+
+/// What happens to referring rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The statement fails if a reference is left at its end.
+    #[default]
+    NoAction,
+    /// The statement fails at once.
+    Restrict,
+    /// Referring rows are deleted or updated too.
+    Cascade,
+    /// The referring columns become NULL.
+    SetNull,
+    /// The referring columns get their defaults.
+    SetDefault,
+}
+
+/// An index. A unique constraint is a unique index here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// The index's name.
+    pub name: String,
+    /// Whether it forbids equal keys.
+    pub unique: bool,
+    /// The access method; `btree` wherever nothing else is said.
+    pub method: String,
+    /// What is indexed, in key order.
+    pub parts: Vec<IndexPart>,
+    /// The predicate of a partial index, as SQL.
+    pub predicate: Option<String>,
+}
+
+/// One part of an index's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexPart {
+    /// A column's name, or an expression as SQL.
+    pub expr: String,
+    /// Whether the order is descending.
+    pub descending: bool,
+}
+
+/// A check constraint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The constraint's name, if it has one.
+    pub name: Option<String>,
+    /// The condition, as SQL.
+    pub expr: String,
+}
+
+impl Schema {
+    /// Puts everything whose order means nothing into a fixed order.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        for table in self.tables.values_mut() {
+            table.foreign_keys.sort_by(|a, b| {
+                (&a.columns, &a.ref_table, &a.ref_columns).cmp(&(
+                    &b.columns,
+                    &b.ref_table,
+                    &b.ref_columns,
+                ))
+            });
+            table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+            table.checks.sort_by(|a, b| (&a.name, &a.expr).cmp(&(&b.name, &b.expr)));
+        }
+        self
+    }
+
+    /// Only the tables that `keep` accepts.
+    #[must_use]
+    pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.tables.retain(|name, _| keep(name));
+        self
+    }
+
+    /// Tables in foreign-key order: each after those it refers to. Tables in a cycle come last,
+    /// by name.
+    #[must_use]
+    pub fn in_foreign_key_order(&self) -> Vec<&Table> {
+        let mut ordered: Vec<&Table> = Vec::with_capacity(self.tables.len());
+        let mut left: Vec<&Table> = self.tables.values().collect();
+        while !left.is_empty() {
+            let ready = |table: &Table| {
+                table.foreign_keys.iter().all(|key| {
+                    key.ref_table == table.name
+                        || !self.tables.contains_key(&key.ref_table)
+                        || ordered.iter().any(|done| done.name == key.ref_table)
+                })
+            };
+            let (mut now, later): (Vec<&Table>, Vec<&Table>) =
+                left.iter().partition(|table| ready(table));
+            if now.is_empty() {
+                now = left;
+                left = Vec::new();
+            } else {
+                left = later;
+            }
+            ordered.append(&mut now);
+        }
+        ordered
+    }
+
+    /// What becomes of this neutral schema on `engine`, as far as that can be said without asking
+    /// a server: SQLite has other words for types and defaults, keeps no names of keys, and keeps
+    /// expressions as they were written.
+    #[must_use]
+    pub fn on(mut self, engine: Engine) -> Self {
+        if !engine.capability().keeps_expression_text {
+            return self;
+        }
+        for table in self.tables.values_mut() {
+            for column in &mut table.columns {
+                column.ty = column.ty.on_sqlite();
+                column.default = ddl::default_on(engine, column).map(|text| expr::normalise(&text));
+            }
+            if let Some(key) = &mut table.primary_key {
+                key.name = None;
+            }
+            for key in &mut table.foreign_keys {
+                key.name = None;
+            }
+            for index in &mut table.indexes {
+                index.predicate = index.predicate.as_deref().map(expr::normalise);
+                for part in &mut index.parts {
+                    part.expr = expr::normalise(&part.expr);
+                }
+            }
+            for check in &mut table.checks {
+                check.expr = expr::normalise(&check.expr);
+            }
+        }
+        self.sorted()
+    }
+
+    /// The schema without the texts that only the server itself can compare: defaults, checks,
+    /// index predicates and index expressions are left out.
+    #[must_use]
+    pub fn without_expressions(mut self) -> Self {
+        for table in self.tables.values_mut() {
+            table.checks.clear();
+            table.indexes.retain(|index| index.predicate.is_none());
+            for column in &mut table.columns {
+                column.default = None;
+            }
+        }
+        self
+    }
+}
+
+impl Table {
+    /// A table of that name with nothing in it.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            columns: Vec::new(),
+            primary_key: None,
+            foreign_keys: Vec::new(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// The column of that name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl ColumnType {
+    /// The type as SQLite's columns are declared: it has no integer wider than another.
+    fn on_sqlite(&self) -> Self {
+        match self {
+            Self::BigInt => Self::Integer,
+            other => other.clone(),
+        }
+    }
+
+    /// Reads a type as PostgreSQL's `format_type` or an SQLite column declaration spells it.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let lower = text.trim().to_ascii_lowercase();
+        match lower.as_str() {
+            "uuid" | "uuid_text" => return Self::Uuid,
+            "text" => return Self::Text,
+            "varchar" | "character varying" => return Self::Varchar(None),
+            "smallint" => return Self::SmallInt,
+            "integer" => return Self::Integer,
+            "bigint" => return Self::BigInt,
+            "boolean" => return Self::Boolean,
+            "timestamp" | "timestamp without time zone" | "datetime_text" => {
+                return Self::Timestamp;
+            }
+            "timestamptz" | "timestamp with time zone" | "timestamp_with_timezone_text" => {
+                return Self::TimestampTz;
+            }
+            "jsonb" | "jsonb_text" => return Self::Jsonb,
+            _ => {}
+        }
+        let length = ["varchar(", "character varying("]
+            .iter()
+            .find_map(|prefix| lower.strip_prefix(prefix)?.strip_suffix(')')?.parse().ok());
+        length.map_or(Self::Other(text.trim().to_owned()), |length| Self::Varchar(Some(length)))
+    }
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uuid => f.write_str("uuid"),
+            Self::Text => f.write_str("text"),
+            Self::Varchar(None) => f.write_str("varchar"),
+            Self::Varchar(Some(length)) => write!(f, "varchar({length})"),
+            Self::SmallInt => f.write_str("smallint"),
+            Self::Integer => f.write_str("integer"),
+            Self::BigInt => f.write_str("bigint"),
+            Self::Boolean => f.write_str("boolean"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::TimestampTz => f.write_str("timestamptz"),
+            Self::Jsonb => f.write_str("jsonb"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<String> for ColumnType {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+impl From<ColumnType> for String {
+    fn from(ty: ColumnType) -> Self {
+        ty.to_string()
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        })
+    }
+}
+
+impl fmt::Display for ForeignKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "({}) -> {}({}) ON DELETE {} ON UPDATE {}",
+            self.columns.join(", "),
+            self.ref_table,
+            self.ref_columns.join(", "),
+            self.on_delete,
+            self.on_update
+        )
+    }
+}
+
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.unique {
+            f.write_str("unique ")?;
+        }
+        if self.method != BTREE {
+            write!(f, "{} ", self.method)?;
+        }
+        let parts: Vec<String> = self
+            .parts
+            .iter()
+            .map(|part| format!("{}{}", part.expr, if part.descending { " DESC" } else { "" }))
+            .collect();
+        write!(f, "({})", parts.join(", "))?;
+        match &self.predicate {
+            Some(predicate) => write!(f, " where {predicate}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The access method of every index that does not say otherwise.
+pub const BTREE: &str = "btree";

@@ -1,0 +1,93 @@
+//! The expected schema in the words of the database it is compared with.
+//!
+//! PostgreSQL rewrites what it is told: `status IN ('a', 'b')` comes back from the catalogue as
+//! `status = ANY (ARRAY['a'::text, 'b'::text])`. So the server itself does the rewriting: the
+//! expected tables are built as temporary ones in a transaction that is rolled back, and read by
+//! the same reader. That needs the right to make temporary tables and nothing else.
+
+use entity::Engine;
+use sea_orm::{ConnectionTrait, Database, DbErr, TransactionTrait};
+
+use super::{Schema, ddl, from_postgres, from_sqlite};
+use crate::error::sqlstate;
+
+/// What a database should hold, in its own words.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The schema.
+    pub schema: Schema,
+    /// Whether expressions are in the server's words. If not, the server would not build temporary
+    /// tables, and only [`Schema::without_expressions`] of both sides can be compared.
+    pub exact: bool,
+}
+
+/// Reads the live schema that unqualified names belong to.
+///
+/// # Errors
+///
+/// If a catalogue query fails.
+pub async fn read<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Schema, DbErr> {
+    match engine {
+        Engine::Sqlite => from_sqlite::read(db).await,
+        _ => from_postgres::read(db, from_postgres::Namespace::Current).await,
+    }
+}
+
+/// Says what `neutral`, a schema made from the entities, would look like in this database.
+///
+/// # Errors
+///
+/// If the database fails for another reason than a missing right to make temporary tables.
+pub async fn expected<C>(db: &C, engine: Engine, neutral: Schema) -> Result<Expected, DbErr>
+where
+    C: ConnectionTrait + TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
+{
+    if engine.capability().keeps_expression_text {
+        return Ok(Expected { schema: neutral.on(engine), exact: true });
+    }
+    match replay(db, engine, &ddl::create(&neutral, engine)).await {
+        Ok(schema) => Ok(Expected { schema, exact: true }),
+        // insufficient_privilege, read_only_sql_transaction
+        Err(error) if matches!(sqlstate(&error).as_deref(), Some("42501" | "25006")) => {
+            Ok(Expected { schema: neutral.without_expressions(), exact: false })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs statements that create tables where nothing of them remains, and reads the result: as
+/// temporary tables on PostgreSQL, in a database in memory on SQLite.
+///
+/// # Errors
+///
+/// If a statement fails.
+pub async fn replay<C>(db: &C, engine: Engine, statements: &[String]) -> Result<Schema, DbErr>
+where
+    C: ConnectionTrait + TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
+{
+    if engine == Engine::Sqlite {
+        let memory = Database::connect("sqlite::memory:").await?;
+        memory.execute_unprepared(&script(statements)).await?;
+        let schema = from_sqlite::read(&memory).await;
+        memory.close().await?;
+        return schema;
+    }
+    let transaction = db.begin().await?;
+    // One round trip; an empty search path but for the temporary schema keeps the names apart.
+    let sql = format!("SET LOCAL search_path = pg_temp; {}", script(statements));
+    let outcome = match transaction.execute_unprepared(&sql).await {
+        Ok(_) => from_postgres::read(&transaction, from_postgres::Namespace::Temporary).await,
+        Err(error) => Err(error),
+    };
+    transaction.rollback().await?;
+    outcome
+}
+
+fn script(statements: &[String]) -> String {
+    let mut script = String::new();
+    for statement in statements {
+        script.push_str(statement);
+        script.push_str(";\n");
+    }
+    script
+}

@@ -1,0 +1,63 @@
+//! The tenancy rules that a schema has to keep. They are stated in [`entity::tenancy`].
+
+use entity::tenancy::TENANT_ID;
+
+use super::{Schema, Table};
+
+/// The root table, to whose `id` every `tenant_id` refers.
+pub const ROOT: &str = "tenants";
+
+/// Whether the rows of `table` belong to tenants.
+#[must_use]
+pub fn is_tenant_scoped(table: &Table) -> bool {
+    table.column(TENANT_ID).is_some()
+}
+
+/// Every breach of a tenancy rule, as a sentence that names the table.
+#[must_use]
+pub fn violations(schema: &Schema) -> Vec<String> {
+    let scoped: Vec<&Table> =
+        schema.tables.values().filter(|table| is_tenant_scoped(table)).collect();
+    let mut found = Vec::new();
+    for table in &scoped {
+        let name = &table.name;
+        let key: Vec<&str> = table
+            .primary_key
+            .iter()
+            .flat_map(|key| key.columns.iter().map(String::as_str))
+            .collect();
+        if key != [TENANT_ID, "id"] {
+            found.push(format!("{name}: the primary key must be (tenant_id, id), not {key:?}"));
+        }
+        if !table.foreign_keys.iter().any(|key| key.columns == [TENANT_ID] && key.ref_table == ROOT)
+        {
+            found.push(format!("{name}: tenant_id must refer to {ROOT}(id)"));
+        }
+        for key in &table.foreign_keys {
+            let target_is_scoped = scoped.iter().any(|other| other.name == key.ref_table);
+            let carries_tenant = key
+                .columns
+                .iter()
+                .zip(&key.ref_columns)
+                .any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
+            if target_is_scoped && !carries_tenant {
+                found.push(format!(
+                    "{name}: the foreign key {key} must carry tenant_id on both sides"
+                ));
+            }
+        }
+        for index in &table.indexes {
+            let leads = index.parts.first().is_some_and(|part| part.expr == TENANT_ID);
+            // The index of a foreign key to a shared table is the one exception.
+            let serves_shared_key = !index.unique
+                && table.foreign_keys.iter().any(|key| {
+                    key.columns.first().is_some_and(|column| column != TENANT_ID)
+                        && key.columns.iter().eq(index.parts.iter().map(|part| &part.expr))
+                });
+            if !leads && !serves_shared_key {
+                found.push(format!("{name}: the index {} must start with tenant_id", index.name));
+            }
+        }
+    }
+    found
+}
