@@ -103,6 +103,12 @@ impl<'c> Runner<'c> {
         })
     }
 
+    /// The engine that the runner works on.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
     /// Consents to the loss that a [`Refusal`] described, by the hash it gave. The consent is void
     /// when tables or real rows have changed since.
     #[must_use]

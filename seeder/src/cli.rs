@@ -1,0 +1,82 @@
+//! The command line of `seeder`.
+
+use clap::{Parser, Subcommand};
+use migration::{
+    Result,
+    cli::{Command, Printer, open},
+    config::{DatabaseArgs, is_production},
+    db::Absent,
+};
+
+use crate::{Options, Report};
+
+/// Inserts related sample rows, or removes them again
+///
+/// Without a command, inserts what is not there yet; a second time changes nothing. Exit codes: 0
+/// done, 1 refused, 2 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "seeder", version)]
+pub struct Seeder {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Seed even if there are tenants that the seeder did not make
+    #[arg(long)]
+    alongside: bool,
+    #[command(subcommand)]
+    command: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Remove exactly the sample rows
+    Clean,
+}
+
+impl Command for Seeder {
+    fn database(&self) -> &DatabaseArgs {
+        &self.database
+    }
+
+    async fn run(self, out: &mut Printer) -> Result<u8> {
+        let db = open(&self.database, Absent::Fail, out).await?;
+        if let Some(Action::Clean) = self.command {
+            let report = crate::clean(&db.connection).await?;
+            print(&report, out)?;
+            out.line(&match report.changed() {
+                0 => "nothing to remove: there are no sample rows".to_owned(),
+                rows => format!("{rows} sample rows removed"),
+            })?;
+        } else {
+            let options = Options { alongside: self.alongside, production: is_production() };
+            let report = crate::seed(&db.connection, &options).await?;
+            print(&report, out)?;
+            out.line(&summary(&report))?;
+        }
+        db.close().await;
+        Ok(0)
+    }
+}
+
+/// One sentence about a seeding.
+#[must_use]
+pub fn summary(report: &Report) -> String {
+    match report.changed() {
+        0 => format!("nothing to insert: all {} sample rows are there", report.planned()),
+        rows => format!("{rows} sample rows inserted"),
+    }
+}
+
+fn print(report: &Report, out: &mut Printer) -> Result<()> {
+    for table in report.tables.iter().filter(|table| table.changed > 0) {
+        out.line(&format!("{:<16} {:>6}", table.table, table.changed))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        migration::cli::assert_sound::<super::Seeder>();
+    }
+}

@@ -1,0 +1,5 @@
+//! How rows reach the database.
+
+mod insert;
+
+pub(crate) use insert::insert;
