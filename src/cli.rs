@@ -1,0 +1,160 @@
+//! The command line of `tenantry`.
+
+use clap::{Parser, Subcommand};
+use migration::{
+    cli::{Command, Printer, counted, open, with_consent},
+    config::{DatabaseArgs, is_production},
+    db::Absent,
+    error::Result,
+    report::Envelope,
+};
+
+use crate::{RollbackOptions, RunOptions, Seeding, ValidateOptions, Validation};
+
+/// Migrates, seeds and validates a multi-tenant database
+///
+/// Standard output is data, standard error is talk. Exit codes: 0 done, 1 a finding or a refusal,
+/// 2 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version)]
+pub struct Tenantry {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Apply migrations, insert sample rows, validate the result; a second time changes nothing
+    Run {
+        /// Seed even if there are tenants that the seeder did not make
+        #[arg(long)]
+        alongside: bool,
+    },
+    /// Roll back every migration and prove that nothing is left
+    Rollback {
+        /// Consent to the loss that a refusal described, by the hash it printed
+        #[arg(long, value_name = "HASH")]
+        confirm: Option<String>,
+    },
+    /// Check that the database is what the entities say
+    Validate {
+        /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
+        /// Look for orphans in large tables too
+        #[arg(long)]
+        deep: bool,
+    },
+}
+
+impl Command for Tenantry {
+    fn database(&self) -> &DatabaseArgs {
+        &self.database
+    }
+
+    async fn run(self, out: &mut Printer) -> Result<u8> {
+        match self.command {
+            Action::Run { alongside } => run(&self.database, alongside, out).await,
+            Action::Rollback { confirm } => rollback(&self.database, confirm, out).await,
+            Action::Validate { json, deep } => validate(&self.database, json, deep, out).await,
+        }
+    }
+}
+
+async fn run(args: &DatabaseArgs, alongside: bool, out: &mut Printer) -> Result<u8> {
+    let db = open(args, Absent::Create, out).await?;
+    let options = RunOptions { alongside, production: is_production() };
+    let report = crate::run(&db, &options).await?;
+    db.close().await;
+    out.line(&match report.migrated.applied.len() {
+        0 => "migrate   nothing to apply".to_owned(),
+        count => format!("migrate   {} applied", counted(count, "migration", "migrations")),
+    })?;
+    let refused = match &report.seeding {
+        Seeding::Done(report) => {
+            out.line(&format!("seed      {}", seeder::cli::summary(report)))?;
+            false
+        }
+        Seeding::Production => {
+            out.line("seed      skipped: APP_ENV says that this is production")?;
+            false
+        }
+        Seeding::Refused(refusal) => {
+            out.line(&format!("seed      {refusal}"))?;
+            true
+        }
+    };
+    out.line(&format!("validate  {}", said(&report.validation)))?;
+    print_findings(&report.validation, out)?;
+    out.line("rows")?;
+    for (table, rows) in &report.rows {
+        out.line(&format!("  {table:<16} {rows:>8}"))?;
+    }
+    Ok(u8::from(refused || !report.validation.findings.is_empty()))
+}
+
+async fn rollback(args: &DatabaseArgs, confirm: Option<String>, out: &mut Printer) -> Result<u8> {
+    let db = open(args, Absent::Fail, out).await?;
+    let outcome = with_consent(confirm, out, async |confirm| {
+        crate::rollback(&db, &RollbackOptions { confirm, production: is_production() }).await
+    })
+    .await?;
+    db.close().await;
+    out.line(&match outcome.rolled_back.len() {
+        0 => "nothing to roll back; nothing of ours is left".to_owned(),
+        count => format!(
+            "{} rolled back; nothing of ours is left",
+            counted(count, "migration", "migrations")
+        ),
+    })?;
+    Ok(0)
+}
+
+async fn validate(args: &DatabaseArgs, json: bool, deep: bool, out: &mut Printer) -> Result<u8> {
+    let db = open(args, Absent::Fail, out).await?;
+    let validation = crate::validate(&db, &ValidateOptions { deep }).await?;
+    let code = u8::from(!validation.findings.is_empty());
+    if json {
+        let (findings, body) = validation.into_parts();
+        out.json(&Envelope::new("validate", &db, body, findings))?;
+    } else {
+        print_findings(&validation, out)?;
+        for note in &validation.notes {
+            out.note(&format!("note: {note}"));
+        }
+        if !validation.unknown_tables.is_empty() {
+            out.note(&format!(
+                "note: tables that no entity describes: {}",
+                validation.unknown_tables.join(", ")
+            ));
+        }
+        out.line(&said(&validation))?;
+    }
+    db.close().await;
+    Ok(code)
+}
+
+fn said(validation: &Validation) -> String {
+    match validation.findings.len() {
+        0 => format!("no findings in {} tables", validation.tables),
+        count => counted(count, "finding", "findings"),
+    }
+}
+
+fn print_findings(validation: &Validation, out: &mut Printer) -> Result<()> {
+    for finding in &validation.findings {
+        out.line(&format!("{}: {}: {}", finding.code, finding.table, finding.message))?;
+        out.line(&format!("  {}", finding.help))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        migration::cli::assert_sound::<super::Tenantry>();
+    }
+}

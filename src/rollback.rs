@@ -1,0 +1,28 @@
+//! Undo it all, and prove it.
+
+use migration::{Migrator, Outcome, Runner, db::Database, error::Result};
+
+/// How [`rollback`] should go about it.
+#[derive(Clone, Debug, Default)]
+pub struct RollbackOptions {
+    /// Consent to the loss that a refusal described, by the hash it gave.
+    pub confirm: Option<String>,
+    /// This is production: dropping a table needs consent even if it holds no real row.
+    pub production: bool,
+}
+
+/// Runs each applied migration's `down`, newest first, removes the bookkeeping, and proves that
+/// nothing of ours is left, all in one transaction.
+///
+/// # Errors
+///
+/// [`Error::Refused`](migration::Error::Refused) if real rows or hand-made changes would be lost
+/// without consent. Otherwise if a migration fails, or something would be left. Nothing is changed
+/// then.
+pub async fn rollback(db: &Database, options: &RollbackOptions) -> Result<Outcome> {
+    Runner::new::<Migrator>(&db.connection)?
+        .confirm(options.confirm.clone())
+        .production(options.production)
+        .reset()
+        .await
+}
