@@ -71,9 +71,7 @@ async fn count_rows(db: &Database) -> Result<Vec<(&'static str, u64)>> {
     let tables = entity::all();
     let parts: Vec<String> = tables
         .iter()
-        .map(|def| {
-            format!("SELECT '{0}' AS table_name, count(*) AS n FROM \"{0}\"", def.name)
-        })
+        .map(|def| format!("SELECT '{0}' AS table_name, count(*) AS n FROM \"{0}\"", def.name))
         .collect();
     let stmt = Statement::from_string(db.engine.backend(), parts.join(" UNION ALL "));
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();

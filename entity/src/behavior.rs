@@ -42,13 +42,14 @@ macro_rules! active_model_behavior {
             where
                 C: ConnectionTrait,
             {
+                let now = $crate::behavior::Now::now();
                 if insert {
                     $(if self.$created.is_not_set() {
-                        self.$created = sea_orm::ActiveValue::Set($crate::behavior::Now::now());
+                        self.$created = sea_orm::ActiveValue::Set(now);
                     })*
                 }
                 $(if !self.$updated.is_set() {
-                    self.$updated = sea_orm::ActiveValue::Set($crate::behavior::Now::now());
+                    self.$updated = sea_orm::ActiveValue::Set(now);
                 })?
                 Ok(self)
             }

@@ -14,6 +14,7 @@ pub enum Engine {
 
 /// What an engine can do. Code asks here, never for an engine's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 pub struct Capability {
     /// `gen_random_uuid()` exists and is the default of `id` columns.
     pub random_uuid_default: bool,

@@ -14,7 +14,7 @@
 
 pub use sea_orm::{
     ActiveValue::{self, NotSet, Set, Unchanged},
-    QueryOrder, TransactionTrait,
+    IntoActiveModel, QueryOrder, TransactionTrait,
     entity::prelude::*,
 };
 

@@ -27,6 +27,7 @@ pub const DEFAULT_FILE: &str = "tenantry.db";
 
 /// Options that every command of every binary has.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[allow(clippy::doc_markdown, reason = "the comments are the help texts")]
 pub struct DatabaseArgs {
     /// Database to work on: postgres://user:password@host:port/name or sqlite://path
     ///
@@ -101,15 +102,13 @@ impl DatabaseArgs {
                     .into(),
             ));
         }
-        let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
-        match scheme.as_deref() {
+        let kind = text.split_once(':').map(|(kind, _)| kind.to_ascii_lowercase());
+        match kind.as_deref() {
             Some("sqlite") => sqlite(text),
             Some("postgres" | "postgresql") => postgres(text, schema),
-            Some(other) if text.contains("://") && is_scheme(other) => {
-                Err(Error::Config(format!(
-                    "databases of the kind `{other}` are not supported: use postgres:// or sqlite://"
-                )))
-            }
+            Some(other) if text.contains("://") && is_scheme(other) => Err(Error::Config(format!(
+                "databases of the kind `{other}` are not supported: use postgres:// or sqlite://"
+            ))),
             _ => Err(Error::Config(
                 "the database URL is not a URL: it has to look like \
                  postgres://user:password@host:port/name or sqlite://path"

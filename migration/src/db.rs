@@ -1,10 +1,10 @@
 //! The only place that connects to a database.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use entity::Engine;
 use sea_orm::{
-    DatabaseConnection,
+    DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{
         self, ConnectOptions as _, Connection as _, PgConnection, Row as _,
         postgres::{PgConnectOptions, PgPoolOptions},
@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The oldest PostgreSQL that is supported: `gen_random_uuid()` is built in from 13 on.
-const OLDEST_POSTGRES: i32 = 130_000;
+const OLDEST_POSTGRES: u32 = 130_000;
 
 /// What to do about an SQLite file that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,19 +159,20 @@ async fn probe_postgres(
     };
     let attempt = async {
         let mut connection: PgConnection = options.connect().await?;
+        // The server names its version as it lets us in, before it understands any query of ours.
+        let version = connection.server_version_num().unwrap_or(OLDEST_POSTGRES);
+        if version < OLDEST_POSTGRES {
+            return Ok::<(u32, bool, Option<String>), sqlx::Error>((version, false, None));
+        }
         let row = sqlx::query(
-            "SELECT current_setting('server_version_num')::int4, \
-             EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1), current_schema()::text",
+            "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1), \
+             current_schema()::text",
         )
         .bind(schema)
         .fetch_one(&mut connection)
         .await?;
         connection.close().await?;
-        Ok::<(i32, bool, Option<String>), sqlx::Error>((
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-        ))
+        Ok((version, row.try_get(0)?, row.try_get(1)?))
     };
     let Ok(answer) = timeout(CONNECT_TIMEOUT, attempt).await else {
         return Err(Error::Unusable(format!(
@@ -214,6 +215,16 @@ fn connect_error(error: &sqlx::Error) -> String {
         }
         other => explain_sqlx(other),
     }
+}
+
+/// An SQLite database in memory, gone when it is closed.
+pub(crate) async fn in_memory() -> Result<DatabaseConnection, DbErr> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(SqliteConnectOptions::new().in_memory(true))
+        .await
+        .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))?;
+    Ok(DatabaseConnection::from(pool))
 }
 
 /// A name as a quoted SQL identifier.

@@ -145,7 +145,9 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
                 "the database file or its folder is read-only"
             }
             Some("13") => "the disk is full",
-            Some("14") => "the database file cannot be opened: check that its folder exists and is writable",
+            Some("14") => {
+                "the database file cannot be opened: check that its folder exists and is writable"
+            }
             Some("26") => "the file is not an SQLite database: name another one in DATABASE_URL",
             _ => "",
         };

@@ -42,7 +42,16 @@ use sea_orm_migration::{DbErr, IntoSchemaManagerConnection, MigrationTrait, asyn
 /// Declares the migrations and lists them in the order of their application.
 macro_rules! migrations {
     ($($module:ident),* $(,)?) => {
-        $(mod $module;)*
+        $(
+            #[allow(
+                clippy::too_many_lines,
+                clippy::wildcard_imports,
+                missing_docs,
+                unreachable_pub,
+                reason = "the shape that SeaORM's migrations have"
+            )]
+            mod $module;
+        )*
 
         fn migrations() -> Vec<Box<dyn MigrationTrait>> {
             vec![$(Box::new($module::Migration)),*]

@@ -1,6 +1,6 @@
 //! Fills a database with related sample rows, and takes exactly those away again.
 //!
-//! The rows are SeaORM ActiveModels, made by pure functions: the same ones every time, on every
+//! The rows are SeaORM `ActiveModels`, made by pure functions: the same ones every time, on every
 //! engine, without a clock or a random generator. Their ids carry a tag
 //! ([`entity::sample_id`]), by which they are told from real rows.
 //!

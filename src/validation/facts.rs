@@ -85,9 +85,7 @@ fn without_consequences(changes: Vec<Change>) -> Vec<Change> {
     let causes: Vec<(String, String, bool)> = changes
         .iter()
         .filter_map(|change| match change {
-            Change::AddColumn { table, column } => {
-                Some((table.clone(), column.name.clone(), true))
-            }
+            Change::AddColumn { table, column } => Some((table.clone(), column.name.clone(), true)),
             Change::AlterType { table, to, .. } => Some((table.clone(), to.name.clone(), false)),
             _ => None,
         })
@@ -128,11 +126,7 @@ fn mentions(sql: &str, column: &str) -> bool {
 }
 
 /// Finds rows without their parent, and says which tables were too large to look.
-async fn orphans(
-    db: &Database,
-    live: &Schema,
-    deep: bool,
-) -> Result<(Vec<Orphans>, Vec<String>)> {
+async fn orphans(db: &Database, live: &Schema, deep: bool) -> Result<(Vec<Orphans>, Vec<String>)> {
     let keys: Vec<(&str, &ForeignKey)> = live
         .tables
         .values()
@@ -154,7 +148,8 @@ async fn orphans(
         let stmt = Statement::from_string(db.engine.backend(), sql);
         let mut small = Vec::new();
         for row in db.connection.query_all_raw(stmt).await? {
-            let (name, bytes): (String, i64) = (row.try_get("", "name")?, row.try_get("", "bytes")?);
+            let (name, bytes): (String, i64) =
+                (row.try_get("", "name")?, row.try_get("", "bytes")?);
             if bytes <= SMALL_TABLE {
                 small.push(name);
             } else if live.tables.contains_key(&name) {
@@ -212,10 +207,7 @@ fn orphan_query(number: usize, table: &str, key: &ForeignKey) -> String {
 }
 
 /// Counts the sample rows, unless there are none.
-async fn samples(
-    db: &Database,
-    live: &Schema,
-) -> Result<BTreeMap<&'static str, (u64, u64)>> {
+async fn samples(db: &Database, live: &Schema) -> Result<BTreeMap<&'static str, (u64, u64)>> {
     let countable: Vec<&'static str> = entity::all()
         .iter()
         .map(|def| def.name)

@@ -58,13 +58,11 @@ async fn run(
     let said = |count: usize, what: &str| {
         (count > 0).then(|| format!("{} {what}", counted(count, "migration", "migrations")))
     };
-    let parts: Vec<String> = [
-        said(outcome.rolled_back.len(), "rolled back"),
-        said(outcome.applied.len(), "applied"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let parts: Vec<String> =
+        [said(outcome.rolled_back.len(), "rolled back"), said(outcome.applied.len(), "applied")]
+            .into_iter()
+            .flatten()
+            .collect();
     if parts.is_empty() {
         out.line("nothing to roll back")?;
     } else {

@@ -47,8 +47,7 @@ fn diff_table(from: &Table, to: &Table, changes: &mut Vec<Change>) {
         &from.foreign_keys,
         &to.foreign_keys,
         |a, b| {
-            (&a.columns, &a.ref_table, &a.ref_columns)
-                == (&b.columns, &b.ref_table, &b.ref_columns)
+            (&a.columns, &a.ref_table, &a.ref_columns) == (&b.columns, &b.ref_table, &b.ref_columns)
         },
         |pair| match pair {
             Pair::Both(from, to) => {

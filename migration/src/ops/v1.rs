@@ -34,7 +34,7 @@ pub fn local_now(manager: &SchemaManager<'_>) -> Expr {
 #[must_use]
 pub fn now_sql(engine: Engine) -> &'static str {
     match engine {
-        Engine::Sqlite => "(strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'))",
+        Engine::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
         _ => "CURRENT_TIMESTAMP",
     }
 }
@@ -43,7 +43,7 @@ pub fn now_sql(engine: Engine) -> &'static str {
 #[must_use]
 pub fn local_now_sql(engine: Engine) -> &'static str {
     match engine {
-        Engine::Sqlite => "(strftime('%Y-%m-%d %H:%M:%f', 'now'))",
+        Engine::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
         _ => "LOCALTIMESTAMP",
     }
 }

@@ -87,8 +87,7 @@ pub(super) async fn create<C: ConnectionTrait>(
     engine: Engine,
     table: &str,
 ) -> Result<(), DbErr> {
-    let mut stmt =
-        Schema::new(engine.backend()).create_table_from_entity(seaql_migrations::Entity);
+    let mut stmt = Schema::new(engine.backend()).create_table_from_entity(seaql_migrations::Entity);
     stmt.table(table.to_owned()).if_not_exists();
     db.execute(&stmt).await?;
     Ok(())
@@ -123,7 +122,7 @@ pub(super) async fn delete<C: ConnectionTrait>(
 /// Joins the migrations with what was applied.
 pub(super) fn states(
     migrations: &[Box<dyn MigrationTrait>],
-    applied: Vec<(String, i64)>,
+    applied: &[(String, i64)],
 ) -> Vec<MigrationState> {
     let known = migrations.iter().map(|migration| {
         let name = migration.name();

@@ -98,9 +98,8 @@ pub(super) async fn check(
         .filter(|count| count.real_rows > 0)
         .map(|count| Loss { table: count.table.clone(), real_rows: count.real_rows })
         .collect();
-    let needs_consent = !losses.is_empty()
-        || !by_hand.is_empty()
-        || (request.production && !names.is_empty());
+    let needs_consent =
+        !losses.is_empty() || !by_hand.is_empty() || (request.production && !names.is_empty());
     if needs_consent {
         let hash = hash(&identity(tx, engine).await?, &names, &counts, &by_hand);
         let blocked = dependents.iter().any(|dependent| !dependent.can_be_cut(engine));

@@ -84,9 +84,8 @@ impl<'c> Runner<'c> {
     /// If the database is of a kind that is not supported, or two migrations have one name.
     pub fn new<M: MigratorTrait>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Self> {
         let db = db.into_database_executor();
-        let engine = Engine::of(db.get_database_backend()).ok_or_else(|| {
-            Error::Unusable("this kind of database is not supported".to_owned())
-        })?;
+        let engine = Engine::of(db.get_database_backend())
+            .ok_or_else(|| Error::Unusable("this kind of database is not supported".to_owned()))?;
         let migrations = M::migrations();
         let mut names = BTreeSet::new();
         if let Some(twice) = migrations.iter().find(|m| !names.insert(m.name().to_owned())) {
@@ -133,7 +132,8 @@ impl<'c> Runner<'c> {
     pub async fn up(&self, steps: Option<u32>) -> Result<Outcome> {
         let tx = self.begin().await?;
         let applied = self.known_applied(&tx).await?;
-        let outcome = Outcome { applied: self.apply(&tx, &applied, steps).await?, ..Outcome::default() };
+        let outcome =
+            Outcome { applied: self.apply(&tx, &applied, steps).await?, ..Outcome::default() };
         tx.commit().await?;
         Ok(outcome)
     }
@@ -223,7 +223,7 @@ impl<'c> Runner<'c> {
     /// If a query fails.
     pub async fn status(&self) -> Result<Vec<MigrationState>> {
         let applied = self.applied(&self.db).await?.unwrap_or_default();
-        Ok(bookkeeping::states(&self.migrations, applied))
+        Ok(bookkeeping::states(&self.migrations, &applied))
     }
 
     /// The tables that the migrations make, in the order in which they are made.
@@ -286,7 +286,7 @@ impl<'c> Runner<'c> {
     /// The names recorded as applied, oldest first, if every one of them is known here.
     async fn known_applied(&self, tx: &DatabaseTransaction) -> Result<Vec<String>> {
         let applied = self.applied(tx).await?.unwrap_or_default();
-        let states = bookkeeping::states(&self.migrations, applied);
+        let states = bookkeeping::states(&self.migrations, &applied);
         let missing: Vec<String> = states
             .iter()
             .filter(|entry| entry.state == State::Missing)
@@ -339,10 +339,7 @@ impl<'c> Runner<'c> {
             }
             tracing::info!("applying {}", migration.name());
             let manager = SchemaManager::new(tx);
-            migration
-                .up(&manager)
-                .await
-                .map_err(|source| self.failure(migration, "up", source))?;
+            migration.up(&manager).await.map_err(|source| self.failure(migration, "up", source))?;
             bookkeeping::insert(tx, &self.table, migration.name()).await?;
             done.push(migration.name().to_owned());
         }

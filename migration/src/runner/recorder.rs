@@ -52,11 +52,7 @@ pub async fn record(
         source,
     })?;
     let log = connection.into_transaction_log();
-    Ok(log
-        .iter()
-        .flat_map(|transaction| transaction.statements())
-        .map(ToString::to_string)
-        .collect())
+    Ok(log.iter().flat_map(sea_orm::Transaction::statements).map(ToString::to_string).collect())
 }
 
 /// A table that a statement makes or unmakes.
@@ -96,7 +92,6 @@ fn name(object: &ObjectName) -> String {
         .and_then(|part| part.as_ident())
         .map_or_else(|| object.to_string(), |ident| ident.value.clone())
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use entity::Engine;
 use sea_orm::sea_query::{
     self, ColumnDef, Expr, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement, IndexOrder,
-    PostgresQueryBuilder, SqliteQueryBuilder, StringLen, TableCreateStatement,
+    StringLen, TableCreateStatement,
 };
 
 use super::{Action, BTREE, Column, ColumnType, Schema, Table, from_entities::RANDOM_UUID};
@@ -13,20 +13,12 @@ use crate::ops::v1;
 /// by its indexes.
 #[must_use]
 pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
+    let backend = engine.backend();
     let mut statements = Vec::new();
     for table in schema.in_foreign_key_order() {
         let (create, indexes) = statements_for(table, engine);
-        match engine {
-            Engine::Sqlite => {
-                statements.push(create.to_string(SqliteQueryBuilder));
-                statements.extend(indexes.iter().map(|index| index.to_string(SqliteQueryBuilder)));
-            }
-            _ => {
-                statements.push(create.to_string(PostgresQueryBuilder));
-                statements
-                    .extend(indexes.iter().map(|index| index.to_string(PostgresQueryBuilder)));
-            }
-        }
+        statements.push(backend.build(&create).to_string());
+        statements.extend(indexes.iter().map(|index| backend.build(index).to_string()));
     }
     statements
 }

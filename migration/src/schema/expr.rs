@@ -36,10 +36,8 @@ pub fn word(token: &Token) -> Option<String> {
 /// Writes tokens with one space between them.
 #[must_use]
 pub fn spell(tokens: &[Token]) -> String {
-    let words: Vec<String> = tokens
-        .iter()
-        .map(|token| word(token).unwrap_or_else(|| token.to_string()))
-        .collect();
+    let words: Vec<String> =
+        tokens.iter().map(|token| word(token).unwrap_or_else(|| token.to_string())).collect();
     words.join(" ")
 }
 
@@ -100,7 +98,8 @@ mod tests {
     #[test]
     fn meaning_makes_a_difference() {
         let base = normalise("status IN ('new', 'won')");
-        for other in ["status IN ('new')", "status IN ('New', 'won')", "NOT status IN ('new', 'won')"]
+        for other in
+            ["status IN ('new')", "status IN ('New', 'won')", "NOT status IN ('new', 'won')"]
         {
             assert_ne!(normalise(other), base, "{other}");
         }

@@ -142,8 +142,7 @@ fn add_foreign_key_indexes(def: &TableDef, table: &mut Table) {
             let first: Vec<&String> = columns.take(key.columns.len()).collect();
             first.len() == key.columns.len() && first.into_iter().eq(&key.columns)
         };
-        let by_key =
-            table.primary_key.iter().any(|primary| starts(&mut primary.columns.iter()));
+        let by_key = table.primary_key.iter().any(|primary| starts(&mut primary.columns.iter()));
         let by_index = table.indexes.iter().any(|index| {
             index.predicate.is_none() && starts(&mut index.parts.iter().map(|part| &part.expr))
         });

@@ -162,8 +162,7 @@ fn assemble(
         let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
         match row.kind.as_str() {
             "p" => {
-                table.primary_key =
-                    Some(PrimaryKey { name: Some(row.name), columns: row.columns });
+                table.primary_key = Some(PrimaryKey { name: Some(row.name), columns: row.columns });
             }
             "f" => table.foreign_keys.push(ForeignKey {
                 name: Some(row.name),
@@ -173,10 +172,9 @@ fn assemble(
                 on_delete: action(&row.on_delete),
                 on_update: action(&row.on_update),
             }),
-            _ => table.checks.push(Check {
-                name: Some(row.name),
-                expr: row.check_expr.unwrap_or_default(),
-            }),
+            _ => table
+                .checks
+                .push(Check { name: Some(row.name), expr: row.check_expr.unwrap_or_default() }),
         }
     }
     for row in indexes {

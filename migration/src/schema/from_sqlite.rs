@@ -108,8 +108,7 @@ fn assemble(
     keys.sort();
     for (table, _, column) in keys {
         let Some(table) = schema.tables.get_mut(&table) else { continue };
-        let key =
-            table.primary_key.get_or_insert(PrimaryKey { name: None, columns: Vec::new() });
+        let key = table.primary_key.get_or_insert(PrimaryKey { name: None, columns: Vec::new() });
         key.columns.push(column);
     }
     let mut last: Option<(String, i64)> = None;

@@ -6,10 +6,10 @@
 //! the same reader. That needs the right to make temporary tables and nothing else.
 
 use entity::Engine;
-use sea_orm::{ConnectionTrait, Database, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 
 use super::{Schema, ddl, from_postgres, from_sqlite};
-use crate::error::sqlstate;
+use crate::{db::in_memory, error::sqlstate};
 
 /// What a database should hold, in its own words.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ where
     C: ConnectionTrait + TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
 {
     if engine == Engine::Sqlite {
-        let memory = Database::connect("sqlite::memory:").await?;
+        let memory = in_memory().await?;
         memory.execute_unprepared(&script(statements)).await?;
         let schema = from_sqlite::read(&memory).await;
         memory.close().await?;

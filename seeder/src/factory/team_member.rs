@@ -40,7 +40,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     };
     let permissions = match role {
         Role::Owner | Role::Admin => vec!["billing".to_owned(), "members".to_owned()],
-        Role::Member if n % 2 == 0 => vec!["export".to_owned()],
+        Role::Member if n.is_multiple_of(2) => vec!["export".to_owned()],
         Role::Member | Role::Viewer => Vec::new(),
     };
     let seen = status != Status::Pending;
@@ -53,11 +53,11 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
         name: Set(name),
         role: Set(role),
         status: Set(status),
-        avatar: Set((n % 3 == 0).then(|| format!("https://pictures.example/seat-{n}.png"))),
+        avatar: Set(n.is_multiple_of(3).then(|| format!("https://pictures.example/seat-{n}.png"))),
         joined_at: Set(created_at),
         last_active_at: Set(last_active_at),
         permissions: Set(Permissions(permissions)),
-        two_factor_enabled: Set(n % 2 == 0),
+        two_factor_enabled: Set(n.is_multiple_of(2)),
         metadata: Set((n % 4 == 1).then(|| json!({ "theme": "dark", "locale": "en-GB" }))),
         created_at: Set(created_at),
         updated_at: Set(last_active_at.unwrap_or(created_at)),

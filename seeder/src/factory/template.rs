@@ -2,7 +2,10 @@
 
 use entity::{prelude::*, template::ActiveModel};
 
-use super::{offset, pick, tenant, words::{SUBJECTS, TOPICS}};
+use super::{
+    offset, pick, tenant,
+    words::{SUBJECTS, TOPICS},
+};
 use crate::{
     ids::{TableCode, id as sample},
     plan::TenantPlan,

@@ -39,7 +39,7 @@ pub fn row(n: u32) -> ActiveModel {
         name: Set(Some(name)),
         given_name: Set(Some(given.to_owned())),
         family_name: Set(Some(family.to_owned())),
-        picture: Set((n % 3 == 0).then(|| format!("https://pictures.example/{n}.png"))),
+        picture: Set(n.is_multiple_of(3).then(|| format!("https://pictures.example/{n}.png"))),
         email_verified: Set(verified),
         created: Set(created),
         updated: Set(verified.unwrap_or(created)),

@@ -6,8 +6,23 @@ pub(super) const GIVEN: [&str; 16] = [
 ];
 
 pub(super) const FAMILY: [&str; 17] = [
-    "Holt", "Brenner", "Castell", "Dahl", "Eriksen", "Fontaine", "Grewal", "Hadley", "Ishii",
-    "Jansen", "Kowal", "Lindqvist", "Moreau", "Novak", "Okafor", "Petrov", "Quill",
+    "Holt",
+    "Brenner",
+    "Castell",
+    "Dahl",
+    "Eriksen",
+    "Fontaine",
+    "Grewal",
+    "Hadley",
+    "Ishii",
+    "Jansen",
+    "Kowal",
+    "Lindqvist",
+    "Moreau",
+    "Novak",
+    "Okafor",
+    "Petrov",
+    "Quill",
 ];
 
 pub(super) const COMPANY_FIRST: [&str; 11] = [

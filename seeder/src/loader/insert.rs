@@ -54,11 +54,8 @@ where
     E::ActiveModel: Send,
     C: ConnectionTrait,
 {
-    let mut report = TableReport {
-        table: E::default().table_name(),
-        changed: 0,
-        planned: rows.len() as u64,
-    };
+    let mut report =
+        TableReport { table: E::default().table_name(), changed: 0, planned: rows.len() as u64 };
     for chunk in rows.chunks(CHUNK) {
         let key = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
         report.changed += E::insert_many(chunk.iter().cloned())

@@ -10,15 +10,19 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 
 fn finding(change: &Change) -> Option<Finding> {
     let (code, table, message) = match change {
-        Change::AddCheck { table, check } => {
-            ("check-missing", table, format!("{} does not exist, or was never validated", named(check)))
-        }
+        Change::AddCheck { table, check } => (
+            "check-missing",
+            table,
+            format!("{} does not exist, or was never validated", named(check)),
+        ),
         Change::DropCheck { table, check } => {
             ("check-unexpected", table, format!("no entity has {}", named(check)))
         }
-        Change::AlterCheck { table, from, to } => {
-            ("check-differs", table, format!("there is {}, and should be {}", named(from), named(to)))
-        }
+        Change::AlterCheck { table, from, to } => (
+            "check-differs",
+            table,
+            format!("there is {}, and should be {}", named(from), named(to)),
+        ),
         _ => return None,
     };
     Some(structural(code, table, message))

@@ -28,8 +28,13 @@ fn finding(change: &Change) -> Option<Finding> {
             ("column-nullability", table, message)
         }
         Change::AlterDefault { table, from, to } => {
-            let (from_text, to_text) = (default(from.default.as_ref()), default(to.default.as_ref()));
-            ("column-default", table, format!("{} has {from_text}, and should have {to_text}", to.name))
+            let (from_text, to_text) =
+                (default(from.default.as_ref()), default(to.default.as_ref()));
+            (
+                "column-default",
+                table,
+                format!("{} has {from_text}, and should have {to_text}", to.name),
+            )
         }
         _ => return None,
     };

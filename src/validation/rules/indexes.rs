@@ -9,7 +9,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 }
 
 fn finding(change: &Change) -> Option<Finding> {
-    let code = |unique: bool, one: &'static str, other: &'static str| if unique { one } else { other };
+    let code =
+        |unique: bool, one: &'static str, other: &'static str| if unique { one } else { other };
     let (code, table, message) = match change {
         Change::AddIndex { table, index } => (
             code(index.unique, "unique-missing", "index-missing"),

@@ -1,0 +1,34 @@
+//! The integration tests: one binary, because linking SeaORM is slow.
+//!
+//! Each test runs on SQLite and on a real PostgreSQL, with a database of its own; see [`support`].
+//! Files are named by what they prove.
+
+#![allow(
+    clippy::expect_used,
+    clippy::format_push_string,
+    clippy::panic,
+    clippy::semicolon_if_nothing_returned,
+    clippy::single_match_else,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test may stop at the first surprise, and nobody links it"
+)]
+
+#[macro_use]
+mod support;
+
+mod atomicity;
+mod bad_input;
+mod budget;
+mod contract;
+mod destruction;
+mod entities;
+mod equivalence;
+mod frozen_history;
+mod library;
+mod round_trip;
+mod seeding;
+mod shape;
+mod validation;

@@ -1,0 +1,268 @@
+//! The sample rows: related, complete, the same everywhere, and gone without a trace.
+
+use entity::prelude::*;
+use sea_orm::{ActiveEnum, Iterable};
+use serde_json::{Value, json};
+
+use crate::support::{Engine, TestDb};
+
+on_both_engines!(
+    seeding_fills_every_table,
+    seeding_again_changes_nothing,
+    clean_takes_exactly_the_sample_rows,
+    clean_refuses_when_real_rows_hang_on_sample_rows,
+    real_tenants_are_left_alone,
+    production_is_refused,
+    a_database_without_tables_is_named,
+    every_enum_value_is_present,
+    values_are_plausible_and_addresses_reserved,
+);
+
+/// Every row as its model serialises, `email_services.config` included.
+async fn models(db: &TestDb) -> Value {
+    let open = db.open().await;
+    let conn = &open.connection;
+    macro_rules! all {
+        ($($entity:ident),*) => {
+            json!([$($entity::find().order_by_asc(<$entity as EntityTrait>::Column::Id).all(conn).await.unwrap()),*])
+        };
+    }
+    let rows = all![
+        Tenant,
+        User,
+        TeamMember,
+        Company,
+        Payment,
+        Domain,
+        CompanySettings,
+        EmailAccount,
+        Lead,
+        Campaign,
+        Template,
+        InboxMessage,
+        EmailService
+    ];
+    let configs: Vec<Value> = EmailService::find()
+        .order_by_asc(email_service::Column::Id)
+        .all(conn)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|service| service.config.0)
+        .collect();
+    open.close().await;
+    json!([rows, configs])
+}
+
+#[tokio::test]
+async fn the_rows_are_the_same_on_both_engines() {
+    let mut sets = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let db = TestDb::new(engine);
+        db.migration(&["up"]).ok();
+        db.seeder(&[]).ok();
+        sets.push(models(&db).await);
+    }
+    assert_eq!(sets[0], sets[1]);
+}
+
+async fn seeding_fills_every_table(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let ran = db.seeder(&[]).ok().clean_output();
+    assert_eq!(ran.last_line(), "334 sample rows inserted");
+    for (table, rows) in db.rows().await {
+        assert!(!rows.is_empty(), "{table}");
+        let line = format!("{table:<16} {:>6}", rows.len());
+        assert!(ran.stdout.lines().any(|l| l == line), "{line} in {}", ran.stdout);
+    }
+    let mut sizes = Vec::new();
+    for name in ["Brightwater Outreach", "Fernhill Studio", "Kestrel & Pine"] {
+        let sql = format!(
+            "SELECT count(*) FROM leads l JOIN tenants t ON t.id = l.tenant_id WHERE t.name = '{name}'"
+        );
+        sizes.push(db.number(&sql).await);
+    }
+    assert!(sizes[0] > 2 * sizes[1] && sizes[1] > 2 * sizes[2], "{sizes:?}");
+}
+
+async fn seeding_again_changes_nothing(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.seeder(&[]).ok();
+    let rows = db.rows().await;
+    let again = db.seeder(&[]).ok();
+    assert_eq!(again.stdout.trim(), "nothing to insert: all 334 sample rows are there");
+    assert_eq!(db.rows().await, rows);
+    // An edited sample row stays edited.
+    db.execute("UPDATE tenants SET name = 'Edited' WHERE slug = 'fernhill'").await;
+    db.seeder(&[]).ok();
+    assert_eq!(db.number("SELECT count(*) FROM tenants WHERE name = 'Edited'").await, 1);
+}
+
+async fn clean_takes_exactly_the_sample_rows(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.insert_real_tenant("real").await;
+    let before = db.rows().await;
+    db.seeder(&["--alongside"]).ok();
+    assert_ne!(db.rows().await, before);
+    let cleaned = db.seeder(&["clean"]).ok();
+    assert_eq!(cleaned.last_line(), "334 sample rows removed");
+    assert_eq!(db.rows().await, before);
+    let again = db.seeder(&["clean"]).ok();
+    assert_eq!(again.stdout.trim(), "nothing to remove: there are no sample rows");
+}
+
+async fn clean_refuses_when_real_rows_hang_on_sample_rows(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let open = db.open().await;
+    let company = Company::find().one(&open.connection).await.unwrap().unwrap();
+    let campaign = campaign::ActiveModel {
+        tenant_id: Set(company.tenant_id),
+        company_id: Set(company.id),
+        name: Set("real work".into()),
+        ..ActiveModelBehavior::new()
+    };
+    let campaign = campaign.insert(&open.connection).await.unwrap();
+    let rows = db.rows().await;
+    let refused = db.seeder(&["clean"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("campaigns"), "{refused:#?}");
+    assert_eq!(db.rows().await, rows);
+    campaign.delete(&open.connection).await.unwrap();
+    open.close().await;
+    db.seeder(&["clean"]).ok();
+}
+
+async fn real_tenants_are_left_alone(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.insert_real_tenant("real").await;
+    let refused = db.seeder(&[]).expect_code(1).clean_output();
+    assert!(refused.error().contains("1 tenant") && refused.error().contains("--alongside"));
+    assert_eq!(db.number("SELECT count(*) FROM users").await, 0);
+    // The whole job does the rest, says so, and is not done.
+    let run = db.tenantry(&["run"]).expect_code(1);
+    assert!(run.stdout.contains("--alongside") && run.stdout.contains("no findings"), "{run:#?}");
+    db.tenantry(&["run", "--alongside"]).ok();
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5);
+}
+
+async fn production_is_refused(db: TestDb) {
+    let production =
+        |name: &str, args: &[&str]| db.bin(name).env("APP_ENV", "production").args(args).run();
+    let run = production("tenantry", &["run"]).ok();
+    assert!(run.stdout.contains("seed      skipped"), "{run:#?}");
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 0);
+    let refused = production("seeder", &[]).expect_code(1).clean_output();
+    assert!(refused.error().contains("production"), "{refused:#?}");
+    production("seeder", &["--alongside"]).expect_code(1);
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 0);
+}
+
+async fn a_database_without_tables_is_named(db: TestDb) {
+    if db.engine == Engine::Sqlite {
+        let absent = db.seeder(&[]).expect_code(2).clean_output();
+        assert!(absent.error().contains("there is no database file"), "{absent:#?}");
+        assert!(!db.file().exists());
+    }
+    db.open().await.close().await;
+    for args in [&[][..], &["clean"]] {
+        let ran = db.seeder(args).expect_code(2).clean_output();
+        assert!(ran.error().contains("migration -- up"), "{ran:#?}");
+    }
+    db.migration(&["up", "-n", "5"]).ok();
+    let ran = db.seeder(&[]).expect_code(2);
+    assert!(ran.error().contains("8 of 13 migrations are not applied"), "{ran:#?}");
+}
+
+async fn every_enum_value_is_present(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    async fn check<E: ActiveEnum<Value = String> + Iterable>(
+        db: &TestDb,
+        table: &str,
+        column: &str,
+    ) {
+        for value in E::iter().map(|variant| variant.to_value()) {
+            let sql = format!("SELECT count(*) FROM {table} WHERE {column} = '{value}'");
+            assert!(db.number(&sql).await > 0, "{table}.{column} = {value}");
+        }
+    }
+    check::<campaign::Status>(&db, "campaigns", "status").await;
+    check::<lead::Status>(&db, "leads", "status").await;
+    check::<payment::Status>(&db, "payments", "status").await;
+    check::<team_member::Role>(&db, "team_members", "role").await;
+    check::<team_member::Status>(&db, "team_members", "status").await;
+}
+
+async fn values_are_plausible_and_addresses_reserved(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let all = models(&db).await.to_string();
+    let is_host = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    let reserved = |host: &str| {
+        [".example", ".test", ".invalid"].iter().any(|tld| host.ends_with(tld))
+            || ["example.com", "example.net", "example.org"].contains(&host)
+    };
+    let mut hosts = 0;
+    for marker in ["@", "://"] {
+        for (at, _) in all.match_indices(marker) {
+            let rest = &all[at + marker.len()..];
+            let host = &rest[..rest.find(|c| !is_host(c)).unwrap_or(rest.len())];
+            assert!(reserved(host), "{host}");
+            hosts += 1;
+        }
+    }
+    assert!(hosts > 200, "{hosts}");
+    // SQLite does not hold anybody to a length, so it is looked at here.
+    let schema = migration::schema::Schema::from_entities().unwrap();
+    for table in schema.tables.values() {
+        for column in &table.columns {
+            if let migration::schema::ColumnType::Varchar(Some(length)) = column.ty {
+                let sql =
+                    format!("SELECT coalesce(max(length({})), 0) FROM {}", column.name, table.name);
+                let longest = match db.engine {
+                    Engine::Sqlite => db.number(&sql).await,
+                    _ => db.number(&format!("SELECT ({sql})::int8")).await,
+                };
+                assert!(
+                    (1..=i64::from(length)).contains(&longest),
+                    "{}.{}",
+                    table.name,
+                    column.name
+                );
+            }
+        }
+    }
+    for (what, sql) in [
+        (
+            "processed when done",
+            "SELECT count(*) FROM payments WHERE (processed_at IS NULL) <> (status = 'pending')",
+        ),
+        (
+            "one owner a tenant",
+            "SELECT count(*) FROM (SELECT tenant_id FROM team_members WHERE role = 'owner' GROUP BY tenant_id HAVING count(*) <> 1) x",
+        ),
+        (
+            "mail comes to a mailbox",
+            "SELECT count(*) FROM inbox_messages m WHERE NOT EXISTS (SELECT 1 FROM email_accounts a WHERE a.tenant_id = m.tenant_id AND a.email = m.to_email)",
+        ),
+        (
+            "mail comes from a lead that was written to",
+            "SELECT count(*) FROM inbox_messages m WHERE NOT EXISTS (SELECT 1 FROM leads l WHERE l.tenant_id = m.tenant_id AND l.email = m.from_email AND l.status <> 'new')",
+        ),
+        (
+            "mail comes after its lead",
+            "SELECT count(*) FROM inbox_messages m JOIN leads l ON l.tenant_id = m.tenant_id AND l.email = m.from_email WHERE m.received_at < l.created_at",
+        ),
+        (
+            "addresses are at their domain",
+            "SELECT count(*) FROM email_accounts a JOIN domains d ON d.tenant_id = a.tenant_id AND d.id = a.domain_id WHERE a.email NOT LIKE '%@' || d.name",
+        ),
+        (
+            "nothing changes before it is made",
+            "SELECT count(*) FROM leads WHERE updated_at < created_at",
+        ),
+        (
+            "a tenant is older than its companies",
+            "SELECT count(*) FROM companies c JOIN tenants t ON t.id = c.tenant_id WHERE c.created_at < t.created",
+        ),
+    ] {
+        assert_eq!(db.number(sql).await, 0, "{what}");
+    }
+}

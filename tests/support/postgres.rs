@@ -1,0 +1,230 @@
+//! A throw-away PostgreSQL cluster: started by the first test that needs it, on a random port of
+//! the loopback interface, and gone with the process.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use sea_orm::sqlx::{self, Connection as _, PgConnection, postgres::PgConnectOptions};
+
+/// Part of every password, so that a test can look for it in any output.
+pub const SECRET: &str = "hunter2-must-not-be-seen";
+
+const SUPERUSER: &str = "postgres";
+
+struct Cluster {
+    port: u16,
+}
+
+/// A database that belongs to one test, and the role that owns it.
+pub struct OwnDatabase {
+    /// The name of both.
+    pub name: String,
+}
+
+/// The one cluster of this process.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start)
+}
+
+/// The port that the cluster listens on.
+pub fn port() -> u16 {
+    cluster().port
+}
+
+/// A port on which nothing listens.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let bin = binaries();
+        // initdb and postgres refuse root, so root hands the folder and itself to somebody else.
+        let user = (id("-u", None) == Some(0)).then(unprivileged);
+        let folder = tempfile::Builder::new().prefix("tenantry-pg-").tempdir().unwrap().keep();
+        let password = folder.join("password");
+        fs::write(&password, SECRET).unwrap();
+        if let Some((uid, gid)) = user {
+            chown(&folder, Some(uid), Some(gid)).unwrap();
+            chown(&password, Some(uid), Some(gid)).unwrap();
+        }
+        let data = folder.join("data");
+        let run = |command: &mut Command| {
+            as_user(command, user);
+            let output = command.current_dir(&folder).stdin(Stdio::null()).output().unwrap();
+            assert!(
+                output.status.success(),
+                "PostgreSQL does not start: {}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        };
+        run(Command::new(bin.join("initdb"))
+            .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
+            .arg(format!("--username={SUPERUSER}"))
+            .arg("--pwfile")
+            .arg(&password)
+            .arg(&data));
+        // Whatever happens to this process, its end closes the pipe, and then the shell cleans up.
+        let mut keeper = Command::new("sh");
+        keeper
+            .arg("-c")
+            .arg("read nothing; \"$0\" -D \"$1\" -m immediate stop; rm -rf \"$2\"")
+            .arg(bin.join("pg_ctl"))
+            .arg(&data)
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        as_user(&mut keeper, user);
+        // Never closed by us: the pipe has to live as long as the process.
+        std::mem::forget(keeper.spawn().unwrap());
+        let port = free_port();
+        let settings = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off \
+             -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+        );
+        // pg_ctl waits until connections are accepted. The server must not inherit our pipes.
+        run(Command::new(bin.join("pg_ctl"))
+            .args(["--wait", "--silent", "--log"])
+            .arg(folder.join("log"))
+            .arg("-D")
+            .arg(&data)
+            .args(["-o", &settings, "start"]));
+        Self { port }
+    }
+}
+
+impl OwnDatabase {
+    /// Creates the database and a role that owns it and can do nothing else.
+    pub fn create() -> Self {
+        let name = format!("test_{}", super::unique());
+        superuser(
+            "postgres",
+            &[
+                &format!("CREATE ROLE {name} LOGIN PASSWORD '{SECRET}'"),
+                &format!("CREATE DATABASE {name} OWNER {name}"),
+                // PostgreSQL 15 lets nobody but the owner create in public, older ones everybody.
+                &format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"),
+            ],
+        );
+        superuser(&name, &[&format!("ALTER SCHEMA public OWNER TO {name}")]);
+        Self { name }
+    }
+
+    /// The URL for the owner.
+    pub fn url(&self) -> String {
+        self.url_as(&self.name, SECRET)
+    }
+
+    /// The URL for another role or password.
+    pub fn url_as(&self, role: &str, password: &str) -> String {
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{}", port(), self.name)
+    }
+
+    /// Runs one or more statements in this database as the superuser.
+    pub fn execute_as_superuser(&self, sql: &str) {
+        superuser(&self.name, &[sql]);
+    }
+
+    /// Creates another role that may connect to this database. It goes with the database.
+    pub fn role(&self, options: &str) -> String {
+        let role = format!("{}_{}", self.name, super::unique());
+        self.execute_as_superuser(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD '{SECRET}' {options}; \
+             GRANT CONNECT ON DATABASE {} TO {role}",
+            self.name
+        ));
+        role
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        let name = &self.name;
+        // FORCE ends connections that a failed test has left open.
+        superuser("postgres", &[&format!("DROP DATABASE {name} WITH (FORCE)")]);
+        superuser(
+            "postgres",
+            &[&format!(
+                "DO $$ DECLARE r text; BEGIN FOR r IN SELECT rolname FROM pg_roles \
+                 WHERE rolname = '{name}' OR rolname LIKE '{name}\\_%' LOOP \
+                 EXECUTE format('DROP ROLE %I', r); END LOOP; END $$"
+            )],
+        );
+    }
+}
+
+/// Runs statements one by one as the superuser, on a thread of its own: the caller may be inside a
+/// runtime already.
+fn superuser(database: &str, statements: &[&str]) {
+    let options = PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(port())
+        .username(SUPERUSER)
+        .password(SECRET)
+        .database(database);
+    std::thread::scope(|scope| {
+        let work = scope.spawn(|| {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut connection = PgConnection::connect_with(&options).await?;
+                for sql in statements {
+                    let sql = sqlx::AssertSqlSafe((*sql).to_owned());
+                    sqlx::raw_sql(sql).execute(&mut connection).await?;
+                }
+                connection.close().await
+            })
+        });
+        let outcome = work.join().unwrap();
+        outcome.unwrap_or_else(|error: sqlx::Error| panic!("{statements:?}: {error}"));
+    });
+}
+
+/// Where PostgreSQL's programs are: on the path, or where Debian keeps each version's.
+fn binaries() -> PathBuf {
+    let complete = |folder: &Path| {
+        ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).is_file())
+    };
+    let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.filter_map(|e| Some(e.ok()?.path().join("bin"))).collect())
+        .unwrap_or_default();
+    debian.sort();
+    debian.reverse();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).chain(debian).find(|folder| complete(folder));
+    found.expect(
+        "PostgreSQL's programs (initdb, pg_ctl, postgres) are not installed: run scripts/test, \
+         which installs them",
+    )
+}
+
+fn as_user(command: &mut Command, user: Option<(u32, u32)>) {
+    if let Some((uid, gid)) = user {
+        command.uid(uid).gid(gid);
+    }
+}
+
+/// The user and group that run the server for root.
+fn unprivileged() -> (u32, u32) {
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|name| Some((id("-u", Some(name))?, id("-g", Some(name))?)))
+        .expect(
+            "PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody",
+        )
+}
+
+fn id(what: &str, user: Option<&str>) -> Option<u32> {
+    let output = Command::new("id").arg(what).args(user).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
