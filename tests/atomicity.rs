@@ -1,1 +1,130 @@
-//! tmp
+//! All or nothing: whatever happens in the middle, the database is as before or as after.
+
+use std::process::Child;
+
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+
+use crate::support::{Engine, Ran, TestDb};
+
+on_both_engines!(
+    a_migration_that_fails_midway_changes_nothing,
+    a_rollback_that_fails_midway_changes_nothing,
+    eight_at_once_all_succeed,
+    an_interrupted_up_leaves_before_or_after,
+);
+
+async fn a_migration_that_fails_midway_changes_nothing(db: TestDb) {
+    // The name of an index that the ninth migration wants.
+    db.execute("CREATE TABLE notes (a int); CREATE INDEX leads_tenant_id_email_idx ON notes (a)")
+        .await;
+    let before = db.catalogue().await;
+    for (name, args) in
+        [("migration", &["up"][..]), ("tenantry", &["run"]), ("migration", &["fresh"])]
+    {
+        let failed = db.bin(name).args(args).run().expect_code(2).clean_output();
+        let error = failed.error();
+        assert!(error.contains("up of m20261122_000009_create_leads failed"), "{failed:#?}");
+        assert!(error.contains("CREATE INDEX \"leads_tenant_id_email_idx\""), "{failed:#?}");
+        assert!(error.contains("already exists"), "{failed:#?}");
+        assert!(error.contains("nothing was changed"), "{failed:#?}");
+        assert_eq!(error.trim().lines().count(), 1, "{failed:#?}");
+        assert_eq!(db.catalogue().await, before);
+    }
+    // What comes before it can be applied, and what was in the way can go.
+    db.migration(&["up", "-n", "8"]).ok();
+    db.execute("DROP TABLE notes").await;
+    db.migration(&["up"]).ok();
+}
+
+async fn a_rollback_that_fails_midway_changes_nothing(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    // Gone by hand, so the down of the fourth migration fails after nine others have run.
+    let drop = match db.engine {
+        Engine::Sqlite => "PRAGMA foreign_keys = OFF; DROP TABLE companies",
+        _ => "DROP TABLE companies CASCADE",
+    };
+    db.execute(drop).await;
+    let before = db.catalogue().await;
+    let failed = db.tenantry(&["rollback"]).expect_code(2).clean_output();
+    assert!(
+        failed.error().contains("down of m20261122_000004_create_companies failed"),
+        "{failed:#?}"
+    );
+    assert_eq!(db.catalogue().await, before);
+}
+
+async fn eight_at_once_all_succeed(db: TestDb) {
+    for _ in 0..3 {
+        let db = TestDb::new(db.engine);
+        let children: Vec<Child> =
+            (0..8).map(|_| db.bin("migration").args(&["up"]).spawn()).collect();
+        let mut applied = 0;
+        for child in children {
+            let ran = Ran::from(child.wait_with_output().unwrap()).ok().clean_output();
+            applied += usize::from(ran.stdout.trim() == "13 migrations applied");
+        }
+        assert_eq!(applied, 1, "one applies, the others find it done");
+        assert_eq!(db.tables().await.len(), 14);
+    }
+}
+
+/// Interrupts `run` while it is provably in the middle of its transaction.
+async fn an_interrupted_up_leaves_before_or_after(db: TestDb) {
+    let before = {
+        db.open().await.close().await;
+        db.catalogue().await
+    };
+    match db.engine {
+        Engine::Sqlite => {
+            // The journal exists while a transaction has written and not committed.
+            let journal = db.folder().join("test.db-journal");
+            let mut interrupted = 0;
+            for _ in 0..40 {
+                let child = db.bin("tenantry").args(&["run"]).spawn();
+                let pid = child.id();
+                let seen = (0..2_000_000).any(|_| journal.exists());
+                interrupt(pid);
+                let ran = Ran::from(child.wait_with_output().unwrap());
+                interrupted += usize::from(seen && ran.code != 0);
+                let tables = db.tables().await.len();
+                assert!(tables == 0 || tables == 14, "{tables} tables after {ran:#?}");
+                if tables == 14 {
+                    let tenants = db.number("SELECT count(*) FROM tenants").await;
+                    let messages = db.number("SELECT count(*) FROM inbox_messages").await;
+                    assert!([(0, 0), (4, 47)].contains(&(tenants, messages)));
+                    db.tenantry(&["rollback"]).ok();
+                }
+            }
+            assert!(interrupted > 0, "no attempt hit the middle");
+        }
+        _ => {
+            // Somebody holds the name that the ninth migration wants, so the command waits there.
+            let open = db.open().await;
+            let holder = open.connection.begin().await.unwrap();
+            holder.execute_unprepared("CREATE TABLE leads (id int)").await.unwrap();
+            let child = db.bin("migration").args(&["up"]).spawn();
+            let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                           AND wait_event_type = 'Lock'";
+            while db.number(waiting).await == 0 {
+                tokio::task::yield_now().await;
+            }
+            interrupt(child.id());
+            let ran = Ran::from(child.wait_with_output().unwrap());
+            assert_ne!(ran.code, 0, "{ran:#?}");
+            assert!(ran.stderr.contains("applying m20261122_000009"), "in the middle: {ran:#?}");
+            holder.rollback().await.unwrap();
+            open.close().await;
+            // The server notices a client that has gone when it next writes to it.
+            while db.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tenantry' AND pid <> pg_backend_pid()").await > 0 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(db.catalogue().await, before);
+        }
+    }
+    db.tenantry(&["run"]).ok();
+}
+
+fn interrupt(pid: u32) {
+    // The process may have ended by itself.
+    let _ = std::process::Command::new("sh").args(["-c", &format!("kill -INT {pid}")]).output();
+}

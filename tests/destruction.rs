@@ -1,1 +1,204 @@
-//! tmp
+//! No real row is lost unasked, and consent covers exactly what was shown.
+
+use std::io::Write as _;
+
+use crate::support::{Engine, Ran, TestDb};
+
+on_both_engines!(
+    sample_rows_need_no_consent,
+    every_destructive_command_refuses_real_rows,
+    consent_covers_exactly_what_was_shown,
+    what_was_made_by_hand_is_named,
+    tables_of_others_stay,
+    a_table_that_refers_to_ours_is_named,
+    production_always_needs_consent,
+    only_the_tables_that_go_are_counted,
+    fresh_mends_lost_bookkeeping,
+    a_yes_on_a_terminal_is_consent,
+);
+
+/// Every command that drops tables, with the binary it belongs to.
+const DESTRUCTIVE: [(&str, &[&str]); 5] = [
+    ("tenantry", &["rollback"]),
+    ("migration", &["down", "-n", "13"]),
+    ("migration", &["fresh"]),
+    ("migration", &["refresh"]),
+    ("migration", &["reset"]),
+];
+
+fn with_hash(db: &TestDb, name: &str, args: &[&str], hash: &str) -> Ran {
+    db.bin(name).args(args).args(&["--confirm", hash]).run()
+}
+
+async fn sample_rows_need_no_consent(db: TestDb) {
+    for (name, args) in DESTRUCTIVE {
+        db.tenantry(&["run"]).ok();
+        db.bin(name).args(args).run().ok();
+        let has_rows = db.tables().await.contains(&"tenants".to_owned())
+            && db.number("SELECT count(*) FROM tenants").await > 0;
+        assert!(!has_rows, "{name} {args:?}");
+    }
+}
+
+async fn every_destructive_command_refuses_real_rows(db: TestDb) {
+    for (name, args) in DESTRUCTIVE {
+        let db = TestDb::new(db.engine);
+        db.tenantry(&["run"]).ok();
+        db.insert_real_tenant("one").await;
+        let (catalogue, rows) = (db.catalogue().await, db.rows().await);
+        let refused = db.bin(name).args(args).run().expect_code(1).clean_output();
+        assert!(refused.error().contains("\n  tenants: 1 row\n"), "{refused:#?}");
+        assert_eq!(
+            refused.error().matches(" row").count(),
+            2,
+            "only tables with real rows: {refused:#?}"
+        );
+        with_hash(&db, name, args, "0123456789ab").expect_code(1);
+        assert_eq!(db.catalogue().await, catalogue, "{name} {args:?}");
+        assert_eq!(db.rows().await, rows, "{name} {args:?}");
+        // With the printed hash it goes, unless another row came in between.
+        db.insert_real_tenant("two").await;
+        let again = with_hash(&db, name, args, &refused.hash()).expect_code(1).clean_output();
+        assert!(again.error().contains("tenants: 2 rows"), "{again:#?}");
+        assert!(again.error().contains("does not fit"), "{again:#?}");
+        assert_ne!(again.hash(), refused.hash());
+        with_hash(&db, name, args, &again.hash()).ok();
+    }
+}
+
+async fn consent_covers_exactly_what_was_shown(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("one").await;
+    let hash = db.migration(&["reset"]).expect_code(1).hash();
+    assert_eq!(
+        db.migration(&["reset"]).expect_code(1).hash(),
+        hash,
+        "the same question, the same hash"
+    );
+    // One row replaced by another leaves the count as it was.
+    db.execute("DELETE FROM tenants WHERE name = 'one'").await;
+    db.insert_real_tenant("another").await;
+    let other = with_hash(&db, "migration", &["reset"], &hash).expect_code(1).hash();
+    assert_ne!(other, hash);
+    // The hash of one database is void for another.
+    let elsewhere = TestDb::new(db.engine);
+    elsewhere.tenantry(&["run"]).ok();
+    elsewhere.insert_real_tenant("one").await;
+    with_hash(&elsewhere, "migration", &["reset"], &hash).expect_code(1);
+    // The hash of one command is void for one that drops something else.
+    with_hash(&db, "migration", &["down", "-n", "12"], &other).ok();
+    with_hash(&db, "migration", &["down"], &other).expect_code(1);
+}
+
+async fn what_was_made_by_hand_is_named(db: TestDb) {
+    for (sql, named) in [
+        ("ALTER TABLE leads ADD COLUMN phone text", "the column leads.phone"),
+        ("CREATE INDEX by_hand ON leads (name)", "the index by_hand on leads"),
+        ("CREATE VIEW v AS SELECT email FROM leads", "the view v, which reads leads"),
+    ] {
+        let db = TestDb::new(db.engine);
+        db.tenantry(&["run"]).ok();
+        db.execute(sql).await;
+        let refused = db.tenantry(&["rollback"]).expect_code(1).clean_output();
+        assert!(refused.error().contains(&format!("made by hand: {named}")), "{refused:#?}");
+        assert!(!refused.error().contains("rows would be lost"), "{refused:#?}");
+        with_hash(&db, "tenantry", &["rollback"], &refused.hash()).ok();
+        assert_eq!(db.tables().await, Vec::<String>::new());
+    }
+}
+
+async fn tables_of_others_stay(db: TestDb) {
+    db.execute("CREATE TABLE notes (id int); INSERT INTO notes VALUES (1)").await;
+    db.tenantry(&["run"]).ok();
+    for (name, args) in
+        [("migration", &["fresh"][..]), ("migration", &["refresh"]), ("tenantry", &["rollback"])]
+    {
+        db.bin(name).args(args).run().ok();
+        assert_eq!(db.number("SELECT count(*) FROM notes").await, 1, "{name} {args:?}");
+    }
+    assert_eq!(db.tables().await, ["notes"]);
+}
+
+async fn a_table_that_refers_to_ours_is_named(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let uuid = if db.engine == Engine::Sqlite { "uuid_text" } else { "uuid" };
+    db.execute(&format!(
+        "CREATE TABLE notes (id int, t {uuid} REFERENCES tenants (id) ON DELETE CASCADE); \
+         INSERT INTO notes SELECT 1, id FROM tenants"
+    ))
+    .await;
+    let refused = db.tenantry(&["rollback"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("the table notes, which refers to tenants"), "{refused:#?}");
+    if db.engine == Engine::Sqlite {
+        // A foreign key cannot be taken from a table here, and without that its rows would go.
+        assert!(refused.error().contains("drop the table that has it first"), "{refused:#?}");
+        assert!(!refused.stderr.contains("--confirm"), "{refused:#?}");
+    } else {
+        with_hash(&db, "tenantry", &["rollback"], &refused.hash()).ok();
+        assert_eq!(db.tables().await, ["notes"]);
+    }
+    assert_eq!(db.number("SELECT count(*) FROM notes").await, 4);
+}
+
+async fn production_always_needs_consent(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    for (name, args) in DESTRUCTIVE {
+        let refused = db.bin(name).env("APP_ENV", "production").args(args).run().expect_code(1);
+        assert!(!refused.hash().is_empty());
+    }
+    let bin = || db.bin("tenantry").env("APP_ENV", "production").args(&["rollback"]);
+    let hash = bin().run().hash();
+    bin().args(&["--confirm", &hash]).run().ok();
+}
+
+async fn only_the_tables_that_go_are_counted(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    db.migration(&["down", "-n", "3"]).ok();
+    assert_eq!(db.tables().await.len(), 11);
+    db.migration(&["down", "-n", "10"]).expect_code(1);
+}
+
+async fn fresh_mends_lost_bookkeeping(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.execute("DROP TABLE seaql_migrations").await;
+    let up = db.migration(&["up"]).expect_code(2).clean_output();
+    assert!(up.error().contains("tenants") && up.error().contains("`fresh`"), "{up:#?}");
+    // Nothing is recorded, so everything in the tables may be somebody's.
+    let refused = db.migration(&["fresh"]).expect_code(1);
+    with_hash(&db, "migration", &["fresh"], &refused.hash()).ok();
+    db.tenantry(&["run"]).ok();
+}
+
+async fn a_yes_on_a_terminal_is_consent(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    // `script` runs its command on a terminal of its own.
+    let on_a_terminal = |answer: &str| {
+        let bin = db.bin("tenantry").command();
+        let mut script = std::process::Command::new("script");
+        script
+            .args(["--quiet", "--return", "--echo", "never", "--command"])
+            .arg(format!("{} rollback", bin.get_program().to_str().unwrap()))
+            .arg("/dev/null")
+            .env_clear()
+            .env("DATABASE_URL", &db.url)
+            .current_dir(db.folder());
+        let mut child = script
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        Ran::from(child.wait_with_output().unwrap())
+    };
+    let no = on_a_terminal("no\n").expect_code(1);
+    assert!(no.stdout.contains("tenants: 1 row") && no.stdout.contains("not confirmed"), "{no:#?}");
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5);
+    let yes = on_a_terminal("yes\n").expect_code(0);
+    assert!(yes.stdout.contains("nothing of ours is left"), "{yes:#?}");
+    // On a pipe nobody is asked.
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    db.bin("tenantry").args(&["rollback"]).run_with_input("yes\n").expect_code(1);
+}

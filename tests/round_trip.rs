@@ -19,9 +19,9 @@ async fn every_migration_undoes_itself(db: TestDb) {
         let Some(name) = outcome.applied.first() else { break };
         let after = db.catalogue().await;
         assert_ne!(before, after, "{name} does something");
-        assert_eq!(runner.down(Some(1)).await.unwrap().rolled_back, [name.clone()]);
+        assert_eq!(runner.down(Some(1)).await.unwrap().rolled_back, std::slice::from_ref(name));
         assert_eq!(db.catalogue().await, before, "down of {name}");
-        assert_eq!(runner.up(Some(1)).await.unwrap().applied, [name.clone()]);
+        assert_eq!(runner.up(Some(1)).await.unwrap().applied, std::slice::from_ref(name));
         assert_eq!(db.catalogue().await, after, "up of {name} again");
         count += 1;
     }

@@ -172,23 +172,25 @@ async fn a_database_without_tables_is_named(db: TestDb) {
     assert!(ran.error().contains("8 of 13 migrations are not applied"), "{ran:#?}");
 }
 
+/// Asserts that each value of an enum is in some row.
+async fn every_value<E: ActiveEnum<Value = String> + Iterable>(
+    db: &TestDb,
+    table: &str,
+    column: &str,
+) {
+    for value in E::iter().map(|variant| variant.to_value()) {
+        let sql = format!("SELECT count(*) FROM {table} WHERE {column} = '{value}'");
+        assert!(db.number(&sql).await > 0, "{table}.{column} = {value}");
+    }
+}
+
 async fn every_enum_value_is_present(db: TestDb) {
     db.tenantry(&["run"]).ok();
-    async fn check<E: ActiveEnum<Value = String> + Iterable>(
-        db: &TestDb,
-        table: &str,
-        column: &str,
-    ) {
-        for value in E::iter().map(|variant| variant.to_value()) {
-            let sql = format!("SELECT count(*) FROM {table} WHERE {column} = '{value}'");
-            assert!(db.number(&sql).await > 0, "{table}.{column} = {value}");
-        }
-    }
-    check::<campaign::Status>(&db, "campaigns", "status").await;
-    check::<lead::Status>(&db, "leads", "status").await;
-    check::<payment::Status>(&db, "payments", "status").await;
-    check::<team_member::Role>(&db, "team_members", "role").await;
-    check::<team_member::Status>(&db, "team_members", "status").await;
+    every_value::<campaign::Status>(&db, "campaigns", "status").await;
+    every_value::<lead::Status>(&db, "leads", "status").await;
+    every_value::<payment::Status>(&db, "payments", "status").await;
+    every_value::<team_member::Role>(&db, "team_members", "role").await;
+    every_value::<team_member::Status>(&db, "team_members", "status").await;
 }
 
 async fn values_are_plausible_and_addresses_reserved(db: TestDb) {

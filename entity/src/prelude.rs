@@ -14,7 +14,7 @@
 
 pub use sea_orm::{
     ActiveValue::{self, NotSet, Set, Unchanged},
-    IntoActiveModel, QueryOrder, TransactionTrait,
+    EntityLoaderTrait, IntoActiveModel, QueryOrder, TransactionTrait,
     entity::prelude::*,
 };
 

@@ -46,6 +46,7 @@ pub struct DatabaseArgs {
         short = 's',
         long,
         env = env::DATABASE_SCHEMA,
+        hide_env_values = true,
         value_name = "SCHEMA",
         global = true
     )]

@@ -12,7 +12,7 @@ pub fn init(verbose: bool) {
     let default = if verbose {
         "info,entity=debug,migration=debug,seeder=debug,tenantry=debug,sqlx::query=debug"
     } else {
-        "warn,entity=info,migration=info,seeder=info,tenantry=info"
+        "warn,sqlx::query=error,entity=info,migration=info,seeder=info,tenantry=info"
     };
     let filter = std::env::var(env::RUST_LOG)
         .ok()

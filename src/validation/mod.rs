@@ -2,7 +2,7 @@
 //!
 //! # Adding a rule
 //!
-//! 1. What the rule needs to know of the database goes into [`facts::Facts`], in a query over all
+//! 1. What the rule needs to know of the database goes into `facts::Facts`, in a query over all
 //!    tables, not one a table.
 //! 2. The rule is a file under `rules/` with one function from the facts to findings, pure and
 //!    without a query of its own. Each finding has a code in kebab case that stays as it is, says

@@ -148,6 +148,13 @@ impl TestDb {
     /// All that there is: every table, index and view that is not the system's, with its text.
     pub async fn catalogue(&self) -> String {
         let db = self.open().await;
+        let catalogue = self.catalogue_of(&db).await;
+        db.close().await;
+        catalogue
+    }
+
+    /// As [`TestDb::catalogue`], over a connection that is open already.
+    pub async fn catalogue_of(&self, db: &Database) -> String {
         let schema = migration::schema::read(&db.connection, self.engine).await.unwrap();
         let sql = match self.engine {
             Engine::Sqlite => "SELECT type || ' ' || name AS name FROM sqlite_schema ORDER BY 1",
@@ -157,7 +164,6 @@ impl TestDb {
             }
         };
         let names = texts(&db.connection, sql).await;
-        db.close().await;
         format!("{names:#?}\n{}", serde_json::to_string_pretty(&schema).unwrap())
     }
 

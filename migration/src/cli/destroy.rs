@@ -18,7 +18,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
     /// Roll back this many
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     num: u32,
     #[command(flatten)]
     consent: Args,

@@ -6,7 +6,7 @@ use crate::{Migrator, Runner, config::DatabaseArgs, db::Absent, error::Result};
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Apply at most this many
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     num: Option<u32>,
 }
 

@@ -3,7 +3,7 @@
 //! | from | by |
 //! |---|---|
 //! | the entities | [`Schema::from_entities`] |
-//! | a live database | [`read`](fn@read), or [`from_postgres`] and [`from_sqlite`] |
+//! | a live database | [`read`](fn@read) |
 //! | what the entities would be there | [`expected`](fn@expected) |
 //!
 //! A schema built from the entities is neutral: it is written in PostgreSQL's words, and
