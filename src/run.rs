@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use migration::{Error, Migrator, Outcome, Runner, db::Database, error::Result, runner::Refusal};
+use migration::{Error, Migrator, Outcome, Runner, db::Database, error::Result, refusal::Refusal};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::validation::{ValidateOptions, Validation, validate};

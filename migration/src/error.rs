@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
-use crate::{runner::Refusal, schema::ModelError};
+use crate::refusal::Refusal;
 
 /// What can go wrong. [`Display`](fmt::Display) is one sentence for a person at a terminal;
 /// [`Error::exit_code`] is for the shell.
@@ -46,6 +46,11 @@ pub enum Error {
     #[error("cannot read or write: {0}")]
     Io(#[from] std::io::Error),
 }
+
+/// An entity that cannot become a table: a mistake in the model, not in a database.
+#[derive(Debug, thiserror::Error)]
+#[error("the entities break a rule of the schema: {0}")]
+pub struct ModelError(pub(crate) String);
 
 impl Error {
     /// The process's exit code: 1 for a refusal, 2 for what could not run.

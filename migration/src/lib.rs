@@ -29,6 +29,7 @@ pub mod diff;
 pub mod error;
 pub mod logging;
 pub mod ops;
+pub mod refusal;
 pub mod report;
 pub mod runner;
 pub mod schema;

@@ -1,10 +1,6 @@
 //! Takes the sample rows away, and nothing else.
 
-use migration::{
-    Result,
-    runner::{Refusal, SampleRows},
-    schema::Schema,
-};
+use migration::{Result, refusal::Refusal, runner::SampleRows, schema::Schema};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait,

@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 use entity::Engine;
 use migration::{
     Error, Migrator, Result, Runner,
-    runner::{Refusal, SampleRows, State},
+    refusal::Refusal,
+    runner::{SampleRows, State},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement,

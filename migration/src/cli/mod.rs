@@ -22,7 +22,7 @@ use crate::{
     db::{Absent, Database},
     error::{Error, Result},
     logging,
-    runner::Refusal,
+    refusal::Refusal,
 };
 
 /// A command line that [`main`] can run.

@@ -1,16 +1,17 @@
 //! What stands between a command and somebody's rows.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use entity::{Engine, sample_id};
+use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::SampleRows;
 use crate::{
     db::quoted,
     diff::{Change, diff},
     error::{Result, sqlstate},
+    refusal::{Loss, Refusal},
     schema::{self, ColumnType, Schema, Table, expr},
 };
 
@@ -18,53 +19,6 @@ use crate::{
 /// a function that asks for it cannot be reached around the guard.
 #[derive(Debug)]
 pub struct Destructive(());
-
-/// Why something was not done, and what would let it pass.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// What was refused and why, in one sentence.
-    pub reason: String,
-    /// The tables that would be dropped with real rows in them.
-    pub losses: Vec<Loss>,
-    /// What somebody made by hand, beside what the migrations made.
-    pub by_hand: Vec<String>,
-    /// The value for `--confirm` that consents to exactly this; `None` if no consent helps.
-    pub hash: Option<String>,
-}
-
-/// A table and the rows in it that are not the seeder's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Loss {
-    /// The table.
-    pub table: String,
-    /// How many rows are real.
-    pub real_rows: i64,
-}
-
-impl Refusal {
-    /// A refusal that no consent lifts.
-    #[must_use]
-    pub fn plain(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), losses: Vec::new(), by_hand: Vec::new(), hash: None }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)?;
-        for Loss { table, real_rows } in &self.losses {
-            let rows = if *real_rows == 1 { "row" } else { "rows" };
-            write!(f, "\n  {table}: {real_rows} {rows}")?;
-        }
-        for line in &self.by_hand {
-            write!(f, "\n  made by hand: {line}")?;
-        }
-        match &self.hash {
-            Some(hash) => write!(f, "\nTo go ahead with exactly this, add --confirm {hash}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// What the guard is asked.
 pub(super) struct Request<'a> {
@@ -338,41 +292,6 @@ async fn count(
             })
         })
         .collect()
-}
-
-/// SQL that is true where a uuid column holds the id of a sample row; see [`sample_id`].
-#[derive(Clone, Copy, Debug)]
-pub struct SampleRows<'a> {
-    /// The engine that will run it.
-    pub engine: Engine,
-    /// The column, as an SQL name.
-    pub column: &'a str,
-}
-
-impl SampleRows<'_> {
-    /// The id as text.
-    fn as_text(self) -> String {
-        match self.engine {
-            Engine::Sqlite => format!("lower(hex({}))", self.column),
-            _ => format!("{}::text", self.column),
-        }
-    }
-}
-
-impl fmt::Display for SampleRows<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.as_text();
-        let tag = sample_id::TAG;
-        match self.engine {
-            // sqlx keeps a uuid as a blob of 16 bytes, whose hex has no dashes.
-            Engine::Sqlite => write!(
-                f,
-                "length({text}) = 32 AND substr({text}, 13, 1) = '8' \
-                 AND substr({text}, 17, 4) = '{tag:x}'"
-            ),
-            _ => write!(f, "substr({text}, 15, 1) = '8' AND substr({text}, 20, 4) = '{tag:x}'"),
-        }
-    }
 }
 
 /// What tells this database from every other.

@@ -12,6 +12,7 @@
 mod bookkeeping;
 mod guard;
 mod recorder;
+mod sample_rows;
 
 use std::{
     collections::BTreeSet,
@@ -30,12 +31,14 @@ use sea_orm_migration::{
 use serde::Serialize;
 
 pub use bookkeeping::{MigrationState, State};
-pub use guard::{Destructive, Loss, Refusal, SampleRows};
+pub use guard::Destructive;
 pub use recorder::{Direction, record};
+pub use sample_rows::SampleRows;
 
 use crate::{
     db::quoted,
     error::{Error, List, Result},
+    refusal::Refusal,
 };
 
 /// What a call changed.

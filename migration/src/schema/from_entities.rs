@@ -19,11 +19,7 @@ use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema,
     Table, names, tenancy,
 };
-
-/// An entity that cannot become a table: a mistake in the model, not in a database.
-#[derive(Debug, thiserror::Error)]
-#[error("the entities break a rule of the schema: {0}")]
-pub struct ModelError(String);
+use crate::error::ModelError;
 
 impl Schema {
     /// The schema of all entities, tenancy rules applied.

@@ -23,7 +23,6 @@ use std::{collections::BTreeMap, fmt};
 use entity::Engine;
 use serde::{Deserialize, Serialize};
 
-pub use from_entities::ModelError;
 pub use normalise::{Expected, expected, read, replay};
 
 /// A whole schema: its tables by name.

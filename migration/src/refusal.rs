@@ -1,0 +1,52 @@
+//! Why something was not done.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Why something was not done, and what would let it pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// What was refused and why, in one sentence.
+    pub reason: String,
+    /// The tables that would be dropped with real rows in them.
+    pub losses: Vec<Loss>,
+    /// What somebody made by hand, beside what the migrations made.
+    pub by_hand: Vec<String>,
+    /// The value for `--confirm` that consents to exactly this; `None` if no consent helps.
+    pub hash: Option<String>,
+}
+
+/// A table and the rows in it that are not the seeder's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// The table.
+    pub table: String,
+    /// How many rows are real.
+    pub real_rows: i64,
+}
+
+impl Refusal {
+    /// A refusal that no consent lifts.
+    #[must_use]
+    pub fn plain(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), losses: Vec::new(), by_hand: Vec::new(), hash: None }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        for Loss { table, real_rows } in &self.losses {
+            let rows = if *real_rows == 1 { "row" } else { "rows" };
+            write!(f, "\n  {table}: {real_rows} {rows}")?;
+        }
+        for line in &self.by_hand {
+            write!(f, "\n  made by hand: {line}")?;
+        }
+        match &self.hash {
+            Some(hash) => write!(f, "\nTo go ahead with exactly this, add --confirm {hash}"),
+            None => Ok(()),
+        }
+    }
+}
