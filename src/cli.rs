@@ -85,6 +85,10 @@ async fn run(args: &DatabaseArgs, alongside: bool, out: &mut Printer) -> Result<
             out.line(&format!("seed      {refusal}"))?;
             true
         }
+        Seeding::Failed(error) => {
+            out.line(&format!("seed      failed: {error}"))?;
+            true
+        }
     };
     out.line(&format!("validate  {}", said(&report.validation)))?;
     print_findings(&report.validation, out)?;

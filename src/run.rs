@@ -1,9 +1,11 @@
 //! Migrate, seed, validate.
 
-use std::collections::BTreeMap;
-
-use migration::{Error, Migrator, Outcome, Runner, db::Database, error::Result, refusal::Refusal};
-use sea_orm::{ConnectionTrait, Statement};
+use migration::{
+    Error, Migrator, Outcome, Runner,
+    db::{Database, count_rows, quoted},
+    error::Result,
+    refusal::Refusal,
+};
 
 use crate::validation::{ValidateOptions, Validation, validate};
 
@@ -38,6 +40,8 @@ pub enum Seeding {
     Production,
     /// None were inserted, because of what the refusal says.
     Refused(Box<Refusal>),
+    /// None were inserted: the database is damaged, as the findings say, and refused them so.
+    Failed(String),
 }
 
 /// Applies pending migrations, inserts the sample rows that are missing, and validates the result.
@@ -46,43 +50,41 @@ pub enum Seeding {
 /// # Errors
 ///
 /// If a migration fails or the database does; each step leaves the database as it was then. That
-/// sample rows are refused is no error: the rest is done, and the report says so.
+/// sample rows are refused is no error, nor that they fail for a reason that validation finds: the
+/// rest is done, and the report says so.
 pub async fn run(db: &Database, options: &RunOptions) -> Result<RunReport> {
     tracing::info!("migrating");
     let migrated = Runner::new::<Migrator>(&db.connection)?.up(None).await?;
-    let seeding = if options.production {
-        Seeding::Production
+    let (seeding, failure) = if options.production {
+        (Seeding::Production, None)
     } else {
         tracing::info!("seeding");
         let options = seeder::Options { alongside: options.alongside, production: false };
         match seeder::seed(&db.connection, &options).await {
-            Ok(report) => Seeding::Done(report),
-            Err(Error::Refused(refusal)) => Seeding::Refused(refusal),
-            Err(error) => return Err(error),
+            Ok(report) => (Seeding::Done(report), None),
+            Err(Error::Refused(refusal)) => (Seeding::Refused(refusal), None),
+            Err(error) => (Seeding::Failed(error.to_string()), Some(error)),
         }
     };
     tracing::info!("validating");
     let validation = validate(db, &ValidateOptions::default()).await?;
-    let rows = count_rows(db).await?;
-    Ok(RunReport { migrated, seeding, validation, rows })
+    match failure {
+        Some(error) if validation.findings.is_empty() => Err(error),
+        _ => {
+            let rows = rows(db, &validation).await?;
+            Ok(RunReport { migrated, seeding, validation, rows })
+        }
+    }
 }
 
-async fn count_rows(db: &Database) -> Result<Vec<(&'static str, u64)>> {
-    let tables = entity::all();
-    let parts: Vec<String> = tables
-        .iter()
-        .map(|def| format!("SELECT '{0}' AS table_name, count(*) AS n FROM \"{0}\"", def.name))
-        .collect();
-    let stmt = Statement::from_string(db.engine.backend(), parts.join(" UNION ALL "));
-    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for row in db.connection.query_all_raw(stmt).await? {
-        counts.insert(row.try_get("", "table_name")?, row.try_get("", "n")?);
-    }
-    Ok(tables
-        .iter()
-        .map(|def| {
-            let rows = counts.get(def.name).copied().unwrap_or_default();
-            (def.name, u64::try_from(rows).unwrap_or_default())
-        })
-        .collect())
+/// Counts the rows of every table that is there.
+async fn rows(db: &Database, validation: &Validation) -> Result<Vec<(&'static str, u64)>> {
+    let missing = |table: &str| {
+        validation.findings.iter().any(|f| f.code == "table-missing" && f.table == table)
+    };
+    let mut tables: Vec<&'static str> = entity::all().iter().map(|def| def.name).collect();
+    tables.retain(|table| !missing(table));
+    let all: Vec<_> = tables.iter().map(|table| (quoted(table), "true".to_owned())).collect();
+    let counts = count_rows(&db.connection, db.engine, &all).await?;
+    Ok(tables.into_iter().zip(counts).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::process::Child;
 
+use migration::Runner;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
 use crate::support::{Engine, Ran, TestDb};
@@ -9,6 +10,7 @@ use crate::support::{Engine, Ran, TestDb};
 on_both_engines!(
     a_migration_that_fails_midway_changes_nothing,
     a_rollback_that_fails_midway_changes_nothing,
+    a_table_dropped_by_hand_is_named,
     eight_at_once_all_succeed,
     an_interrupted_up_leaves_before_or_after,
 );
@@ -36,9 +38,81 @@ async fn a_migration_that_fails_midway_changes_nothing(db: TestDb) {
     db.migration(&["up"]).ok();
 }
 
+/// Two tables; the second goes, the first one's `down` fails.
+mod stubborn {
+    use migration::MigratorTrait;
+    use sea_orm_migration::prelude::*;
+
+    pub struct Stubborn;
+
+    struct First;
+    struct Second;
+
+    impl MigrationName for First {
+        fn name(&self) -> &'static str {
+            "m1_first"
+        }
+    }
+
+    impl MigrationName for Second {
+        fn name(&self) -> &'static str {
+            "m2_second"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for First {
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            // Asking is ordinary, so it must not break the recording.
+            if manager.has_table("first").await? {
+                return Ok(());
+            }
+            let id = ColumnDef::new("id").integer().not_null().take();
+            manager.create_table(Table::create().table("first").col(id).take()).await
+        }
+
+        async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            manager
+                .drop_index(Index::drop().name("no_such_index").table("first").to_owned())
+                .await?;
+            manager.drop_table(Table::drop().table("first").take()).await
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for Second {
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            let id = ColumnDef::new("id").integer().not_null().take();
+            manager.create_table(Table::create().table("second").col(id).take()).await
+        }
+
+        async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            manager.drop_table(Table::drop().table("second").take()).await
+        }
+    }
+
+    impl MigratorTrait for Stubborn {
+        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+            vec![Box::new(First), Box::new(Second)]
+        }
+    }
+}
+
 async fn a_rollback_that_fails_midway_changes_nothing(db: TestDb) {
+    let open = db.open().await;
+    let runner = Runner::new::<stubborn::Stubborn>(&open.connection).unwrap();
+    assert_eq!(runner.up(None).await.unwrap().applied, ["m1_first", "m2_second"]);
+    let before = db.catalogue_of(&open).await;
+    let error = runner.down(None).await.unwrap_err().to_string();
+    assert!(error.contains("down of m1_first failed at `DROP INDEX"), "{error}");
+    assert!(error.contains("no_such_index") && error.contains("nothing was changed"), "{error}");
+    assert_eq!(db.catalogue_of(&open).await, before);
+    runner.down(Some(1)).await.unwrap();
+    open.close().await;
+}
+
+async fn a_table_dropped_by_hand_is_named(db: TestDb) {
     db.tenantry(&["run"]).ok();
-    // Gone by hand, so the down of the fourth migration fails after nine others have run.
     let drop = match db.engine {
         Engine::Sqlite => "PRAGMA foreign_keys = OFF; DROP TABLE companies",
         _ => "DROP TABLE companies CASCADE",
@@ -46,11 +120,13 @@ async fn a_rollback_that_fails_midway_changes_nothing(db: TestDb) {
     db.execute(drop).await;
     let before = db.catalogue().await;
     let failed = db.tenantry(&["rollback"]).expect_code(2).clean_output();
-    assert!(
-        failed.error().contains("down of m20261122_000004_create_companies failed"),
-        "{failed:#?}"
-    );
+    assert!(failed.error().contains("companies should be there and is not"), "{failed:#?}");
     assert_eq!(db.catalogue().await, before);
+    // The whole job still says what it found.
+    let run = db.tenantry(&["run"]).expect_code(1).clean_output();
+    assert!(run.stdout.contains("table-missing: companies"), "{run:#?}");
+    db.migration(&["fresh"]).ok();
+    db.tenantry(&["run"]).ok();
 }
 
 async fn eight_at_once_all_succeed(db: TestDb) {

@@ -86,6 +86,13 @@ fn urls_that_are_not_usable() {
         ("postgres://me:SECRET@[/app", "cannot be read"),
         ("sqlite://", "names no file"),
         ("sqlite::memory:", "names no file"),
+        ("sqlite://%3Amemory%3A", "names no file"),
+        ("sqlite:file:x.db", "names no file"),
+        ("sqlite://me:SECRET@localhost/app", "looks like that of a server"),
+        ("sqlite://x.db?key=SECRET", "a parameter that is not supported"),
+        ("postgres:/me:SECRET@localhost/app", "is not a URL"),
+        ("postgres://me:/SECRET@localhost/app", "cannot be read"),
+        ("postgres://me@localhost/app?pasword=SECRET", "the parameter `pasword`"),
     ] {
         all_commands(&url.replace("SECRET", SECRET), expected);
     }
@@ -387,10 +394,10 @@ async fn bookkeeping_with_an_unknown_migration(db: TestDb) {
     db.migration(&["up"]).ok();
     db.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20990101_000001_from_the_future', 1)").await;
     let before = db.catalogue().await;
-    let status = db.migration(&["status"]).ok();
+    let status = db.migration(&["status"]).expect_code(1);
     assert!(status.stdout.contains("missing  m20990101_000001_from_the_future"), "{status:#?}");
     assert_eq!(status.last_line(), "13 applied, 0 pending, 1 missing");
-    let json = db.migration(&["status", "--json"]).ok();
+    let json = db.migration(&["status", "--json"]).expect_code(1);
     assert_eq!(json.finding_codes(), ["seaql_migrations migration-missing"]);
     for (name, args) in [
         ("migration", &["up"][..]),
@@ -416,10 +423,79 @@ async fn a_closed_pipe(db: TestDb) {
         let ran = Ran::from(child.wait_with_output().unwrap()).clean_output();
         assert_eq!(ran.code, 0, "{ran:#?}");
     }
+    // Nor does a closed standard error stop the work.
+    let mut child = db.bin("migration").args(&["refresh"]).spawn();
+    drop(child.stderr.take());
+    assert_eq!(
+        Ran::from(child.wait_with_output().unwrap()).ok().last_line().matches("13").count(),
+        2
+    );
     // And as people do it.
     let mut child = db.bin("migration").args(&["status"]).spawn();
     let mut first = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     assert!(first.starts_with("applied"), "{first}");
     Ran::from(child.wait_with_output().unwrap()).clean_output();
+}
+
+#[test]
+fn a_url_in_the_wrong_place_is_not_repeated() {
+    let folder = folder();
+    let url = format!("postgres://me:{SECRET}@localhost/app");
+    for args in [vec![&*url], vec!["down", "-n", &url], vec!["up", &url], vec!["-s", &url, "up"]] {
+        let ran = Bin::new("migration", folder.path()).args(&args).run();
+        ran.expect_code(2).clean_output();
+    }
+}
+
+#[test]
+fn a_dotenv_value_that_no_variable_can_hold() {
+    let folder = folder();
+    fs::write(folder.path().join(".env"), format!("A={SECRET}\0\n")).unwrap();
+    let ran = Bin::new("migration", folder.path()).args(&["status"]).run();
+    one_sentence(ran, "NUL character");
+}
+
+#[test]
+fn read_only_urls_are_honoured() {
+    let db = TestDb::new(Engine::Sqlite);
+    let bin = |url: &str, args: &[&str]| {
+        Bin::new("migration", db.folder()).env("DATABASE_URL", url).args(args).run()
+    };
+    one_sentence(bin(&format!("{}?mode=rw", db.url), &["up"]), "there is no database file");
+    db.tenantry(&["run"]).ok();
+    let url = format!("{}?mode=ro", db.url);
+    bin(&url, &["status"]).ok();
+    one_sentence(bin(&url, &["down"]), "read-only");
+    assert_eq!(db.migration(&["status"]).ok().last_line(), "13 applied, 0 pending");
+}
+
+#[test]
+fn bookkeeping_that_is_somebody_elses() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let db = TestDb::new(engine);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for sql in [
+            "CREATE TABLE seaql_migrations (a int, b text)",
+            "DROP TABLE seaql_migrations; CREATE TABLE seaql_migrations (version text, applied_at text); \
+             INSERT INTO seaql_migrations VALUES ('m1', 'yesterday')",
+        ] {
+            runtime.block_on(db.execute(sql));
+            for args in [&["status"][..], &["up"], &["down"]] {
+                one_sentence(db.migration(args), "is not as sea-orm-migration makes it");
+            }
+        }
+    }
+}
+
+/// A role that may have one connection at a time, and a reader who meets somebody else's lock.
+#[tokio::test]
+async fn one_connection_is_enough() {
+    let db = TestDb::new(Engine::Postgres);
+    let name = &db.server().name;
+    db.server().execute_as_superuser(&format!("ALTER ROLE {name} CONNECTION LIMIT 1"));
+    for (bin, args) in COMMANDS {
+        let ran = promptly(db.bin(bin).args(args));
+        assert!(!ran.stderr.contains("onnection"), "{ran:#?}");
+    }
 }

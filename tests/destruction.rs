@@ -15,6 +15,9 @@ on_both_engines!(
     only_the_tables_that_go_are_counted,
     fresh_mends_lost_bookkeeping,
     a_yes_on_a_terminal_is_consent,
+    copied_ids_make_no_sample_rows,
+    a_hole_in_the_bookkeeping_is_mended_by_fresh,
+    history_of_another_program_is_named,
 );
 
 /// Every command that drops tables, with the binary it belongs to.
@@ -25,6 +28,11 @@ const DESTRUCTIVE: [(&str, &[&str]); 5] = [
     ("migration", &["refresh"]),
     ("migration", &["reset"]),
 ];
+
+const TRIGGER: &str = "CREATE TRIGGER watch AFTER DELETE ON leads BEGIN SELECT 1; END";
+const TRIGGER_PG: &str = "CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS \
+                          $$ BEGIN RETURN NULL; END $$; \
+                          CREATE TRIGGER watch AFTER DELETE ON leads EXECUTE FUNCTION watch()";
 
 fn with_hash(db: &TestDb, name: &str, args: &[&str], hash: &str) -> Ran {
     db.bin(name).args(args).args(&["--confirm", hash]).run()
@@ -95,8 +103,14 @@ async fn what_was_made_by_hand_is_named(db: TestDb) {
         ("ALTER TABLE leads ADD COLUMN phone text", "the column leads.phone"),
         ("CREATE INDEX by_hand ON leads (name)", "the index by_hand on leads"),
         ("CREATE VIEW v AS SELECT email FROM leads", "the view v, which reads leads"),
+        (
+            "CREATE VIEW v AS SELECT email FROM leads; CREATE VIEW a AS SELECT * FROM v",
+            "the view a, which reads v",
+        ),
+        (TRIGGER, "the trigger watch on leads"),
     ] {
         let db = TestDb::new(db.engine);
+        let sql = if db.engine == Engine::Postgres && sql == TRIGGER { TRIGGER_PG } else { sql };
         db.tenantry(&["run"]).ok();
         db.execute(sql).await;
         let refused = db.tenantry(&["rollback"]).expect_code(1).clean_output();
@@ -201,4 +215,201 @@ async fn a_yes_on_a_terminal_is_consent(db: TestDb) {
     db.tenantry(&["run"]).ok();
     db.insert_real_tenant("real").await;
     db.bin("tenantry").args(&["rollback"]).run_with_input("yes\n").expect_code(1);
+}
+
+/// A key is `(tenant_id, id)`, so a real tenant's row may have the id of a sample row.
+async fn copied_ids_make_no_sample_rows(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    db.execute(
+        "INSERT INTO leads (tenant_id, id, email) SELECT \
+         (SELECT id FROM tenants WHERE name = 'real'), id, 'copied' FROM leads",
+    )
+    .await;
+    let refused = db.migration(&["down", "-n", "5"]).expect_code(1);
+    assert!(refused.error().contains("leads: 123 rows"), "{refused:#?}");
+    db.seeder(&["clean"]).ok();
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 123);
+}
+
+async fn a_hole_in_the_bookkeeping_is_mended_by_fresh(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.execute("DELETE FROM seaql_migrations WHERE version LIKE '%create_tenants'").await;
+    db.migration(&["up"]).expect_code(2);
+    let refused = db.migration(&["fresh"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("made by hand: "), "{refused:#?}");
+    with_hash(&db, "migration", &["fresh"], &refused.hash()).ok();
+    db.tenantry(&["run"]).ok();
+}
+
+async fn history_of_another_program_is_named(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m1_other', 1)").await;
+    let refused = db.migration(&["fresh"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("what m1_other did"), "{refused:#?}");
+    // Whatever hangs on the bookkeeping would go with it.
+    db.execute(
+        "DELETE FROM seaql_migrations WHERE version = 'm1_other'; CREATE TABLE mine \
+         (v varchar REFERENCES seaql_migrations (version) ON DELETE CASCADE)",
+    )
+    .await;
+    let refused = db.migration(&["fresh"]).expect_code(1).clean_output();
+    assert!(
+        refused.error().contains("the table mine, which refers to seaql_migrations"),
+        "{refused:#?}"
+    );
+}
+
+/// SQLite does not tell names by their case.
+#[tokio::test]
+async fn names_in_another_case_are_the_same_names() {
+    let db = TestDb::new(Engine::Sqlite);
+    db.tenantry(&["run"]).ok();
+    db.execute(
+        "CREATE TABLE notes (t, l, FOREIGN KEY (t, l) REFERENCES Leads (tenant_id, id) \
+         ON DELETE CASCADE); INSERT INTO notes SELECT tenant_id, id FROM leads LIMIT 1",
+    )
+    .await;
+    let refused = db.migration(&["down", "-n", "5"]).expect_code(1);
+    assert!(refused.error().contains("the table notes, which refers to leads"), "{refused:#?}");
+    db.execute("DROP TABLE notes; ALTER TABLE leads RENAME TO zz; ALTER TABLE zz RENAME TO Leads")
+        .await;
+    db.migration(&["down", "-n", "5"]).expect_code(2);
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 123);
+}
+
+/// Roles and schemas of PostgreSQL that could hide rows from the count, or lead a DROP astray.
+#[tokio::test]
+async fn nothing_hides_rows_from_the_count() {
+    let db = TestDb::new(Engine::Postgres);
+    let name = db.server().name.clone();
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    for (damage, undo, code) in [
+        (
+            "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; \
+             CREATE POLICY p ON tenants USING (false)"
+                .to_owned(),
+            "DROP POLICY p ON tenants; ALTER TABLE tenants NO FORCE ROW LEVEL SECURITY, \
+             DISABLE ROW LEVEL SECURITY"
+                .to_owned(),
+            2,
+        ),
+        (
+            format!("ALTER ROLE {name} SET default_transaction_isolation = 'serializable'"),
+            format!("ALTER ROLE {name} RESET default_transaction_isolation"),
+            1,
+        ),
+        (
+            format!("ALTER ROLE {name} SET quote_all_identifiers = on"),
+            format!("ALTER ROLE {name} RESET quote_all_identifiers"),
+            1,
+        ),
+    ] {
+        db.server().execute_as_superuser(&damage);
+        for (bin, args) in [("tenantry", &["rollback"][..]), ("migration", &["fresh"])] {
+            let ran = db.bin(bin).args(args).run().expect_code(code).clean_output();
+            assert!(
+                code == 2 || ran.error().contains("\n  tenants: 1 row\n"),
+                "{damage}: {ran:#?}"
+            );
+        }
+        if code == 2 {
+            db.seeder(&["clean"]).expect_code(2);
+        }
+        db.server().execute_as_superuser(&undo);
+        assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn another_schemas_tables_are_nobodys_business() {
+    let db = TestDb::new(Engine::Postgres);
+    let name = db.server().name.clone();
+    db.tenantry(&["run"]).ok();
+    db.execute(
+        "CREATE SCHEMA shared; CREATE TABLE shared.leads (id int); \
+         CREATE TABLE shared.seaql_migrations (version varchar, applied_at bigint); \
+         CREATE TABLE shared.audit (lead int); CREATE TABLE audit (lead int); \
+         ALTER TABLE shared.leads ADD PRIMARY KEY (id); \
+         ALTER TABLE audit ADD FOREIGN KEY (lead) REFERENCES shared.leads (id)",
+    )
+    .await;
+    db.server()
+        .execute_as_superuser(&format!("ALTER ROLE {name} SET search_path = public, shared"));
+    // A table of that name elsewhere is not ours, and a key to it does not refer to ours.
+    db.tenantry(&["rollback"]).ok();
+    db.tenantry(&["rollback"]).ok();
+    assert_eq!(db.number("SELECT count(*) FROM shared.seaql_migrations").await, 0);
+    db.tenantry(&["run"]).ok();
+    db.execute("ALTER TABLE public.leads RENAME TO hidden").await;
+    db.migration(&["down", "-n", "5"]).expect_code(2);
+    assert_eq!(db.number("SELECT count(*) FROM shared.leads").await, 0);
+    assert_eq!(
+        db.number("SELECT count(*) FROM pg_constraint WHERE conrelid = 'audit'::regclass").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_hangs_on_our_tables_from_afar_is_named_and_cut() {
+    let db = TestDb::new(Engine::Postgres);
+    db.tenantry(&["run"]).ok();
+    db.execute(
+        "CREATE SCHEMA crm; CREATE TABLE crm.notes (u uuid REFERENCES users (id)); \
+         CREATE VIEW crm.report AS SELECT email FROM leads; CREATE TABLE report (id int); \
+         CREATE TABLE late (u uuid); \
+         ALTER TABLE late ADD FOREIGN KEY (u) REFERENCES users (id) NOT VALID; \
+         CREATE TABLE events (u uuid REFERENCES users (id)) PARTITION BY HASH (u); \
+         CREATE TABLE events_0 PARTITION OF events FOR VALUES WITH (MODULUS 1, REMAINDER 0); \
+         CREATE TABLE old_leads () INHERITS (leads); \
+         CREATE MATERIALIZED VIEW counts AS SELECT count(*) FROM users",
+    )
+    .await;
+    let refused = db.tenantry(&["rollback"]).expect_code(1).clean_output();
+    for named in [
+        "the table crm.notes, which refers to users",
+        "the view crm.report, which reads leads",
+        "the table late, which refers to users",
+        "the table events, which refers to users",
+        "the table old_leads, which inherits from leads",
+        "the view counts, which reads users",
+    ] {
+        assert!(refused.error().contains(named), "{named}: {refused:#?}");
+    }
+    with_hash(&db, "tenantry", &["rollback"], &refused.hash()).ok();
+    assert_eq!(db.tables().await, ["events", "events_0", "late", "old_leads", "report"]);
+}
+
+/// While somebody thinks, nobody else waits.
+#[tokio::test]
+async fn the_question_holds_no_lock() {
+    use std::io::Read as _;
+    let db = TestDb::new(Engine::Postgres);
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    let bin = db.bin("tenantry").command();
+    let mut child = std::process::Command::new("script")
+        .args(["--quiet", "--return", "--echo", "never", "--command"])
+        .arg(format!("{} rollback", bin.get_program().to_str().unwrap()))
+        .arg("/dev/null")
+        .env_clear()
+        .env("DATABASE_URL", &db.url)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = String::new();
+    let mut stdout = child.stdout.take().unwrap();
+    while !shown.contains("Type yes") {
+        let mut byte = [0];
+        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{shown}");
+        shown.push(char::from(byte[0]));
+    }
+    let held = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                WHERE l.mode = 'AccessExclusiveLock' AND c.relname = 'tenants'";
+    assert_eq!(db.number(held).await, 0);
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5);
+    child.stdin.take().unwrap().write_all(b"no\n").unwrap();
+    child.wait().unwrap();
 }

@@ -11,6 +11,7 @@ on_both_engines!(
     seeding_again_changes_nothing,
     clean_takes_exactly_the_sample_rows,
     clean_refuses_when_real_rows_hang_on_sample_rows,
+    clean_refuses_when_rows_of_others_hang_on_sample_rows,
     real_tenants_are_left_alone,
     production_is_refused,
     a_database_without_tables_is_named,
@@ -129,6 +130,46 @@ async fn clean_refuses_when_real_rows_hang_on_sample_rows(db: TestDb) {
     campaign.delete(&open.connection).await.unwrap();
     open.close().await;
     db.seeder(&["clean"]).ok();
+}
+
+async fn clean_refuses_when_rows_of_others_hang_on_sample_rows(db: TestDb) {
+    let (uuid, schema) = match db.engine {
+        Engine::Sqlite => ("uuid_text", ""),
+        _ => ("uuid", "crm."),
+    };
+    if db.engine != Engine::Sqlite {
+        db.execute("CREATE SCHEMA crm").await;
+    }
+    db.tenantry(&["run"]).ok();
+    for sql in [
+        format!(
+            "CREATE TABLE {schema}notes (u {uuid} REFERENCES users (id) ON DELETE CASCADE); \
+                 INSERT INTO {schema}notes SELECT id FROM users"
+        ),
+        // A key that somebody added to one of ours, on a real row of a real tenant.
+        format!(
+            "DROP TABLE {schema}notes; ALTER TABLE leads ADD owner {uuid} REFERENCES users (id) \
+                 ON DELETE CASCADE"
+        ),
+    ] {
+        db.execute(&sql).await;
+        if sql.contains("owner") {
+            db.insert_real_tenant("real").await;
+            let id =
+                if db.engine == Engine::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
+            db.execute(&format!(
+                "INSERT INTO leads (tenant_id, id, email, owner) SELECT t.id, {id}, 'a', u.id \
+                 FROM tenants t, users u WHERE t.name = 'real' AND u.name = 'Mira Holt'"
+            ))
+            .await;
+        }
+        let rows = db.rows().await;
+        let refused = db.seeder(&["clean"]).expect_code(1).clean_output();
+        let table =
+            if sql.contains("owner") { "leads".to_owned() } else { format!("{schema}notes") };
+        assert!(refused.error().contains(&format!("in {table}:")), "{refused:#?}");
+        assert_eq!(db.rows().await, rows);
+    }
 }
 
 async fn real_tenants_are_left_alone(db: TestDb) {

@@ -8,6 +8,7 @@ on_both_engines!(
     a_missing_table_is_one_finding,
     an_empty_database_has_one_finding_a_table,
     tables_of_others_are_listed_not_judged,
+    orphans_are_found_where_their_key_is_gone_too,
     missing_sample_rows_are_found_and_mended,
 );
 
@@ -88,7 +89,8 @@ fn damages() -> Vec<(&'static str, String, String, &'static str)> {
         case(
             "a primary key is turned round",
             split(
-                rewrite("templates", "(\"tenant_id\", \"id\")", "(\"id\", \"tenant_id\")"),
+                rewrite("templates", "(\"tenant_id\", \"id\")", "(\"id\", \"tenant_id\")")
+                    + "; PRAGMA writable_schema = RESET; REINDEX templates",
                 "ALTER TABLE templates DROP CONSTRAINT templates_pkey, ADD PRIMARY KEY (id, tenant_id)",
             ),
             "templates primary-key",
@@ -133,6 +135,17 @@ fn damages() -> Vec<(&'static str, String, String, &'static str)> {
             both(
                 "DROP INDEX leads_tenant_id_created_at_idx; \
                  CREATE INDEX leads_tenant_id_created_at_idx ON leads (tenant_id, created_at DESC)",
+            ),
+            "leads index-differs",
+        ),
+        case(
+            "an index gets another collation or place of NULLs",
+            split(
+                "DROP INDEX leads_tenant_id_email_idx; CREATE INDEX leads_tenant_id_email_idx \
+                 ON leads (tenant_id, email COLLATE NOCASE)"
+                    .to_owned(),
+                "DROP INDEX leads_tenant_id_email_idx; CREATE INDEX leads_tenant_id_email_idx \
+                 ON leads (tenant_id, email NULLS FIRST)",
             ),
             "leads index-differs",
         ),
@@ -247,4 +260,15 @@ async fn missing_sample_rows_are_found_and_mended(db: TestDb) {
     db.seeder(&[]).ok();
     db.tenantry(&["validate"]).ok();
     assert_eq!(db.rows().await, rows, "exactly what was there before");
+}
+
+async fn orphans_are_found_where_their_key_is_gone_too(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    for (name, sqlite, postgres, _) in damages() {
+        if name == "a foreign key is dropped" || name == "an orphan is inserted" {
+            db.damage(if db.engine == Engine::Sqlite { &sqlite } else { &postgres }).await;
+        }
+    }
+    let report = db.tenantry(&["validate", "--json"]).expect_code(1);
+    assert_eq!(report.finding_codes(), ["campaigns foreign-key-missing", "campaigns orphan-rows"]);
 }

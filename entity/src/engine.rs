@@ -12,7 +12,7 @@ pub enum Engine {
     Postgres,
 }
 
-/// What an engine can do. Code asks here, never for an engine's name.
+/// What an engine can do. Code asks here, and for an engine's name only where it writes its SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 pub struct Capability {
@@ -20,7 +20,7 @@ pub struct Capability {
     pub random_uuid_default: bool,
     /// `LOCK TABLE` exists. Without it, a transaction that writes locks the whole database.
     pub table_locks: bool,
-    /// `pg_try_advisory_xact_lock` exists.
+    /// Advisory locks exist, with which one migrator waits for another.
     pub advisory_lock: bool,
     /// Foreign keys are always enforced. Otherwise each connection may switch them off, and
     /// orphans have to be looked for.

@@ -1,7 +1,7 @@
 //! The schema, as SeaORM 2.0 entities.
 //!
-//! Thirteen models are Tenantry's one source of truth: the migrations are generated from them,
-//! the seeder fills them and the validator compares a live database with them. Applications
+//! Thirteen models are Tenantry's one source of truth: the migrations make what they describe, the
+//! seeder fills them and the validator compares a live database with them. Applications
 //! import this crate and nothing else:
 //!
 //! ```

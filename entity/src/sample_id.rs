@@ -22,6 +22,30 @@ pub const TAG: u16 = 0xb5ed;
 /// The largest tenant ordinal and the largest row ordinal: 28 bits each.
 pub const MAX_ORDINAL: u32 = (1 << 28) - 1;
 
+/// The code of each table within sample ids. Codes are part of every id, so they never change; a
+/// new table gets the next one.
+const TABLE_CODES: [(&str, u8); 13] = [
+    ("tenants", 0),
+    ("users", 1),
+    ("team_members", 2),
+    ("companies", 3),
+    ("payments", 4),
+    ("domains", 5),
+    ("company_settings", 6),
+    ("email_accounts", 7),
+    ("leads", 8),
+    ("campaigns", 9),
+    ("templates", 10),
+    ("inbox_messages", 11),
+    ("email_services", 12),
+];
+
+/// The code of `table` within sample ids; `None` for a table that has no sample rows.
+#[must_use]
+pub fn table_code(table: &str) -> Option<u8> {
+    TABLE_CODES.iter().find(|(name, _)| *name == table).map(|(_, code)| *code)
+}
+
 /// The id of the sample row `row` of `tenant` in the table with code `table`.
 ///
 /// `millis` is the row's creation time in milliseconds since 1970-01-01 UTC. Bits that do not fit
@@ -52,6 +76,16 @@ mod tests {
         let id = sample_id(0x0123_4567_89ab, 0xabc_1234, 0xd, 0x765_4321);
         assert_eq!(id.to_string(), "01234567-89ab-8abc-b5ed-1234d7654321");
         assert!(is_sample(id));
+    }
+
+    #[test]
+    fn every_table_has_a_code_of_its_own() {
+        let mut codes: Vec<u8> =
+            crate::all().iter().map(|def| table_code(def.name).expect(def.name)).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), crate::all().len());
+        assert!(codes.iter().all(|code| *code < 16));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `users`: people who sign in. Shared: one person may have seats in several tenants.
 //!
-//! Names and types are those of Nile's built-in table, which is adopted there and not created.
+//! Names and types are those of Nile's built-in table, which is adopted there and not created. Its
+//! timestamps have no zone: the application writes UTC, and the database's default is the time of
+//! the session's zone.
 
 use sea_orm::{
     entity::prelude::*,

@@ -26,7 +26,7 @@ pub mod env {
 pub const DEFAULT_FILE: &str = "tenantry.db";
 
 /// Options that every command of every binary has.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 #[allow(clippy::doc_markdown, reason = "the comments are the help texts")]
 pub struct DatabaseArgs {
     /// Database to work on: postgres://user:password@host:port/name or sqlite://path
@@ -56,6 +56,17 @@ pub struct DatabaseArgs {
     pub verbose: bool,
 }
 
+impl std::fmt::Debug for DatabaseArgs {
+    /// Shows whether there is a URL, never the URL, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseArgs")
+            .field("database_url", &self.database_url.as_ref().map(|_| "<redacted>"))
+            .field("database_schema", &self.database_schema)
+            .field("verbose", &self.verbose)
+            .finish()
+    }
+}
+
 /// A database to connect to, checked as far as can be without connecting.
 #[derive(Clone)]
 pub enum Target {
@@ -63,6 +74,8 @@ pub enum Target {
     Sqlite {
         /// The file, relative to the current folder or absolute.
         path: PathBuf,
+        /// How it may be opened.
+        mode: FileMode,
         /// Whether it was chosen because nothing else was configured.
         is_default: bool,
     },
@@ -75,6 +88,17 @@ pub enum Target {
         /// Host and database, for messages.
         name: String,
     },
+}
+
+/// How an SQLite file may be opened: the `mode` of its URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileMode {
+    /// `rwc`, and where nothing is said: created by the commands that may.
+    Create,
+    /// `rw`: never created.
+    Existing,
+    /// `ro`: never created and never written to.
+    ReadOnly,
 }
 
 impl DatabaseArgs {
@@ -91,10 +115,19 @@ impl DatabaseArgs {
                     "the database schema is empty: unset DATABASE_SCHEMA or name a schema".into(),
                 ));
             }
+            Some(text) if text.contains("://") => {
+                return Err(Error::Config(
+                    "the database schema is a URL: name a schema with -s, a URL with -u".into(),
+                ));
+            }
             other => other.map(ToOwned::to_owned),
         };
         let Some(text) = self.database_url.as_deref() else {
-            return Ok(Target::Sqlite { path: DEFAULT_FILE.into(), is_default: true });
+            return Ok(Target::Sqlite {
+                path: DEFAULT_FILE.into(),
+                mode: FileMode::Create,
+                is_default: true,
+            });
         };
         if text.trim().is_empty() {
             return Err(Error::Config(
@@ -106,7 +139,7 @@ impl DatabaseArgs {
         let kind = text.split_once(':').map(|(kind, _)| kind.to_ascii_lowercase());
         match kind.as_deref() {
             Some("sqlite") => sqlite(text),
-            Some("postgres" | "postgresql") => postgres(text, schema),
+            Some("postgres" | "postgresql") if text.contains("://") => postgres(text, schema),
             Some(other) if text.contains("://") && is_scheme(other) => Err(Error::Config(format!(
                 "databases of the kind `{other}` are not supported: use postgres:// or sqlite://"
             ))),
@@ -126,16 +159,44 @@ fn is_scheme(text: &str) -> bool {
 fn sqlite(text: &str) -> Result<Target> {
     let rest = &text["sqlite:".len()..];
     let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let path = rest.split_once('?').map_or(rest, |(path, _)| path);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     if path.is_empty() || path == ":memory:" || rest.contains("mode=memory") {
-        return Err(Error::Config(
-            "the SQLite URL names no file: a database in memory would be gone when the command \
-             ends; write sqlite://path"
-                .into(),
-        ));
+        return Err(no_file());
+    }
+    let mut mode = FileMode::Create;
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        mode = match parameter {
+            "mode=rwc" => FileMode::Create,
+            "mode=rw" => FileMode::Existing,
+            "mode=ro" => FileMode::ReadOnly,
+            _ => {
+                return Err(Error::Config(
+                    "the SQLite URL has a parameter that is not supported: mode=ro, mode=rw and \
+                     mode=rwc are"
+                        .into(),
+                ));
+            }
+        };
     }
     let path = percent_decoded(path)?;
-    Ok(Target::Sqlite { path: path.into(), is_default: false })
+    if path == ":memory:" || path.starts_with("file:") {
+        return Err(no_file());
+    }
+    // A server's URL with the wrong scheme: its password is not to be shown as a path.
+    if path.split_once('@').is_some_and(|(user, _)| user.contains(':')) {
+        return Err(Error::Config(
+            "the SQLite URL looks like that of a server: it has to look like sqlite://path".into(),
+        ));
+    }
+    Ok(Target::Sqlite { path: path.into(), mode, is_default: false })
+}
+
+fn no_file() -> Error {
+    Error::Config(
+        "the SQLite URL names no file: a database in memory would be gone when the command ends; \
+         write sqlite://path"
+            .into(),
+    )
 }
 
 /// sqlx decodes percent signs in SQLite paths, so the same URL means the same file here.
@@ -167,6 +228,17 @@ fn postgres(text: &str, schema: Option<String>) -> Result<Target> {
         )
     };
     let url = Url::parse(text).map_err(|_| unusable())?;
+    // A slash in a password that is not encoded ends the host early; the rest is a secret then.
+    if url.path().contains('@') || url.query().is_some_and(|query| query.contains('@')) {
+        return Err(unusable());
+    }
+    // sqlx would log what it does not know, value and all.
+    let known = |name: &str| POSTGRES_PARAMETERS.contains(&name) || name.starts_with("options[");
+    if let Some((name, _)) = url.query_pairs().find(|(name, _)| !known(name)) {
+        return Err(Error::Config(format!(
+            "the PostgreSQL URL has the parameter `{name}`, which is not supported"
+        )));
+    }
     let options: PgConnectOptions = text.parse().map_err(|_| unusable())?;
     let name = format!(
         "{}:{}/{}",
@@ -178,6 +250,28 @@ fn postgres(text: &str, schema: Option<String>) -> Result<Target> {
     Ok(Target::Postgres { options: Box::new(options), schema, name })
 }
 
+/// The parameters of a PostgreSQL URL that sqlx 0.9 understands.
+const POSTGRES_PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
 /// Reads `.env` from the current folder or the nearest one above it. Variables that are already
 /// set stay as they are.
 ///
@@ -185,6 +279,15 @@ fn postgres(text: &str, schema: Option<String>) -> Result<Target> {
 ///
 /// If there is such a file and it cannot be read. The message names the line by its number only.
 pub fn load_dotenv() -> Result<()> {
+    // A variable cannot hold a NUL, and the standard library panics when one is set to it.
+    let has_nul = dotenvy::dotenv_iter().is_ok_and(|variables| {
+        variables.flatten().any(|(name, value)| name.contains('\0') || value.contains('\0'))
+    });
+    if has_nul {
+        return Err(Error::Config(
+            "the .env file is malformed: it has a NUL character in it".into(),
+        ));
+    }
     match dotenvy::dotenv() {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
@@ -239,9 +342,14 @@ mod tests {
 
     #[test]
     fn no_message_quotes_the_url() {
-        for url in
-            ["mysql://me:secret@h/d", "me:secret@h", "postgres://me:secret@h:port/d", "://secret"]
-        {
+        for url in [
+            "mysql://me:secret@h/d",
+            "me:secret@h",
+            "postgres://me:secret@h:port/d",
+            "://secret",
+            "postgres://me:/secret@h/d",
+            "postgres://me@h/d?sslpassword=secret",
+        ] {
             let text = target(url).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(!text.is_empty() && !text.contains("secret"), "{url}: {text}");
         }

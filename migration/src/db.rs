@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use entity::Engine;
 use sea_orm::{
-    DatabaseConnection, DbErr, RuntimeErr,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
         self, ConnectOptions as _, Connection as _, PgConnection, Row as _,
         postgres::{PgConnectOptions, PgPoolOptions},
@@ -14,7 +15,7 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use crate::{
-    config::Target,
+    config::{FileMode, Target},
     error::{Error, Result, explain_sqlx},
 };
 
@@ -57,7 +58,7 @@ impl Database {
     /// absent, no database, locked or not accessible.
     pub async fn open(target: &Target, absent: Absent) -> Result<Self> {
         let database = match target {
-            Target::Sqlite { path, .. } => open_sqlite(path, absent).await?,
+            Target::Sqlite { path, mode, .. } => open_sqlite(path, *mode, absent).await?,
             Target::Postgres { options, schema, name } => {
                 open_postgres(options, schema.as_deref(), name).await?
             }
@@ -73,14 +74,17 @@ impl Database {
     }
 }
 
-async fn open_sqlite(path: &Path, absent: Absent) -> Result<Database> {
+async fn open_sqlite(path: &Path, mode: FileMode, absent: Absent) -> Result<Database> {
     let shown = path.display();
     let unusable = |what: String| Error::Unusable(what);
     if path.is_dir() {
         return Err(unusable(format!("{shown} is a folder: name a file in DATABASE_URL")));
     }
-    if !path.exists() {
-        if absent == Absent::Fail {
+    let exists = path
+        .try_exists()
+        .map_err(|error| unusable(format!("cannot look for the SQLite file {shown}: {error}")))?;
+    if !exists {
+        if absent == Absent::Fail || mode != FileMode::Create {
             return Err(unusable(format!(
                 "there is no database file {shown}: `up` or `run` would create it"
             )));
@@ -96,7 +100,8 @@ async fn open_sqlite(path: &Path, absent: Absent) -> Result<Database> {
     }
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(absent == Absent::Create)
+        .create_if_missing(absent == Absent::Create && mode == FileMode::Create)
+        .read_only(mode == FileMode::ReadOnly)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
     let failed = |error: &sqlx::Error| {
@@ -126,18 +131,21 @@ async fn open_postgres(
     name: &str,
 ) -> Result<Database> {
     probe_postgres(options, schema, name).await?;
-    let search_path = schema.map(|schema| format!("SET search_path = {}", quoted(schema)));
+    // Without a limit of the role's own, nobody waits for another session's lock for ever.
+    let mut setup = "SELECT set_config('lock_timeout', '5s', false) \
+                     WHERE current_setting('lock_timeout') = '0'; \
+                     SET quote_all_identifiers = off"
+        .to_owned();
+    if let Some(schema) = schema {
+        setup = format!("{setup}; SET search_path = {}", quoted(schema));
+    }
     let pool = PgPoolOptions::new()
-        .max_connections(2)
+        // A command does one thing after the other, and a role may be limited to one connection.
+        .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_connect(move |connection, _| {
-            let search_path = search_path.clone();
-            Box::pin(async move {
-                if let Some(sql) = search_path {
-                    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await?;
-                }
-                Ok(())
-            })
+            let setup = sqlx::AssertSqlSafe(setup.clone());
+            Box::pin(async move { sqlx::raw_sql(setup).execute(connection).await.map(|_| ()) })
         })
         .connect_lazy_with(options.clone());
     Ok(Database {
@@ -215,6 +223,112 @@ fn connect_error(error: &sqlx::Error) -> String {
         }
         other => explain_sqlx(other),
     }
+}
+
+/// Starts a transaction that writes, alone among all that start this way on the same schema: the
+/// next one waits, for at most ten seconds on PostgreSQL and five on SQLite.
+///
+/// On PostgreSQL it reads what is committed, whatever the role's default: a count taken after a
+/// lock has to see everything up to that lock. And it fails where a row-level policy would hide
+/// rows from the role, instead of overlooking them.
+///
+/// # Errors
+///
+/// If the transaction cannot be started, or the wait was too long.
+pub async fn begin_write<C>(db: &C, engine: Engine) -> Result<DatabaseTransaction, DbErr>
+where
+    C: TransactionTrait<Transaction = DatabaseTransaction>,
+{
+    let on_postgres = engine.capability().advisory_lock;
+    let tx = db
+        .begin_with_options(TransactionOptions {
+            isolation_level: on_postgres.then_some(IsolationLevel::ReadCommitted),
+            // A transaction that starts as a reader fails when it wants to write beside another.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await?;
+    if on_postgres {
+        tx.execute_unprepared(&format!(
+            "SET LOCAL lock_timeout = '10s'; SET LOCAL row_security = off; \
+             SET LOCAL quote_all_identifiers = off; {ADVISORY_LOCK}; \
+             SET LOCAL lock_timeout = '5s'"
+        ))
+        .await?;
+    }
+    Ok(tx)
+}
+
+/// Starts a savepoint in the caller's transaction, which keeps its settings, and takes the lock of
+/// [`begin_write`] until that transaction ends.
+pub(crate) async fn begin_nested(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+) -> Result<DatabaseTransaction, DbErr> {
+    let nested = tx.begin().await?;
+    if engine.capability().advisory_lock {
+        nested.execute_unprepared(ADVISORY_LOCK).await?;
+    }
+    Ok(nested)
+}
+
+/// One lock for each database and schema.
+const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext(current_database()), \
+                             hashtext('tenantry ' || current_schema()))";
+
+/// Ends a transaction by its outcome: commits, or rolls back and waits until that is done. A
+/// transaction that is merely dropped keeps its locks until its connection is next used.
+///
+/// # Errors
+///
+/// The outcome's own, or that of the commit.
+pub async fn finish<T>(tx: DatabaseTransaction, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Ok(value) => {
+            tx.commit().await?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The outcome's error says more than a failed rollback would.
+            let _ = tx.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+/// Counts rows in several tables by one statement. Each entry is a table, as SQL for behind FROM,
+/// and a condition on its rows; the counts come in the same order.
+///
+/// # Errors
+///
+/// If the statement fails.
+pub async fn count_rows<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    tables: &[(String, String)],
+) -> Result<Vec<u64>, DbErr> {
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parts: Vec<String> = tables
+        .iter()
+        .enumerate()
+        .map(|(number, (table, condition))| {
+            format!(
+                "SELECT CAST({number} AS bigint) AS number, count(*) AS n FROM {table} \
+                 WHERE {condition}"
+            )
+        })
+        .collect();
+    let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));
+    let mut counts = vec![0; tables.len()];
+    for row in db.query_all_raw(stmt).await? {
+        let (number, rows): (i64, i64) = (row.try_get("", "number")?, row.try_get("", "n")?);
+        if let Some(count) = usize::try_from(number).ok().and_then(|at| counts.get_mut(at)) {
+            *count = u64::try_from(rows).unwrap_or_default();
+        }
+    }
+    Ok(counts)
 }
 
 /// An SQLite database in memory, gone when it is closed.

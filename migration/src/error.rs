@@ -135,9 +135,11 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
             Some("28P01") => "check user and password in DATABASE_URL",
             Some("28000") => "the server does not let this role in: check the user in DATABASE_URL",
             Some("3D000") => "create it first, for example with `createdb`",
-            Some("42501") => {
-                "the role lacks a right: let the schema's owner run `GRANT CREATE ON SCHEMA … TO …`"
+            Some("42501") if message.contains("for schema") => {
+                "let the schema's owner run `GRANT CREATE ON SCHEMA … TO …`"
             }
+            Some("42501") => "connect as the owner of the tables, or ask for the right",
+            Some("40P01") => "two commands were in each other's way: try again",
             Some("25006") => "the server is read-only: connect to the primary",
             Some("53300") => "all connection slots are taken: close some, or raise max_connections",
             Some("55P03") => "another session holds a lock: try again when it has finished",

@@ -27,5 +27,7 @@ pub fn init(verbose: bool) {
         .with_ansi(!no_color && stderr().is_terminal())
         .with_target(false)
         .without_time()
+        // Its complaint about a closed standard error would go to standard error, and panic there.
+        .log_internal_errors(false)
         .try_init();
 }

@@ -1,10 +1,14 @@
 //! Takes the sample rows away, and nothing else.
 
-use migration::{Result, refusal::Refusal, runner::SampleRows, schema::Schema};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+use entity::Engine;
+use migration::{
+    Migrator, Result, Runner,
+    db::{begin_write, count_rows, finish, quoted},
+    refusal::Refusal,
+    runner::{Dependent, dependents, sample_rows},
+    schema::Schema,
 };
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
 
 use crate::{Report, TableReport, plan, ready};
 
@@ -12,50 +16,28 @@ use crate::{Report, TableReport, plan, ready};
 ///
 /// # Errors
 ///
-/// [`migration::Error::Refused`] when real rows hang on sample rows, which would go with them.
-/// Otherwise if a migration is pending or the database fails. Nothing is changed then.
+/// [`migration::Error::Refused`] when rows that the seeder did not make hang on sample rows and
+/// would go with them, in our tables or in others. Otherwise if a migration is pending or the
+/// database fails. Nothing is changed then.
 pub async fn clean(db: &DatabaseConnection) -> Result<Report> {
-    let engine = ready(db).await?;
-    let schema = Schema::from_entities()?;
-    let tx = db
-        .begin_with_options(TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await?;
+    let engine = Runner::new::<Migrator>(db)?.engine();
+    let tx = begin_write(db, engine).await?;
+    let outcome = delete(&tx, engine).await;
+    let report = finish(tx, outcome).await?;
+    tracing::info!(rows = report.changed(), "sample rows removed");
+    Ok(report)
+}
+
+async fn delete(tx: &DatabaseTransaction, engine: Engine) -> Result<Report> {
+    ready(tx).await?;
+    let tables = entity::all();
     if engine.capability().table_locks {
-        // A real row inserted meanwhile would be deleted by a cascade.
-        let tables: Vec<String> =
-            schema.tables.keys().map(|table| migration::db::quoted(table)).collect();
-        tx.execute_unprepared(&format!(
-            "SET LOCAL lock_timeout = '10s'; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-            tables.join(", ")
-        ))
-        .await?;
+        // A row inserted meanwhile could go by a cascade.
+        let names: Vec<String> = tables.iter().map(|def| quoted(def.name)).collect();
+        let names = names.join(", ");
+        tx.execute_unprepared(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")).await?;
     }
-    let samples = |column| SampleRows { engine, column };
-    let mut parts = Vec::new();
-    for table in schema.tables.values() {
-        // The last column of a key is the one that names the parent: the others carry the tenant.
-        for parent in table.foreign_keys.iter().filter_map(|key| key.columns.last()) {
-            parts.push(format!(
-                "SELECT '{}' AS table_name, count(*) AS n FROM \"{}\" \
-                 WHERE ({}) IS NOT TRUE AND {}",
-                table.name,
-                table.name,
-                samples("id"),
-                samples(parent)
-            ));
-        }
-    }
-    let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));
-    let mut hanging: Vec<String> = Vec::new();
-    for row in tx.query_all_raw(stmt).await? {
-        let (table, rows): (String, i64) = (row.try_get("", "table_name")?, row.try_get("", "n")?);
-        if rows > 0 && !hanging.contains(&table) {
-            hanging.push(table);
-        }
-    }
+    let hanging = hanging(tx, engine).await?;
     if !hanging.is_empty() {
         return Err(Refusal::plain(format!(
             "refused, because rows that the seeder did not make belong to sample rows, in {}: move \
@@ -65,17 +47,57 @@ pub async fn clean(db: &DatabaseConnection) -> Result<Report> {
         .into());
     }
     let planned = plan::planned(&plan::demo());
-    let mut tables = Vec::new();
-    for def in entity::all().iter().rev() {
-        let sql = format!("DELETE FROM \"{}\" WHERE {}", def.name, samples("id"));
-        let changed =
-            tx.execute_raw(Statement::from_string(engine.backend(), sql)).await?.rows_affected();
+    let schema = Schema::from_entities()?;
+    let mut reports = Vec::new();
+    for def in tables.iter().rev() {
+        let Some(table) = schema.tables.get(def.name) else { continue };
+        let samples = sample_rows(engine, table);
+        let sql = format!("DELETE FROM {} WHERE {samples}", quoted(def.name));
+        let stmt = Statement::from_string(engine.backend(), sql);
+        let changed = tx.execute_raw(stmt).await?.rows_affected();
         let planned = planned.get(def.name).copied().unwrap_or_default();
-        tables.push(TableReport { table: def.name, changed, planned });
+        reports.push(TableReport { table: def.name, changed, planned });
     }
-    tx.commit().await?;
-    tables.reverse();
-    let report = Report { tables };
-    tracing::info!(rows = report.changed(), "sample rows removed");
-    Ok(report)
+    reports.reverse();
+    Ok(Report { tables: reports })
+}
+
+/// The tables with rows that the seeder did not make and that refer to sample rows.
+async fn hanging(tx: &DatabaseTransaction, engine: Engine) -> Result<Vec<String>> {
+    let schema = Schema::from_entities()?;
+    let ours: Vec<String> = schema.tables.keys().cloned().collect();
+    let mut tables = Vec::new();
+    let mut conditions = Vec::new();
+    // Every key that there is, also those that somebody made by hand, in this schema or another.
+    for dependent in dependents(tx, engine, &ours).await? {
+        let Dependent::ForeignKey { table, sql_name, columns, target, ref_columns, .. } = dependent
+        else {
+            continue;
+        };
+        let Some(parent) = schema.tables.get(&target) else { continue };
+        let real = match schema.tables.get(&table) {
+            Some(own) => format!("({}) IS NOT TRUE", sample_rows(engine, own)),
+            // In a table that is not ours, no row is the seeder's.
+            None => "true".to_owned(),
+        };
+        let joined: Vec<String> = columns
+            .iter()
+            .zip(&ref_columns)
+            .map(|(from, to)| format!("p.{} = c.{}", quoted(to), quoted(from)))
+            .collect();
+        let condition = format!(
+            "{real} AND EXISTS (SELECT 1 FROM {} p WHERE {} AND {})",
+            quoted(&target),
+            joined.join(" AND "),
+            sample_rows(engine, parent)
+        );
+        tables.push(table);
+        conditions.push((format!("{sql_name} c"), condition));
+    }
+    let counts = count_rows(tx, engine, &conditions).await?;
+    let hanging = tables.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
+    let mut hanging: Vec<String> = hanging.map(|(table, _)| table).collect();
+    hanging.sort();
+    hanging.dedup();
+    Ok(hanging)
 }

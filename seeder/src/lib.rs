@@ -24,13 +24,12 @@ use std::collections::BTreeMap;
 use entity::Engine;
 use migration::{
     Error, Migrator, Result, Runner,
+    db::{begin_write, count_rows, finish, quoted},
     refusal::Refusal,
-    runner::{SampleRows, State},
+    runner::{State, sample_ids, sample_rows},
+    schema::Table,
 };
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use serde::Serialize;
 
 pub use clean::clean;
@@ -90,14 +89,18 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
         )
         .into());
     }
-    let engine = ready(db).await?;
-    let tx = db
-        .begin_with_options(TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await?;
-    let real = real_tenants(&tx, engine).await?;
+    let engine = Runner::new::<Migrator>(db)?.engine();
+    let tx = begin_write(db, engine).await?;
+    let outcome = insert(&tx, engine, options).await;
+    let report = finish(tx, outcome).await?;
+    tracing::info!(rows = report.changed(), "sample rows inserted");
+    Ok(report)
+}
+
+async fn insert(tx: &DatabaseTransaction, engine: Engine, options: &Options) -> Result<Report> {
+    ready(tx).await?;
+    let real = format!("({}) IS NOT TRUE", sample_ids(engine, "id", "tenants"));
+    let real = count_rows(tx, engine, &[("tenants".to_owned(), real)]).await?[0];
     if real > 0 && !options.alongside {
         let tenants = if real == 1 { "tenant" } else { "tenants" };
         return Err(Refusal::plain(format!(
@@ -106,14 +109,11 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
         ))
         .into());
     }
-    let report = loader::insert(&tx, &plan::demo()).await?;
-    tx.commit().await?;
-    tracing::info!(rows = report.changed(), "sample rows inserted");
-    Ok(report)
+    Ok(loader::insert(tx, &plan::demo()).await?)
 }
 
-/// How many sample rows each table holds and how many it should: the tables of the data set that
-/// exist in this database, by name. The numbers are `(present, planned)`.
+/// How many sample rows each of `tables` holds and how many it should: `(present, planned)` by
+/// name. The tables are given with what is known of them in this database.
 ///
 /// # Errors
 ///
@@ -121,39 +121,22 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
 pub async fn census<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
-    tables: &[&'static str],
+    tables: &[(&'static str, &Table)],
 ) -> Result<BTreeMap<&'static str, (u64, u64)>> {
     let planned = plan::planned(&plan::demo());
-    let parts: Vec<String> = tables
-        .iter()
-        .map(|table| {
-            let samples = SampleRows { engine, column: "id" };
-            format!(
-                "SELECT '{table}' AS table_name, count(*) AS present FROM \"{table}\" \
-                 WHERE {samples}"
-            )
-        })
-        .collect();
-    if parts.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));
-    let mut census = BTreeMap::new();
-    for row in db.query_all_raw(stmt).await? {
-        let name: String = row.try_get("", "table_name")?;
-        let present: i64 = row.try_get("", "present")?;
-        if let Some(table) = tables.iter().find(|table| **table == name) {
-            let planned = planned.get(table).copied().unwrap_or_default();
-            census.insert(*table, (u64::try_from(present).unwrap_or_default(), planned));
-        }
-    }
-    Ok(census)
+    let conditions: Vec<_> =
+        tables.iter().map(|(name, table)| (quoted(name), sample_rows(engine, table))).collect();
+    let present = count_rows(db, engine, &conditions).await?;
+    let names = tables.iter().map(|(name, _)| *name);
+    let pair = |(name, present): (&'static str, u64)| {
+        (name, (present, planned.get(name).copied().unwrap_or_default()))
+    };
+    Ok(names.zip(present).map(pair).collect())
 }
 
 /// Fails with what to do unless every migration is applied.
-async fn ready(db: &DatabaseConnection) -> Result<Engine> {
-    let runner = Runner::new::<Migrator>(db)?;
-    let states = runner.status().await?;
+async fn ready(tx: &DatabaseTransaction) -> Result<()> {
+    let states = Runner::new::<Migrator>(tx)?.status().await?;
     let pending = states.iter().filter(|entry| entry.state == State::Pending).count();
     if pending > 0 {
         return Err(Error::Unusable(format!(
@@ -161,12 +144,5 @@ async fn ready(db: &DatabaseConnection) -> Result<Engine> {
             states.len()
         )));
     }
-    Ok(runner.engine())
-}
-
-async fn real_tenants<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<i64, DbErr> {
-    let samples = SampleRows { engine, column: "id" };
-    let sql = format!("SELECT count(*) AS n FROM tenants WHERE ({samples}) IS NOT TRUE");
-    let row = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
-    row.map_or(Ok(0), |row| row.try_get("", "n"))
+    Ok(())
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use entity::Engine;
 use migration::{
     Migrator,
-    db::{Database, quoted},
+    db::{Database, count_rows, quoted},
     diff::{Change, diff},
     error::Result,
     schema::{self, ForeignKey, Schema},
 };
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, IsolationLevel, Statement, TransactionTrait};
 
 use super::ValidateOptions;
 
@@ -38,18 +39,33 @@ pub(super) struct Orphans {
     pub table: String,
     pub parent: String,
     pub columns: String,
-    pub rows: i64,
+    pub rows: u64,
 }
 
+/// Reads everything from one snapshot, so that what others do meanwhile is no finding.
 pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<Facts> {
+    let engine = db.engine;
+    let isolation = engine.capability().table_locks.then_some(IsolationLevel::RepeatableRead);
+    let tx = db.connection.begin_with_config(isolation, None).await?;
+    let facts = gather_in(&tx, engine, options).await;
+    // Nothing was changed, so there is nothing to keep.
+    let _ = tx.rollback().await;
+    facts
+}
+
+async fn gather_in(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    options: &ValidateOptions,
+) -> Result<Facts> {
     let neutral = Schema::from_entities()?;
     let tables = neutral.tables.len();
-    let live = schema::read(&db.connection, db.engine).await?;
+    let live = schema::read(tx, engine).await?;
     let mut unknown_tables: Vec<String> =
         live.tables.keys().filter(|name| !neutral.tables.contains_key(*name)).cloned().collect();
     unknown_tables.retain(|name| *name != Migrator::bookkeeping());
     let live = live.filtered(|name| neutral.tables.contains_key(name));
-    let expected = schema::expected(&db.connection, db.engine, neutral).await?;
+    let expected = schema::expected(tx, engine, neutral).await?;
     let mut notes = Vec::new();
     let changes = if expected.exact {
         diff(&live, &expected.schema)
@@ -61,7 +77,7 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
         );
         diff(&live.clone().without_expressions(), &expected.schema)
     };
-    let (orphans, skipped) = orphans(db, &live, options.deep).await?;
+    let (orphans, skipped) = orphans(tx, engine, &live, &expected.schema, options.deep).await?;
     if !skipped.is_empty() {
         notes.push(format!(
             "large tables were not scanned for orphans: {}; --deep does",
@@ -73,7 +89,7 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
         tables,
         unknown_tables,
         orphans,
-        samples: samples(db, &live).await?,
+        samples: samples(tx, engine, &live).await?,
         notes,
     })
 }
@@ -125,81 +141,78 @@ fn mentions(sql: &str, column: &str) -> bool {
     sql.split(|c| !is_word(c)).any(|word| word.eq_ignore_ascii_case(column))
 }
 
-/// Finds rows without their parent, and says which tables were too large to look.
-async fn orphans(db: &Database, live: &Schema, deep: bool) -> Result<(Vec<Orphans>, Vec<String>)> {
-    let keys: Vec<(&str, &ForeignKey)> = live
+/// Finds rows without their parent, along the keys that should be there, whether they are or not.
+/// Says which tables were too large to look.
+async fn orphans(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    live: &Schema,
+    wanted: &Schema,
+    deep: bool,
+) -> Result<(Vec<Orphans>, Vec<String>)> {
+    // A missing column is a finding of its own, and there is nothing to join with then.
+    let has = |table: &str, columns: &[String]| {
+        let table = live.tables.get(table);
+        table.is_some_and(|table| columns.iter().all(|column| table.column(column).is_some()))
+    };
+    let mut keys: Vec<(&str, &ForeignKey)> = wanted
         .tables
         .values()
         .flat_map(|table| table.foreign_keys.iter().map(|key| (table.name.as_str(), key)))
-        .filter(|(_, key)| {
-            // SQLite lets a key name what does not exist; there is nothing to join with then.
-            let parent = live.tables.get(&key.ref_table);
-            parent.is_some_and(|parent| {
-                key.ref_columns.iter().all(|column| parent.column(column).is_some())
-            })
-        })
+        .filter(|(table, key)| has(table, &key.columns) && has(&key.ref_table, &key.ref_columns))
         .collect();
-    let mut skipped = Vec::new();
-    // An engine that enforces every key has orphans only after somebody switched that off.
-    let small: Vec<String> = if db.engine.capability().always_enforces_foreign_keys && !deep {
-        let sql = "SELECT c.relname::text AS name, pg_relation_size(c.oid) AS bytes \
-                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                   WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')";
-        let stmt = Statement::from_string(db.engine.backend(), sql);
-        let mut small = Vec::new();
-        for row in db.connection.query_all_raw(stmt).await? {
-            let (name, bytes): (String, i64) =
-                (row.try_get("", "name")?, row.try_get("", "bytes")?);
-            if bytes <= SMALL_TABLE {
-                small.push(name);
-            } else if live.tables.contains_key(&name) {
-                skipped.push(name);
-            }
-        }
-        small
-    } else {
-        live.tables.keys().cloned().collect()
-    };
-    let parts: Vec<String> = keys
-        .iter()
-        .enumerate()
-        .filter(|(_, (table, _))| small.iter().any(|name| name == table))
-        .map(|(number, (table, key))| orphan_query(number, table, key))
-        .collect();
-    if parts.is_empty() {
-        return Ok((Vec::new(), skipped));
-    }
-    let stmt = Statement::from_string(db.engine.backend(), parts.join(" UNION ALL "));
-    let mut found = Vec::new();
-    for row in db.connection.query_all_raw(stmt).await? {
-        let (number, rows): (i64, i64) = (row.try_get("", "number")?, row.try_get("", "n")?);
-        if rows > 0
-            && let Some((table, key)) =
-                usize::try_from(number).ok().and_then(|number| keys.get(number))
-        {
-            found.push(Orphans {
-                table: (*table).to_owned(),
-                parent: key.ref_table.clone(),
-                columns: key.columns.join(", "),
-                rows,
-            });
-        }
-    }
-    Ok((found, skipped))
+    let skipped = if deep { Vec::new() } else { large_tables(tx, engine, live).await? };
+    keys.retain(|(table, _)| !skipped.iter().any(|name| name == table));
+    let conditions: Vec<_> =
+        keys.iter().map(|(table, key)| (quoted(table), has_no_parent(table, key))).collect();
+    let counts = count_rows(tx, engine, &conditions).await?;
+    let found = keys.iter().zip(counts).filter(|(_, rows)| *rows > 0);
+    let found = found.map(|((table, key), rows)| Orphans {
+        table: (*table).to_owned(),
+        parent: key.ref_table.clone(),
+        columns: key.columns.join(", "),
+        rows,
+    });
+    Ok((found.collect(), skipped))
 }
 
-/// Counts the rows of a table that refer to nothing. A key with a NULL in it refers to nothing by
-/// right.
-fn orphan_query(number: usize, table: &str, key: &ForeignKey) -> String {
+/// The tables too large to be scanned unasked. Where an engine enforces every key, orphans come
+/// only of somebody switching that off; elsewhere every table is worth the scan.
+async fn large_tables(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    live: &Schema,
+) -> Result<Vec<String>> {
+    if !engine.capability().always_enforces_foreign_keys {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n \
+         ON n.oid = c.relnamespace WHERE n.nspname = current_schema() \
+         AND c.relkind IN ('r', 'p') AND coalesce(pg_relation_size(c.oid), 0) > {SMALL_TABLE} ORDER BY 1"
+    );
+    let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    let mut large = Vec::new();
+    for row in rows {
+        let name: String = row.try_get("", "name")?;
+        if live.tables.contains_key(&name) {
+            large.push(name);
+        }
+    }
+    Ok(large)
+}
+
+/// SQL that is true for a row of `table` that refers to nothing. A key with a NULL in it refers to
+/// nothing by right.
+fn has_no_parent(table: &str, key: &ForeignKey) -> String {
+    let table = quoted(table);
     let pairs = key.columns.iter().zip(&key.ref_columns);
     let joined: Vec<String> =
-        pairs.map(|(from, to)| format!("p.{} = c.{}", quoted(to), quoted(from))).collect();
+        pairs.map(|(from, to)| format!("p.{} = {table}.{}", quoted(to), quoted(from))).collect();
     let set: Vec<String> =
-        key.columns.iter().map(|column| format!("c.{} IS NOT NULL", quoted(column))).collect();
+        key.columns.iter().map(|column| format!("{} IS NOT NULL", quoted(column))).collect();
     format!(
-        "SELECT CAST({number} AS bigint) AS number, count(*) AS n FROM {} c \
-         WHERE {} AND NOT EXISTS (SELECT 1 FROM {} p WHERE {})",
-        quoted(table),
+        "{} AND NOT EXISTS (SELECT 1 FROM {} p WHERE {})",
         set.join(" AND "),
         quoted(&key.ref_table),
         joined.join(" AND ")
@@ -207,13 +220,16 @@ fn orphan_query(number: usize, table: &str, key: &ForeignKey) -> String {
 }
 
 /// Counts the sample rows, unless there are none.
-async fn samples(db: &Database, live: &Schema) -> Result<BTreeMap<&'static str, (u64, u64)>> {
-    let countable: Vec<&'static str> = entity::all()
+async fn samples(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    live: &Schema,
+) -> Result<BTreeMap<&'static str, (u64, u64)>> {
+    let countable: Vec<_> = entity::all()
         .iter()
-        .map(|def| def.name)
-        .filter(|name| live.tables.get(*name).is_some_and(|table| table.column("id").is_some()))
+        .filter_map(|def| Some((def.name, live.tables.get(def.name)?)))
         .collect();
-    let census = seeder::census(&db.connection, db.engine, &countable).await?;
+    let census = seeder::census(tx, engine, &countable).await?;
     let any = census.values().any(|(present, _)| *present > 0);
     Ok(if any { census } else { BTreeMap::new() })
 }

@@ -43,8 +43,13 @@ pub fn main<C: Command>() -> ExitCode {
     let command = match C::try_parse() {
         Ok(command) => command,
         Err(error) => {
-            // Help and version are no errors; a closed pipe is nobody's.
-            let _ = error.print();
+            if error.use_stderr() {
+                // clap quotes what it does not understand, and that may be a URL.
+                Printer::stdout().note(without_urls(&error.to_string()).trim_end());
+            } else {
+                // Help and version; a closed pipe is no failure.
+                let _ = error.print();
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -58,15 +63,21 @@ pub fn main<C: Command>() -> ExitCode {
     });
     match outcome {
         Ok(code) => ExitCode::from(code),
-        // Whoever reads our output has seen enough.
-        Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
         Err(error) => {
             out.note(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Leaves out every word that looks like a URL, or like the end of one with a password in it.
+fn without_urls(text: &str) -> String {
+    let mask = |word: &str| {
+        let url = word.contains("://") || word.contains('@');
+        if url { "<URL>".to_owned() } else { word.to_owned() }
+    };
+    let lines = text.lines().map(|line| line.split(' ').map(mask).collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Opens the database that the options mean, and names the default one on standard error.
@@ -76,7 +87,10 @@ pub fn main<C: Command>() -> ExitCode {
 /// As [`DatabaseArgs::target`] and [`Database::open`].
 pub async fn open(args: &DatabaseArgs, absent: Absent, out: &mut Printer) -> Result<Database> {
     let target = args.target()?;
-    if let Target::Sqlite { path, is_default: true } = &target {
+    if let (Target::Sqlite { .. }, Some(schema)) = (&target, &args.database_schema) {
+        out.note(&format!("SQLite has no schemas, so --database-schema {schema} has no effect"));
+    }
+    if let Target::Sqlite { path, is_default: true, .. } = &target {
         out.note(&format!(
             "using the SQLite file {} in the current folder; set DATABASE_URL to use another database",
             path.display()

@@ -9,23 +9,33 @@ use crate::error::Result;
 /// Writes data to standard output and talk to standard error.
 pub struct Printer {
     out: Box<dyn Write>,
+    closed: bool,
 }
 
 impl Printer {
     /// A printer on the process's standard output.
     #[must_use]
     pub fn stdout() -> Self {
-        Self { out: Box::new(io::stdout()) }
+        Self { out: Box::new(io::stdout()), closed: false }
     }
 
-    /// Writes one line of data.
+    /// Writes one line of data. When whoever reads it has closed the pipe, they have seen enough,
+    /// and the rest is left out.
     ///
     /// # Errors
     ///
-    /// If standard output cannot be written to, for example because the pipe is closed.
+    /// If standard output cannot be written to for another reason, such as a full disk.
     pub fn line(&mut self, text: &str) -> Result<()> {
-        writeln!(self.out, "{text}")?;
-        Ok(())
+        if self.closed {
+            return Ok(());
+        }
+        match writeln!(self.out, "{}", printable(text)) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            other => Ok(other?),
+        }
     }
 
     /// Writes a report as JSON, indented.
@@ -40,7 +50,7 @@ impl Printer {
 
     /// Writes one line of talk. Nobody has to listen: a closed standard error is no failure.
     pub fn note(&mut self, text: &str) {
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", printable(text));
     }
 
     /// Writes a question and leaves the cursor behind it.
@@ -48,4 +58,16 @@ impl Printer {
         let mut stderr = io::stderr();
         let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
     }
+}
+
+/// Names come from databases and files, and a terminal obeys what they hold: control characters
+/// are written out.
+fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\n';
+    if text.chars().all(harmless) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|c| if harmless(c) { c.to_string() } else { c.escape_default().to_string() })
+        .collect()
 }

@@ -55,9 +55,9 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
                 .unwrap_or_default();
             out.line(&format!("{:<7}  {}{time}", entry.state, entry.name))?;
         }
-        let missing = if missing > 0 { format!(", {missing} missing") } else { String::new() };
-        out.line(&format!("{applied} applied, {pending} pending{missing}"))?;
+        let rest = if missing > 0 { format!(", {missing} missing") } else { String::new() };
+        out.line(&format!("{applied} applied, {pending} pending{rest}"))?;
     }
     db.close().await;
-    Ok(0)
+    Ok(u8::from(missing > 0))
 }

@@ -2,17 +2,17 @@
 //!
 //! It stays as sea-orm-migration makes it, so that either program can go on from the other.
 
-use std::{
-    collections::BTreeSet,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use entity::Engine;
-use sea_orm::{ConnectionTrait, DbErr, Schema, Statement};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Schema, Statement};
 use sea_orm_migration::{MigrationTrait, seaql_migrations};
 use serde::Serialize;
 
-use crate::db::quoted;
+use crate::{
+    db::quoted,
+    error::{Error, explain, sqlstate},
+};
 
 /// A migration and what the database knows of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,21 +47,36 @@ impl std::fmt::Display for State {
     }
 }
 
-/// The names of all tables in the schema that unqualified names belong to.
-pub(super) async fn table_names<C: ConnectionTrait>(
+/// Something that has a table's name.
+#[derive(Clone, Debug)]
+pub(super) struct Relation {
+    pub name: String,
+    /// Whether it is a table, and not a view or the like.
+    pub is_table: bool,
+}
+
+/// All tables and views in the schema that unqualified names belong to.
+pub(super) async fn relations<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
-) -> Result<BTreeSet<String>, DbErr> {
+) -> Result<Vec<Relation>, DbErr> {
     let sql = match engine {
-        Engine::Sqlite => "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')",
+        Engine::Sqlite => {
+            "SELECT name, type = 'table' AS is_table FROM sqlite_schema \
+             WHERE type IN ('table', 'view')"
+        }
         _ => {
-            "SELECT c.relname::text AS name FROM pg_class c \
-             JOIN pg_namespace n ON n.oid = c.relnamespace \
+            "SELECT c.relname::text AS name, c.relkind IN ('r', 'p') AS is_table \
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
         }
     };
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
-    rows.iter().map(|row| row.try_get("", "name")).collect()
+    rows.iter()
+        .map(|row| {
+            Ok(Relation { name: row.try_get("", "name")?, is_table: row.try_get("", "is_table")? })
+        })
+        .collect()
 }
 
 /// The applied migrations with their times, ordered by name; `None` if there is no table.
@@ -69,16 +84,33 @@ pub(super) async fn read<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
     table: &str,
-) -> Result<Option<Vec<(String, i64)>>, DbErr> {
-    if !table_names(db, engine).await?.contains(table) {
+) -> Result<Option<Vec<(String, i64)>>, Error> {
+    if !relations(db, engine).await?.iter().any(|relation| relation.name == table) {
         return Ok(None);
     }
     let sql = format!("SELECT version, applied_at FROM {} ORDER BY version", quoted(table));
-    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("", "version")?, row.try_get("", "applied_at")?)))
-        .collect::<Result<_, DbErr>>()
-        .map(Some)
+    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await;
+    let read = rows.and_then(|rows| {
+        let pair =
+            |row: &QueryResult| Ok((row.try_get("", "version")?, row.try_get("", "applied_at")?));
+        rows.iter().map(pair).collect::<Result<_, DbErr>>()
+    });
+    match read {
+        Ok(applied) => Ok(Some(applied)),
+        // undefined_column, SQLITE_ERROR, or a value of another type
+        Err(error)
+            if matches!(sqlstate(&error).as_deref(), Some("42703" | "1"))
+                || matches!(error, DbErr::Type(_) | DbErr::TryIntoErr { .. })
+                || (sqlstate(&error).is_none() && matches!(error, DbErr::Query(_))) =>
+        {
+            Err(Error::Unusable(format!(
+                "the table {table} is not as sea-orm-migration makes it, so what is applied cannot \
+                 be read: rename it, or mend it ({})",
+                explain(&error)
+            )))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Creates the table unless it exists.

@@ -6,13 +6,16 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use sha2::{Digest, Sha256};
 
-use super::SampleRows;
+use super::{
+    dependents::{Dependent, attached, dependents},
+    sample_rows::{as_text, sample_rows},
+};
 use crate::{
     db::quoted,
     diff::{Change, diff},
     error::{Result, sqlstate},
     refusal::{Loss, Refusal},
-    schema::{self, ColumnType, Schema, Table, expr},
+    schema::{self, Schema, Table},
 };
 
 /// The permission to drop or delete. Only the guard makes one, after it has locked and counted, so
@@ -25,6 +28,12 @@ pub(super) struct Request<'a> {
     pub engine: Engine,
     /// Tables to drop, in the order of dropping; they need not exist.
     pub drops: &'a [String],
+    /// Tables that lose a column.
+    pub thins: &'a [String],
+    /// Tables to drop that hold nobody's rows: the bookkeeping.
+    pub uncounted: &'a [String],
+    /// What would be done besides and cannot be told.
+    pub unknown: &'a [String],
     /// The statements that made what is there, according to the bookkeeping.
     pub made_by: &'a [String],
     pub consent: Option<&'a str>,
@@ -32,7 +41,7 @@ pub(super) struct Request<'a> {
 }
 
 /// Locks the tables, compares them with what the migrations made, counts, and either permits or
-/// refuses. With the permit come the tables that exist.
+/// refuses. With the permit come the tables to drop that exist.
 pub(super) async fn check(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
@@ -40,35 +49,58 @@ pub(super) async fn check(
     let engine = request.engine;
     lock(tx, request).await?;
     let live = schema::read(tx, engine).await?;
-    let doomed: Vec<&Table> =
-        request.drops.iter().filter_map(|name| live.tables.get(name)).collect();
-    let names: Vec<String> = doomed.iter().map(|table| table.name.clone()).collect();
-    let dependents = dependents(tx, engine, &live, &names).await?;
-    let mut by_hand = altered(tx, request, &live, &names).await?;
+    let existing = |names: &[String]| -> Vec<String> {
+        names.iter().filter(|name| live.tables.contains_key(*name)).cloned().collect()
+    };
+    let drops = existing(request.drops);
+    let made = made(tx, request, &drops).await?;
+    let mut targets = drops.clone();
+    targets.extend(existing(request.uncounted));
+    let dependents: Vec<Dependent> = dependents(tx, engine, &targets)
+        .await?
+        .into_iter()
+        .filter(|dependent| !dependent.is_one_of(made.as_ref(), &drops))
+        .collect();
+    let mut by_hand = match &made {
+        Some(made) => altered(made, &live, &drops),
+        None => vec![
+            "unknown: what is recorded as applied could not be made again to compare with it"
+                .to_owned(),
+        ],
+    };
     by_hand.extend(dependents.iter().map(Dependent::sentence));
-    let counts = count(tx, engine, &doomed).await?;
+    by_hand.extend(attached(tx, engine, &targets).await?);
+    by_hand.extend(request.unknown.iter().cloned());
+    by_hand.sort();
+    by_hand.dedup();
+    let mut losing = drops.clone();
+    losing.extend(existing(request.thins).into_iter().filter(|name| !drops.contains(name)));
+    let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
+    let counts = count(tx, engine, &tables).await?;
     let losses: Vec<Loss> = counts
         .iter()
         .filter(|count| count.real_rows > 0)
         .map(|count| Loss { table: count.table.clone(), real_rows: count.real_rows })
         .collect();
     let needs_consent =
-        !losses.is_empty() || !by_hand.is_empty() || (request.production && !names.is_empty());
+        !losses.is_empty() || !by_hand.is_empty() || (request.production && !losing.is_empty());
     if needs_consent {
-        let hash = hash(&identity(tx, engine).await?, &names, &counts, &by_hand);
-        let blocked = dependents.iter().any(|dependent| !dependent.can_be_cut(engine));
+        let hash = hash(&identity(tx, engine).await?, &losing, &counts, &by_hand);
+        let blocked = dependents
+            .iter()
+            .any(|dependent| dependent.cut(engine).is_none() && !dependent.goes_with(&drops));
         if blocked || request.consent != Some(hash.as_str()) {
             let stale = request.consent.is_some() && !blocked;
             let reason = reason(&losses, blocked, stale);
             let hash = (!blocked).then_some(hash);
             return Err(Refusal { reason, losses, by_hand, hash }.into());
         }
-        tracing::warn!(tables = names.len(), "going ahead with consent");
+        tracing::warn!(tables = losing.len(), "going ahead with consent");
     }
-    for dependent in &dependents {
-        tx.execute_unprepared(&dependent.cut()).await?;
+    for sql in dependents.iter().filter_map(|dependent| dependent.cut(engine)) {
+        tx.execute_unprepared(&sql).await?;
     }
-    Ok((Destructive(()), names))
+    Ok((Destructive(()), drops))
 }
 
 fn reason(losses: &[Loss], blocked: bool, stale: bool) -> String {
@@ -95,11 +127,12 @@ async fn lock(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<(), DbE
     if !request.engine.capability().table_locks {
         return Ok(());
     }
-    let existing = super::bookkeeping::table_names(tx, request.engine).await?;
+    let existing = super::bookkeeping::relations(tx, request.engine).await?;
     let names: Vec<String> = request
         .drops
         .iter()
-        .filter(|name| existing.contains(*name))
+        .chain(request.thins)
+        .filter(|name| existing.iter().any(|table| table.is_table && table.name == **name))
         .map(|name| quoted(name))
         .collect();
     if names.is_empty() {
@@ -110,29 +143,31 @@ async fn lock(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<(), DbE
     Ok(())
 }
 
-/// What was added to or altered in the doomed tables since the migrations made them.
-async fn altered(
+/// What the migrations made, according to the bookkeeping; `None` if that cannot be found out.
+async fn made(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
-    live: &Schema,
-    doomed: &[String],
-) -> Result<Vec<String>> {
-    if doomed.is_empty() {
-        return Ok(Vec::new());
+    drops: &[String],
+) -> Result<Option<Schema>> {
+    if drops.is_empty() {
+        return Ok(Some(Schema::default()));
     }
-    let made = match schema::replay(tx, request.engine, request.made_by).await {
-        Ok(made) => made,
-        Err(error) if sqlstate(&error).as_deref() == Some("42501") => {
-            return Ok(vec![
-                "unknown: this role may not make temporary tables, which the comparison needs"
-                    .to_owned(),
-            ]);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let ours = |name: &str| doomed.iter().any(|other| other == name);
-    let changes = diff(&made.filtered(ours), &live.clone().filtered(ours));
-    Ok(changes.iter().filter_map(addition).collect())
+    match schema::replay(tx, request.engine, request.made_by).await {
+        Ok(made) => Ok(Some(made)),
+        // No right to make temporary tables, or a hole in the bookkeeping.
+        Err(error) if sqlstate(&error).is_some_and(|code| code != READ_ONLY) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The SQLSTATE of a transaction that may not write.
+const READ_ONLY: &str = "25006";
+
+/// What was added to or altered in the tables since the migrations made them.
+fn altered(made: &Schema, live: &Schema, drops: &[String]) -> Vec<String> {
+    let ours = |name: &str| drops.iter().any(|other| other == name);
+    let changes = diff(&made.clone().filtered(ours), &live.clone().filtered(ours));
+    changes.iter().filter_map(addition).collect()
 }
 
 /// A change that somebody made by adding or altering; what is merely gone loses nothing more.
@@ -149,103 +184,6 @@ fn addition(change: &Change) -> Option<String> {
         Change::AddCheck { check, .. } => Some(format!("the check ({}) on {table}", check.expr)),
         _ => None,
     }
-}
-
-/// Something that is not ours and hangs on a doomed table.
-enum Dependent {
-    ForeignKey { table: String, constraint: Option<String>, target: String },
-    View { name: String, materialized: bool, target: String },
-}
-
-impl Dependent {
-    fn sentence(&self) -> String {
-        match self {
-            Self::ForeignKey { table, target, .. } => {
-                format!("the table {table}, which refers to {target}")
-            }
-            Self::View { name, target, .. } => format!("the view {name}, which reads {target}"),
-        }
-    }
-
-    fn can_be_cut(&self, engine: Engine) -> bool {
-        !matches!((self, engine), (Self::ForeignKey { .. }, Engine::Sqlite))
-    }
-
-    /// What lets the table be dropped; a table that refers to it stays, without the key.
-    fn cut(&self) -> String {
-        match self {
-            Self::ForeignKey { table, constraint, .. } => format!(
-                "ALTER TABLE {} DROP CONSTRAINT {}",
-                quoted(table),
-                quoted(constraint.as_deref().unwrap_or_default())
-            ),
-            Self::View { name, materialized: false, .. } => {
-                format!("DROP VIEW IF EXISTS {}", quoted(name))
-            }
-            Self::View { name, .. } => {
-                format!("DROP MATERIALIZED VIEW IF EXISTS {}", quoted(name))
-            }
-        }
-    }
-}
-
-async fn dependents(
-    tx: &DatabaseTransaction,
-    engine: Engine,
-    live: &Schema,
-    doomed: &[String],
-) -> Result<Vec<Dependent>> {
-    let mut found = Vec::new();
-    for table in live.tables.values().filter(|table| !doomed.contains(&table.name)) {
-        for key in table.foreign_keys.iter().filter(|key| doomed.contains(&key.ref_table)) {
-            found.push(Dependent::ForeignKey {
-                table: table.name.clone(),
-                constraint: key.name.clone(),
-                target: key.ref_table.clone(),
-            });
-        }
-    }
-    if doomed.is_empty() {
-        return Ok(found);
-    }
-    let sql = match engine {
-        Engine::Sqlite => {
-            "SELECT name, sql AS definition, NULL AS target, 0 AS materialized \
-             FROM sqlite_schema WHERE type = 'view' ORDER BY name"
-        }
-        _ => {
-            "SELECT DISTINCT v.relname::text AS name, NULL::text AS definition, \
-             t.relname::text AS target, (v.relkind = 'm')::int4 AS materialized \
-             FROM pg_depend d \
-             JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass \
-             JOIN pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm') \
-             JOIN pg_class t ON t.oid = d.refobjid AND d.refclassid = 'pg_class'::regclass \
-             JOIN pg_namespace n ON n.oid = t.relnamespace \
-             WHERE n.nspname = current_schema() AND t.relkind IN ('r', 'p') ORDER BY 1, 3"
-        }
-    };
-    for row in tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await? {
-        let name: String = row.try_get("", "name")?;
-        let definition: Option<String> = row.try_get("", "definition")?;
-        let target: Option<String> = row.try_get("", "target")?;
-        let materialized: i32 = row.try_get("", "materialized")?;
-        let words: Vec<String> = definition
-            .as_deref()
-            .and_then(expr::tokens)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(expr::word)
-            .chain(target)
-            .collect();
-        if let Some(target) = doomed.iter().find(|table| words.contains(table)) {
-            found.push(Dependent::View {
-                name,
-                materialized: materialized != 0,
-                target: target.clone(),
-            });
-        }
-    }
-    Ok(found)
 }
 
 /// What is counted in a table.
@@ -269,16 +207,16 @@ async fn count(
         .iter()
         .map(|table| {
             let literal = table.name.replace('\'', "''");
-            let from = quoted(&table.name);
-            // A table whose id was taken away holds nothing that could be known for a sample.
-            let rows = if table.column("id").is_some_and(|id| id.ty == ColumnType::Uuid) {
-                let samples = SampleRows { engine, column: "id" };
-                let newest = samples.as_text();
-                format!("max({newest}) AS newest FROM {from} WHERE ({samples}) IS NOT TRUE")
-            } else {
-                format!("NULL AS newest FROM {from}")
+            let newest = match table.column("id") {
+                Some(_) => format!("max({})", as_text(engine, "id")),
+                None => "NULL".to_owned(),
             };
-            format!("SELECT '{literal}' AS table_name, count(*) AS real_rows, {rows}")
+            format!(
+                "SELECT '{literal}' AS table_name, count(*) AS real_rows, {newest} AS newest \
+                 FROM {} WHERE ({}) IS NOT TRUE",
+                quoted(&table.name),
+                sample_rows(engine, table)
+            )
         })
         .collect();
     let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));

@@ -10,6 +10,7 @@
 //!   counted; see [`Refusal`].
 
 mod bookkeeping;
+mod dependents;
 mod guard;
 mod recorder;
 mod sample_rows;
@@ -20,23 +21,23 @@ use std::{
 };
 
 use entity::Engine;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManager,
     SchemaManagerConnection,
 };
 use serde::Serialize;
 
+use bookkeeping::Relation;
 pub use bookkeeping::{MigrationState, State};
+pub use dependents::{Dependent, dependents};
 pub use guard::Destructive;
+use recorder::Effect;
 pub use recorder::{Direction, record};
-pub use sample_rows::SampleRows;
+pub use sample_rows::{sample_ids, sample_rows};
 
 use crate::{
-    db::quoted,
+    db::{begin_nested, begin_write, finish, quoted},
     error::{Error, List, Result},
     refusal::Refusal,
 };
@@ -112,7 +113,7 @@ impl<'c> Runner<'c> {
     }
 
     /// Consents to the loss that a [`Refusal`] described, by the hash it gave. The consent is void
-    /// when tables or real rows have changed since.
+    /// when real rows have come or gone since, or something was added to the tables by hand.
     #[must_use]
     pub fn confirm(mut self, hash: Option<String>) -> Self {
         self.consent = hash;
@@ -134,11 +135,13 @@ impl<'c> Runner<'c> {
     /// the way. Nothing is changed then.
     pub async fn up(&self, steps: Option<u32>) -> Result<Outcome> {
         let tx = self.begin().await?;
-        let applied = self.known_applied(&tx).await?;
-        let outcome =
-            Outcome { applied: self.apply(&tx, &applied, steps).await?, ..Outcome::default() };
-        tx.commit().await?;
-        Ok(outcome)
+        let work = async {
+            let applied = self.known_applied(&tx).await?;
+            let applied = self.apply(&tx, &applied, steps).await?;
+            Ok(Outcome { applied, ..Outcome::default() })
+        };
+        let outcome = work.await;
+        finish(tx, outcome).await
     }
 
     /// Rolls back applied migrations, newest first, at most `steps`.
@@ -149,10 +152,13 @@ impl<'c> Runner<'c> {
     /// [`Runner::up`].
     pub async fn down(&self, steps: Option<u32>) -> Result<Outcome> {
         let tx = self.begin().await?;
-        let applied = self.known_applied(&tx).await?;
-        let rolled_back = self.roll_back(&tx, &applied, steps).await?;
-        tx.commit().await?;
-        Ok(Outcome { rolled_back, ..Outcome::default() })
+        let work = async {
+            let applied = self.known_applied(&tx).await?;
+            let rolled_back = self.roll_back(&tx, &applied, steps).await?;
+            Ok(Outcome { rolled_back, ..Outcome::default() })
+        };
+        let outcome = work.await;
+        finish(tx, outcome).await
     }
 
     /// Rolls back all applied migrations and applies all.
@@ -162,11 +168,14 @@ impl<'c> Runner<'c> {
     /// As [`Runner::down`].
     pub async fn refresh(&self) -> Result<Outcome> {
         let tx = self.begin().await?;
-        let applied = self.known_applied(&tx).await?;
-        let rolled_back = self.roll_back(&tx, &applied, None).await?;
-        let applied = self.apply(&tx, &[], None).await?;
-        tx.commit().await?;
-        Ok(Outcome { rolled_back, applied })
+        let work = async {
+            let applied = self.known_applied(&tx).await?;
+            let rolled_back = self.roll_back(&tx, &applied, None).await?;
+            let applied = self.apply(&tx, &[], None).await?;
+            Ok(Outcome { rolled_back, applied })
+        };
+        let outcome = work.await;
+        finish(tx, outcome).await
     }
 
     /// Rolls back all applied migrations, removes the bookkeeping, and proves that nothing of ours
@@ -177,23 +186,15 @@ impl<'c> Runner<'c> {
     /// As [`Runner::down`], and if something is left.
     pub async fn reset(&self) -> Result<Outcome> {
         let tx = self.begin().await?;
-        let applied = self.known_applied(&tx).await?;
-        let rolled_back = self.roll_back(&tx, &applied, None).await?;
-        self.drop_bookkeeping(&tx).await?;
-        let left: Vec<String> = {
-            let live = crate::schema::read(&tx, self.engine).await?;
-            let owned = self.owned_tables().await?;
-            live.tables.into_keys().filter(|name| owned.contains(name)).collect()
+        let work = async {
+            let applied = self.known_applied(&tx).await?;
+            let rolled_back = self.roll_back(&tx, &applied, None).await?;
+            self.drop_bookkeeping(&tx).await?;
+            self.prove_nothing_left(&tx).await?;
+            Ok(Outcome { rolled_back, ..Outcome::default() })
         };
-        if !left.is_empty() {
-            return Err(Error::Unusable(format!(
-                "after rolling back everything {} would be left: it was made by no migration that \
-                 is recorded as applied; `fresh` drops it too; nothing was changed",
-                List(&left)
-            )));
-        }
-        tx.commit().await?;
-        Ok(Outcome { rolled_back, ..Outcome::default() })
+        let outcome = work.await;
+        finish(tx, outcome).await
     }
 
     /// Drops every table that the migrations own, whatever the bookkeeping says, and applies all
@@ -204,18 +205,20 @@ impl<'c> Runner<'c> {
     /// As [`Runner::down`].
     pub async fn fresh(&self) -> Result<Outcome> {
         let tx = self.begin().await?;
-        let applied = self.applied(&tx).await?.unwrap_or_default();
-        let known = |name: &str| self.migrations.iter().any(|m| m.name() == name);
-        let known: Vec<String> =
-            applied.into_iter().map(|(name, _)| name).filter(|name| known(name)).collect();
-        let mut owned = self.owned_tables().await?;
-        owned.reverse();
-        let (permit, doomed) = self.guard(&tx, &owned, &known).await?;
-        self.drop_tables(&tx, &doomed, &permit).await?;
-        self.drop_bookkeeping(&tx).await?;
-        let applied = self.apply(&tx, &[], None).await?;
-        tx.commit().await?;
-        Ok(Outcome { rolled_back: Vec::new(), applied })
+        let work = async {
+            let applied = self.applied(&tx).await?.unwrap_or_default();
+            let mut owned = self.owned_tables().await?;
+            owned.reverse();
+            let names: Vec<String> = applied.into_iter().map(|(name, _)| name).collect();
+            let effect = Effect { drops: owned, ..Effect::default() };
+            let (permit, doomed) = self.guard(&tx, effect, &names, true).await?;
+            self.drop_tables(&tx, &doomed, &permit).await?;
+            self.drop_bookkeeping(&tx).await?;
+            let applied = self.apply(&tx, &[], None).await?;
+            Ok(Outcome { applied, ..Outcome::default() })
+        };
+        let outcome = work.await;
+        finish(tx, outcome).await
     }
 
     /// The state of every migration: those of this migrator in their order, then those that were
@@ -235,55 +238,36 @@ impl<'c> Runner<'c> {
     ///
     /// If a migration cannot be recorded.
     pub async fn owned_tables(&self) -> Result<Vec<String>> {
-        let mut owned: Vec<String> = Vec::new();
+        let mut statements = Vec::new();
         for migration in &self.migrations {
-            let statements = record(migration.as_ref(), self.engine, Direction::Up).await?;
-            for change in recorder::tables_in(&statements) {
-                match change {
-                    recorder::TableChange::Created(name) => owned.push(name),
-                    recorder::TableChange::Dropped(name) => owned.retain(|other| *other != name),
-                }
-            }
+            statements.extend(record(migration.as_ref(), self.engine, Direction::Up).await?);
         }
-        Ok(owned)
+        Ok(Effect::of(&statements).left)
     }
 
-    /// Starts the one transaction of a call, alone among all callers.
+    /// Starts the one transaction of a call.
     async fn begin(&self) -> Result<DatabaseTransaction> {
-        let options = TransactionOptions {
-            // A transaction that starts as a reader fails when it wants to write beside another.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
         let tx = match &self.db {
             SchemaManagerConnection::Connection(connection) => {
                 let mut connection = (*connection).clone();
                 let failed = Arc::clone(&self.failed_statement);
                 connection.set_metric_callback(move |info| {
-                    tracing::debug!(elapsed = ?info.elapsed, sql = %info.statement.sql, "statement");
                     if info.failed {
                         let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                         *failed = Some(info.statement.sql.clone());
                     }
                 });
-                connection.begin_with_options(options).await?
+                begin_write(&connection, self.engine).await?
             }
-            nested => nested.begin_with_options(options).await?,
+            SchemaManagerConnection::Transaction(tx) => begin_nested(tx, self.engine).await?,
+            SchemaManagerConnection::OwnedTransaction(tx) => begin_nested(tx, self.engine).await?,
         };
-        if self.engine.capability().advisory_lock {
-            tx.execute_unprepared(
-                "SET LOCAL lock_timeout = '10s'; \
-                 SELECT pg_advisory_xact_lock(hashtext(current_database()), \
-                 hashtext('tenantry ' || current_schema()))",
-            )
-            .await?;
-        }
         Ok(tx)
     }
 
     /// The names recorded as applied, with their times; `None` if there is no bookkeeping.
     async fn applied<C: ConnectionTrait>(&self, db: &C) -> Result<Option<Vec<(String, i64)>>> {
-        Ok(bookkeeping::read(db, self.engine, &self.table).await?)
+        bookkeeping::read(db, self.engine, &self.table).await
     }
 
     /// The names recorded as applied, oldest first, if every one of them is known here.
@@ -349,32 +333,53 @@ impl<'c> Runner<'c> {
         Ok(done)
     }
 
-    /// Fails if a table that `pending` would create is there already.
+    /// Fails if something has the name of a table that `pending` would create.
     async fn check_nothing_in_the_way(
         &self,
         tx: &DatabaseTransaction,
         pending: &[&dyn MigrationTrait],
     ) -> Result<()> {
-        let existing = bookkeeping::table_names(tx, self.engine).await?;
-        let mut in_the_way = Vec::new();
+        let existing = bookkeeping::relations(tx, self.engine).await?;
+        let mut statements = Vec::new();
         for migration in pending {
-            let statements = record(*migration, self.engine, Direction::Up).await?;
-            in_the_way.extend(recorder::tables_in(&statements).into_iter().filter_map(|change| {
-                match change {
-                    recorder::TableChange::Created(name) if existing.contains(&name) => Some(name),
-                    _ => None,
-                }
-            }));
+            statements.extend(record(*migration, self.engine, Direction::Up).await?);
         }
+        let in_the_way: Vec<&Relation> = Effect::of(&statements)
+            .created
+            .iter()
+            .filter_map(|name| existing.iter().find(|relation| relation.name == *name))
+            .collect();
         if in_the_way.is_empty() {
             return Ok(());
         }
-        let verb = if in_the_way.len() == 1 { "exists" } else { "exist" };
+        let names: Vec<String> = in_the_way.iter().map(|relation| relation.name.clone()).collect();
+        let verb = if names.len() == 1 { "exists" } else { "exist" };
+        // `fresh` drops tables only.
+        let fresh = if in_the_way.iter().all(|relation| relation.is_table) {
+            ", or drop it with `fresh`"
+        } else {
+            ""
+        };
         Err(Error::Unusable(format!(
             "{} {verb} already, but the migration that makes it is not recorded as applied: use an \
-             empty database or schema, rename what is in the way, or drop it with `fresh`; nothing \
-             was changed",
-            List(&in_the_way)
+             empty database or schema, or rename what is in the way{fresh}; nothing was changed",
+            List(&names)
+        )))
+    }
+
+    /// Fails if a table that the migrations make is there.
+    async fn prove_nothing_left(&self, tx: &DatabaseTransaction) -> Result<()> {
+        let live = crate::schema::read(tx, self.engine).await?;
+        let owned = self.owned_tables().await?;
+        let left: Vec<String> =
+            live.tables.into_keys().filter(|name| owned.contains(name)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Unusable(format!(
+            "after rolling back everything {} would be left: it was made by no migration that is \
+             recorded as applied; `fresh` drops it too; nothing was changed",
+            List(&left)
         )))
     }
 
@@ -386,6 +391,7 @@ impl<'c> Runner<'c> {
         steps: Option<u32>,
     ) -> Result<Vec<String>> {
         let limit = steps.map_or(usize::MAX, |steps| steps as usize);
+        let all = limit >= applied.len();
         let doomed: Vec<&dyn MigrationTrait> = applied
             .iter()
             .rev()
@@ -397,17 +403,28 @@ impl<'c> Runner<'c> {
             tracing::info!("no migration is applied");
             return Ok(Vec::new());
         }
-        let mut tables = Vec::new();
+        let mut statements = Vec::new();
         for migration in &doomed {
-            let statements = record(*migration, self.engine, Direction::Down).await?;
-            tables.extend(recorder::tables_in(&statements).into_iter().filter_map(|change| {
-                match change {
-                    recorder::TableChange::Dropped(name) => Some(name),
-                    recorder::TableChange::Created(_) => None,
-                }
-            }));
+            statements.extend(record(*migration, self.engine, Direction::Down).await?);
         }
-        let (permit, _) = self.guard(tx, &tables, applied).await?;
+        let effect = Effect::of(&statements);
+        // An unqualified DROP would go on looking, and find the table of that name in another
+        // schema of the search_path.
+        let existing = bookkeeping::relations(tx, self.engine).await?;
+        let gone: Vec<String> = effect
+            .drops
+            .iter()
+            .filter(|name| !existing.iter().any(|relation| relation.name == **name))
+            .cloned()
+            .collect();
+        if !gone.is_empty() {
+            return Err(Error::Unusable(format!(
+                "cannot roll back: {} should be there and is not, so somebody dropped it by hand; \
+                 `fresh` makes everything anew; nothing was changed",
+                List(&gone)
+            )));
+        }
+        let (permit, _) = self.guard(tx, effect, applied, all).await?;
         self.run_downs(tx, &doomed, &permit).await
     }
 
@@ -445,28 +462,39 @@ impl<'c> Runner<'c> {
     }
 
     async fn drop_bookkeeping(&self, tx: &DatabaseTransaction) -> Result<()> {
-        tx.execute_unprepared(&format!("DROP TABLE IF EXISTS {}", quoted(&self.table))).await?;
+        let existing = bookkeeping::relations(tx, self.engine).await?;
+        if existing.iter().any(|relation| relation.name == self.table) {
+            tx.execute_unprepared(&format!("DROP TABLE {}", quoted(&self.table))).await?;
+        }
         Ok(())
     }
 
-    /// Asks the guard about dropping `tables`; gives its permit and those that exist.
+    /// Asks the guard about `effect`; gives its permit and the tables to drop that exist.
     async fn guard(
         &self,
         tx: &DatabaseTransaction,
-        tables: &[String],
+        effect: Effect,
         applied: &[String],
+        bookkeeping_too: bool,
     ) -> Result<(Destructive, Vec<String>)> {
         let mut made = Vec::new();
+        let mut unknown = effect.unknown;
         for name in applied {
-            if let Some(migration) = self.migrations.iter().find(|m| m.name() == name) {
-                made.extend(record(migration.as_ref(), self.engine, Direction::Up).await?);
+            match self.migrations.iter().find(|migration| migration.name() == name) {
+                Some(migration) => {
+                    made.extend(record(migration.as_ref(), self.engine, Direction::Up).await?);
+                }
+                None => unknown.push(format!("what {name} did, which this program does not know")),
             }
         }
         guard::check(
             tx,
             &guard::Request {
                 engine: self.engine,
-                drops: tables,
+                drops: &effect.drops,
+                thins: &effect.thins,
+                uncounted: if bookkeeping_too { std::slice::from_ref(&self.table) } else { &[] },
+                unknown: &unknown,
                 made_by: &made,
                 consent: self.consent.as_deref(),
                 production: self.production,

@@ -6,7 +6,7 @@ use entity::Engine;
 use sea_orm::{DatabaseConnection, DbErr, MockDatabase, MockExecResult, Value};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlparser::{
-    ast::{ObjectName, ObjectType, Statement},
+    ast::{AlterTableOperation, ObjectName, ObjectType, RenameTableNameKind, Statement},
     dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
 };
@@ -26,7 +26,7 @@ pub enum Direction {
 const ANSWERS: usize = 4096;
 
 /// The statements that a migration sends on `engine`, in order. Every statement is answered with
-/// "nothing found" or "nothing affected", and none reaches a database.
+/// "no such thing" or "nothing affected", and none reaches a database.
 ///
 /// # Errors
 ///
@@ -36,9 +36,13 @@ pub async fn record(
     engine: Engine,
     direction: Direction,
 ) -> Result<Vec<String>> {
+    // What SchemaManager's questions get for an answer: there is no such thing.
+    let nothing: BTreeMap<String, Value> = ["has_table", "has_column", "has_index"]
+        .map(|question| (question.to_owned(), Value::from(false)))
+        .into();
     let connection: DatabaseConnection = MockDatabase::new(engine.backend())
         .append_exec_results(vec![MockExecResult::default(); ANSWERS])
-        .append_query_results(vec![Vec::<BTreeMap<String, Value>>::new(); ANSWERS])
+        .append_query_results(vec![vec![nothing]; ANSWERS])
         .into_connection();
     let manager = SchemaManager::new(&connection);
     let outcome = match direction {
@@ -55,31 +59,73 @@ pub async fn record(
     Ok(log.iter().flat_map(sea_orm::Transaction::statements).map(ToString::to_string).collect())
 }
 
-/// A table that a statement makes or unmakes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TableChange {
-    /// CREATE TABLE
-    Created(String),
-    /// DROP TABLE
-    Dropped(String),
+/// What a list of statements does to tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Effect {
+    /// Tables created, in order, also those that are dropped or renamed later.
+    pub created: Vec<String>,
+    /// Tables created that are there at the end, under the names they have then.
+    pub left: Vec<String>,
+    /// Tables dropped that these statements did not create, in order.
+    pub drops: Vec<String>,
+    /// Tables that lose a column.
+    pub thins: Vec<String>,
+    /// Statements whose effect cannot be told.
+    pub unknown: Vec<String>,
 }
 
-/// The tables that `statements` make and unmake, in order.
-pub(super) fn tables_in(statements: &[String]) -> Vec<TableChange> {
-    statements.iter().filter_map(|sql| parse(sql)).flatten().flat_map(tables).collect()
-}
-
-fn tables(statement: Statement) -> Vec<TableChange> {
-    match statement {
-        Statement::CreateTable(table) => vec![TableChange::Created(name(&table.name))],
-        Statement::Drop { object_type: ObjectType::Table, names, .. } => {
-            names.iter().map(|object| TableChange::Dropped(name(object))).collect()
+impl Effect {
+    /// Reads the effect off the statements.
+    pub(super) fn of(statements: &[String]) -> Self {
+        let mut effect = Self::default();
+        for sql in statements {
+            match parse(sql) {
+                Some(parsed) => parsed.into_iter().for_each(|statement| effect.add(statement)),
+                None => effect.unknown.push(format!("the unknown effect of `{sql}`")),
+            }
         }
-        _ => Vec::new(),
+        effect
+    }
+
+    fn add(&mut self, statement: Statement) {
+        match statement {
+            Statement::CreateTable(table) => {
+                let name = name(&table.name);
+                self.created.push(name.clone());
+                self.left.push(name);
+            }
+            Statement::Drop { object_type: ObjectType::Table, names, .. } => {
+                for name in names.iter().map(name) {
+                    if self.left.contains(&name) {
+                        self.left.retain(|other| *other != name);
+                    } else {
+                        self.drops.push(name);
+                    }
+                }
+            }
+            Statement::AlterTable(alter) => {
+                let table = name(&alter.name);
+                for operation in alter.operations {
+                    match operation {
+                        AlterTableOperation::DropColumn { .. } => self.thins.push(table.clone()),
+                        AlterTableOperation::RenameTable {
+                            table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
+                        } => {
+                            let new = name(&new);
+                            for left in self.left.iter_mut().filter(|left| **left == table) {
+                                left.clone_from(&new);
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 
-/// A statement that neither dialect understands makes no table that we would know.
+/// A statement in either dialect; `None` if neither understands it.
 fn parse(sql: &str) -> Option<Vec<Statement>> {
     let dialects: [&dyn Dialect; 2] = [&PostgreSqlDialect {}, &SQLiteDialect {}];
     dialects.into_iter().find_map(|dialect| Parser::parse_sql(dialect, sql).ok())
@@ -97,17 +143,39 @@ fn name(object: &ObjectName) -> String {
 mod tests {
     use super::*;
 
+    fn effect(statements: &[&str]) -> Effect {
+        Effect::of(&statements.iter().map(|sql| (*sql).to_owned()).collect::<Vec<_>>())
+    }
+
     #[test]
     fn tables_are_found_in_statements() {
-        let statements = [
+        let found = effect(&[
             r#"CREATE TABLE "a" ( "id" uuid_text NOT NULL, CONSTRAINT "a_pkey" PRIMARY KEY ("id") )"#,
             r#"CREATE INDEX "i" ON "a" ("id")"#,
             r#"DROP TABLE IF EXISTS "b""#,
-        ];
-        let statements = statements.map(ToOwned::to_owned);
+            r#"ALTER TABLE "c" DROP COLUMN "x""#,
+        ]);
         assert_eq!(
-            tables_in(&statements),
-            [TableChange::Created("a".into()), TableChange::Dropped("b".into())]
+            (found.left, found.drops, found.thins),
+            (vec!["a".into()], vec!["b".into()], vec!["c".into()])
         );
+        assert!(found.unknown.is_empty());
+    }
+
+    #[test]
+    fn a_rebuilt_table_is_left_under_its_own_name() {
+        let found = effect(&[
+            r#"CREATE TABLE "t" ("id" int)"#,
+            r#"CREATE TABLE "t_new" ("id" int)"#,
+            r#"DROP TABLE "t""#,
+            r#"ALTER TABLE "t_new" RENAME TO "t""#,
+        ]);
+        assert_eq!(found.left, ["t"]);
+        assert!(found.drops.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        assert_eq!(effect(&["FROBNICATE THE TABLES"]).unknown.len(), 1);
     }
 }

@@ -1,40 +1,83 @@
 //! How sample rows are told from real ones in SQL.
 
-use std::fmt;
+use entity::{
+    Engine,
+    sample_id::{self, table_code},
+    tenancy::TENANT_ID,
+};
 
-use entity::{Engine, sample_id};
+use crate::schema::{ColumnType, Table, tenancy::ROOT};
 
-/// SQL that is true where a uuid column holds the id of a sample row; see [`sample_id`].
-#[derive(Clone, Copy, Debug)]
-pub struct SampleRows<'a> {
-    /// The engine that will run it.
-    pub engine: Engine,
-    /// The column, as an SQL name.
-    pub column: &'a str,
+/// SQL that is true for the sample rows of `table`, and for no other: the id carries the tag and
+/// the table's code, and a tenant-scoped row belongs to the sample tenant that its id names.
+/// Whatever cannot be judged counts as real.
+#[must_use]
+pub fn sample_rows(engine: Engine, table: &Table) -> String {
+    let is_uuid = |name: &str| table.column(name).is_some_and(|c| c.ty == ColumnType::Uuid);
+    if !is_uuid("id") {
+        return "false".to_owned();
+    }
+    let own = sample_ids(engine, "id", &table.name);
+    if table.column(TENANT_ID).is_none() {
+        return own;
+    }
+    if !is_uuid(TENANT_ID) {
+        return "false".to_owned();
+    }
+    let tenant = sample_ids(engine, TENANT_ID, ROOT);
+    let same = |part: Part| format!("{} = {}", part.of(engine, "id"), part.of(engine, TENANT_ID));
+    format!("{own} AND {tenant} AND {} AND {}", same(Part::TenantUpper), same(Part::TenantLower))
 }
 
-impl SampleRows<'_> {
-    /// The id as text.
-    pub(super) fn as_text(self) -> String {
-        match self.engine {
-            Engine::Sqlite => format!("lower(hex({}))", self.column),
-            _ => format!("{}::text", self.column),
-        }
+/// SQL that is true where `column`, an SQL name of a uuid column, holds the id of a sample row of
+/// `table`.
+#[must_use]
+pub fn sample_ids(engine: Engine, column: &str, table: &str) -> String {
+    let Some(code) = table_code(table) else { return "false".to_owned() };
+    // sqlx keeps a uuid on SQLite as a blob of 16 bytes; anything else there is not ours.
+    let form = match engine {
+        Engine::Sqlite => format!("typeof({column}) = 'blob' AND length({column}) = 16 AND "),
+        _ => String::new(),
+    };
+    format!(
+        "{form}{} = '8' AND {} = '{:x}' AND {} = '{code:x}'",
+        Part::Version.of(engine, column),
+        Part::Tag.of(engine, column),
+        sample_id::TAG,
+        Part::Table.of(engine, column),
+    )
+}
+
+/// The id as text, to find the greatest.
+pub(super) fn as_text(engine: Engine, column: &str) -> String {
+    match engine {
+        Engine::Sqlite => format!("lower(hex({column}))"),
+        _ => format!("{column}::text"),
     }
 }
 
-impl fmt::Display for SampleRows<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.as_text();
-        let tag = sample_id::TAG;
-        match self.engine {
-            // sqlx keeps a uuid as a blob of 16 bytes, whose hex has no dashes.
-            Engine::Sqlite => write!(
-                f,
-                "length({text}) = 32 AND substr({text}, 13, 1) = '8' \
-                 AND substr({text}, 17, 4) = '{tag:x}'"
-            ),
-            _ => write!(f, "substr({text}, 15, 1) = '8' AND substr({text}, 20, 4) = '{tag:x}'"),
-        }
+/// A part of a sample id; see [`sample_id`].
+#[derive(Clone, Copy)]
+enum Part {
+    Version,
+    TenantUpper,
+    Tag,
+    TenantLower,
+    Table,
+}
+
+impl Part {
+    /// SQL for the part's hexadecimal digits.
+    fn of(self, engine: Engine, column: &str) -> String {
+        // Counted from 1, without the dashes.
+        let (start, length, dashes) = match self {
+            Self::Version => (13, 1, 2),
+            Self::TenantUpper => (14, 3, 2),
+            Self::Tag => (17, 4, 3),
+            Self::TenantLower => (21, 4, 4),
+            Self::Table => (25, 1, 4),
+        };
+        let start = if engine == Engine::Sqlite { start } else { start + dashes };
+        format!("substr({}, {start}, {length})", as_text(engine, column))
     }
 }

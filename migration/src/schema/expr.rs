@@ -2,7 +2,7 @@
 
 use sqlparser::{
     dialect::SQLiteDialect,
-    tokenizer::{Token, Tokenizer, Whitespace},
+    tokenizer::{Token, Tokenizer},
 };
 
 /// One spelling for all spellings that differ in white space, comments, the case of words, quotes
@@ -70,12 +70,6 @@ fn strip_parentheses(mut tokens: &[Token]) -> &[Token] {
         tokens = inner;
     }
     tokens
-}
-
-/// Whether a token is the end of a statement or nothing at all.
-#[must_use]
-pub fn is_blank(token: &Token) -> bool {
-    matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Newline) | Token::SemiColon)
 }
 
 #[cfg(test)]

@@ -159,6 +159,7 @@ fn index(def: &TableDef, parts: Vec<IndexPart>, unique: bool, predicate: Option<
         name: names::index(def.name, &named, unique),
         unique,
         method: BTREE.to_owned(),
+        options: Vec::new(),
         parts,
         predicate,
     }

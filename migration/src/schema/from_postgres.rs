@@ -57,6 +57,7 @@ struct IndexRow {
     method: String,
     parts: Vec<String>,
     descending: Vec<bool>,
+    options: Vec<String>,
     predicate: Option<String>,
 }
 
@@ -88,7 +89,10 @@ pub(super) async fn read<C: ConnectionTrait>(
         db,
         format!(
             "SELECT c.relname::text AS table_name, k.conname::text AS name, \
-             k.contype::text AS kind, {columns} AS columns, r.relname::text AS ref_table, \
+             k.contype::text AS kind, {columns} AS columns, \
+             CASE WHEN r.relnamespace = c.relnamespace THEN r.relname::text \
+             ELSE (SELECT nspname FROM pg_namespace WHERE oid = r.relnamespace) || '.' \
+             || r.relname END AS ref_table, \
              {ref_columns} AS ref_columns, k.confdeltype::text AS on_delete, \
              k.confupdtype::text AS on_update, \
              pg_get_expr(k.conbin, k.conrelid, true) AS check_expr \
@@ -107,7 +111,21 @@ pub(super) async fn read<C: ConnectionTrait>(
             "SELECT c.relname::text AS table_name, n.relname::text AS name, \
              i.indisunique AS is_unique, am.amname::text AS method, \
              ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) \
-             FROM generate_series(1, i.indnkeyatts) k ORDER BY k) AS parts, \
+             || CASE WHEN NOT oc.opcdefault THEN ' ' || oc.opcname ELSE '' END \
+             || CASE WHEN i.indcollation[k - 1] NOT IN (0, coalesce(at.attcollation, 0)) \
+             THEN ' COLLATE ' || (SELECT collname FROM pg_collation \
+             WHERE oid = i.indcollation[k - 1]) ELSE '' END \
+             || CASE i.indoption[k - 1] & 3 WHEN 1 THEN ' NULLS LAST' \
+             WHEN 2 THEN ' NULLS FIRST' ELSE '' END \
+             FROM generate_series(1, i.indnkeyatts) k \
+             JOIN pg_opclass oc ON oc.oid = i.indclass[k - 1] \
+             LEFT JOIN pg_attribute at \
+             ON at.attrelid = i.indrelid AND at.attnum = i.indkey[k - 1] AND at.attnum > 0 \
+             ORDER BY k) AS parts, \
+             ARRAY(SELECT 'INCLUDE ' || pg_get_indexdef(i.indexrelid, k, true) \
+             FROM generate_series(i.indnkeyatts + 1, i.indnatts) k ORDER BY k) \
+             || CASE WHEN position('NULLS NOT DISTINCT' IN pg_get_indexdef(i.indexrelid)) > 0 \
+             THEN ARRAY['NULLS NOT DISTINCT'] ELSE ARRAY[]::text[] END AS options, \
              ARRAY(SELECT (i.indoption[k - 1] & 1) = 1 \
              FROM generate_series(1, i.indnkeyatts) k ORDER BY k) AS descending, \
              pg_get_expr(i.indpred, i.indrelid, true) AS predicate \
@@ -131,7 +149,7 @@ async fn rows<T: FromQueryResult, C: ConnectionTrait>(
 }
 
 /// SQL for the names of the attributes numbered in an array, in the array's order.
-fn attribute_names(numbers: &str, relation: &str) -> String {
+pub(crate) fn attribute_names(numbers: &str, relation: &str) -> String {
     format!(
         "ARRAY(SELECT a.attname::text FROM unnest({numbers}) WITH ORDINALITY AS u(num, ord) \
          JOIN pg_attribute a ON a.attrelid = {relation} AND a.attnum = u.num ORDER BY u.ord)"
@@ -184,6 +202,7 @@ fn assemble(
             name: row.name,
             unique: row.is_unique,
             method: row.method,
+            options: row.options,
             parts: parts.map(|(expr, descending)| IndexPart { expr, descending }).collect(),
             predicate: row.predicate,
         });

@@ -42,6 +42,7 @@ struct IndexRow {
     index_sql: Option<String>,
     column_name: Option<String>,
     is_descending: i64,
+    collation: Option<String>,
 }
 
 /// Reads every ordinary table.
@@ -68,7 +69,8 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Schema, DbErr> {
     let indexes: Vec<IndexRow> = rows(
         db,
         "SELECT m.name AS table_name, l.name AS name, l.\"unique\" AS is_unique, \
-         i.sql AS index_sql, x.name AS column_name, x.\"desc\" AS is_descending \
+         i.sql AS index_sql, x.name AS column_name, x.\"desc\" AS is_descending, \
+         x.coll AS collation \
          FROM sqlite_schema m, pragma_index_list(m.name) l, pragma_index_xinfo(l.name) x \
          LEFT JOIN sqlite_schema i ON i.type = 'index' AND i.name = l.name \
          WHERE m.type = 'table' AND l.origin <> 'pk' AND x.key = 1 \
@@ -152,6 +154,7 @@ fn assemble(
                 name: row.name,
                 unique: row.is_unique != 0,
                 method: BTREE.to_owned(),
+                options: Vec::new(),
                 parts: Vec::new(),
                 predicate: predicate(&sql),
             });
@@ -161,6 +164,10 @@ fn assemble(
                 let sql = row.index_sql.as_deref().and_then(expr::tokens).unwrap_or_default();
                 expression(&sql, index.parts.len())
             });
+            let expr = match row.collation.as_deref() {
+                None | Some("BINARY") => expr,
+                Some(collation) => format!("{expr} COLLATE {collation}"),
+            };
             index.parts.push(IndexPart { expr, descending: row.is_descending != 0 });
         }
     }

@@ -23,6 +23,7 @@ use std::{collections::BTreeMap, fmt};
 use entity::Engine;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use from_postgres::attribute_names;
 pub use normalise::{Expected, expected, read, replay};
 
 /// A whole schema: its tables by name.
@@ -143,6 +144,9 @@ pub struct Index {
     pub unique: bool,
     /// The access method; `btree` wherever nothing else is said.
     pub method: String,
+    /// What else was asked for, as SQL: `INCLUDE column`, `NULLS NOT DISTINCT`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
     /// What is indexed, in key order.
     pub parts: Vec<IndexPart>,
     /// The predicate of a partial index, as SQL.
@@ -152,7 +156,8 @@ pub struct Index {
 /// One part of an index's key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexPart {
-    /// A column's name, or an expression as SQL.
+    /// A column's name, or an expression as SQL; with operator class, collation and place of NULLs
+    /// where they are not the usual ones.
     pub expr: String,
     /// Whether the order is descending.
     pub descending: bool,
@@ -395,6 +400,9 @@ impl fmt::Display for Index {
             .map(|part| format!("{}{}", part.expr, if part.descending { " DESC" } else { "" }))
             .collect();
         write!(f, "({})", parts.join(", "))?;
+        for option in &self.options {
+            write!(f, " {option}")?;
+        }
         match &self.predicate {
             Some(predicate) => write!(f, " where {predicate}"),
             None => Ok(()),

@@ -7,10 +7,7 @@ use entity::{
 };
 
 use super::{company, offset, parent, pick, tenant, words::TOPICS};
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// The tenant's campaign `n`.
 #[must_use]
@@ -20,7 +17,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let touched = if status == Status::Draft { created_at } else { created_at + Duration::days(5) };
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::Campaign, plan.ordinal, n, created_at)),
+        id: Set(sample::<Campaign>(plan.ordinal, n, created_at)),
         company_id: Set(company::id(plan, parent(n, plan.counts.companies))),
         name: Set(format!("{} {}", pick(&TOPICS, offset(plan) + n), n + 1)),
         status: Set(status),

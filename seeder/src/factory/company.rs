@@ -4,10 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{company::ActiveModel, prelude::*};
 
 use super::{offset, tenant, words};
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 fn created_at(plan: &TenantPlan, n: u32) -> DateTime<Utc> {
     plan.at(24, n * 47)
@@ -16,7 +13,7 @@ fn created_at(plan: &TenantPlan, n: u32) -> DateTime<Utc> {
 /// The id of the tenant's company `n`.
 #[must_use]
 pub fn id(plan: &TenantPlan, n: u32) -> Uuid {
-    sample(TableCode::Company, plan.ordinal, n, created_at(plan, n))
+    sample::<Company>(plan.ordinal, n, created_at(plan, n))
 }
 
 /// The tenant's company `n`.

@@ -4,10 +4,7 @@ use entity::{company_settings::ActiveModel, prelude::*};
 use serde_json::json;
 
 use super::{company, pick, tenant};
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// The settings of the tenant's company `n`.
 #[must_use]
@@ -16,7 +13,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let zone = pick(&["Europe/Berlin", "Europe/London", "America/New_York"], plan.ordinal + n);
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::CompanySettings, plan.ordinal, n, created_at)),
+        id: Set(sample::<CompanySettings>(plan.ordinal, n, created_at)),
         company_id: Set(company::id(plan, n)),
         settings: Set(json!({
             "timezone": zone,

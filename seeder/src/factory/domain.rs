@@ -4,10 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{domain::ActiveModel, prelude::*};
 
 use super::{pick, tenant};
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 fn created_at(plan: &TenantPlan, n: u32) -> DateTime<Utc> {
     plan.at(3, n * 21)
@@ -16,7 +13,7 @@ fn created_at(plan: &TenantPlan, n: u32) -> DateTime<Utc> {
 /// The id of the tenant's domain `n`.
 #[must_use]
 pub fn id(plan: &TenantPlan, n: u32) -> Uuid {
-    sample(TableCode::Domain, plan.ordinal, n, created_at(plan, n))
+    sample::<Domain>(plan.ordinal, n, created_at(plan, n))
 }
 
 /// The name of the tenant's domain `n`.

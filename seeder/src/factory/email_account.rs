@@ -6,10 +6,7 @@ use super::{
     domain, offset, parent, pick, tenant,
     words::{address, person},
 };
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// The address of the tenant's mailbox `n`.
 #[must_use]
@@ -23,7 +20,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let created_at = plan.at(6, n * 13);
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::EmailAccount, plan.ordinal, n, created_at)),
+        id: Set(sample::<EmailAccount>(plan.ordinal, n, created_at)),
         domain_id: Set(domain::id(plan, parent(n, plan.counts.domains))),
         email: Set(email(plan, n)),
         provider: Set(pick(&["imap", "smtp", "api"], n).to_owned()),

@@ -7,10 +7,7 @@ use entity::{
 use serde_json::json;
 
 use super::{pick, tenant};
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// The tenant's connection `n`.
 #[must_use]
@@ -19,7 +16,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let provider = pick(&["smtp-relay", "transactional-api", "mailbox-sync"], n);
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::EmailService, plan.ordinal, n, created_at)),
+        id: Set(sample::<EmailService>(plan.ordinal, n, created_at)),
         provider: Set(provider.to_owned()),
         config: Set(Config(json!({
             "host": format!("{provider}.example"),

@@ -6,10 +6,7 @@ use super::{
     email_account, lead, parent, pick, tenant,
     words::{REPLIES, SUBJECTS},
 };
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// The lead who wrote message `n`: the tenant's contacted leads in turn.
 fn writer(plan: &TenantPlan, n: u32) -> u32 {
@@ -29,7 +26,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
         .replace("{{first_name}}", lead::given_name(plan, writer));
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::InboxMessage, plan.ordinal, n, received_at)),
+        id: Set(sample::<InboxMessage>(plan.ordinal, n, received_at)),
         from_email: Set(lead::email(plan, writer)),
         to_email: Set(email_account::email(plan, parent(n, plan.counts.email_accounts))),
         subject: Set(format!("Re: {subject}")),

@@ -10,10 +10,7 @@ use super::{
     offset, tenant,
     words::{self, address, person},
 };
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// How far lead `n` has come: of ten leads, four are new, four contacted, one each is further.
 #[must_use]
@@ -56,7 +53,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let touched = if status == Status::New { created_at } else { created_at + Duration::days(2) };
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::Lead, plan.ordinal, n, created_at)),
+        id: Set(sample::<Lead>(plan.ordinal, n, created_at)),
         email: Set(email(plan, n)),
         name: Set((n % 9 != 5).then(|| format!("{given} {family}"))),
         company: Set((n % 7 != 6).then(|| company(plan, n))),

@@ -8,10 +8,7 @@ use entity::{
 };
 
 use super::{team_member, tenant};
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// Payment `n` of the tenant.
 #[must_use]
@@ -25,7 +22,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let processed_at = (status != Status::Pending).then(|| created_at + Duration::minutes(3));
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::Payment, plan.ordinal, n, created_at)),
+        id: Set(sample::<Payment>(plan.ordinal, n, created_at)),
         // The owner pays.
         user_id: Set(team_member::user_id(plan, 0)),
         amount: Set(i64::from(plan.counts.team_members) * 1_900),

@@ -8,10 +8,7 @@ use entity::{
 use serde_json::json;
 
 use super::{pick, tenant, user};
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 fn created_at(plan: &TenantPlan, n: u32) -> DateTime<Utc> {
     plan.at(1, n * 9)
@@ -47,7 +44,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let last_active_at = seen.then(|| plan.at(24 * (20 + n), 15));
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::TeamMember, plan.ordinal, n, created_at)),
+        id: Set(sample::<TeamMember>(plan.ordinal, n, created_at)),
         user_id: Set(user_id(plan, n)),
         email: Set(email),
         name: Set(name),

@@ -6,10 +6,7 @@ use super::{
     offset, pick, tenant,
     words::{SUBJECTS, TOPICS},
 };
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// The tenant's template `n`.
 #[must_use]
@@ -17,7 +14,7 @@ pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
     let created_at = plan.at(30, n * 53);
     ActiveModel {
         tenant_id: Set(tenant::id(plan)),
-        id: Set(sample(TableCode::Template, plan.ordinal, n, created_at)),
+        id: Set(sample::<Template>(plan.ordinal, n, created_at)),
         name: Set(format!("{}, step {}", pick(&TOPICS, offset(plan) + n / 3), n % 3 + 1)),
         subject: Set(pick(&SUBJECTS, n).to_owned()),
         content: Set(format!(

@@ -2,10 +2,7 @@
 
 use entity::{prelude::*, tenant::ActiveModel};
 
-use crate::{
-    ids::{TableCode, id as sample},
-    plan::TenantPlan,
-};
+use crate::{ids::id as sample, plan::TenantPlan};
 
 /// Days after which the tenant that leaves has left.
 const STAY: u32 = 60;
@@ -13,7 +10,7 @@ const STAY: u32 = 60;
 /// The tenant's id.
 #[must_use]
 pub fn id(plan: &TenantPlan) -> Uuid {
-    sample(TableCode::Tenant, plan.ordinal, 0, plan.at(0, 0))
+    sample::<Tenant>(plan.ordinal, 0, plan.at(0, 0))
 }
 
 /// The tenant itself.

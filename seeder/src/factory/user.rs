@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use entity::{prelude::*, user::ActiveModel};
 
 use super::words::{address, person};
-use crate::ids::{TableCode, id as sample};
+use crate::ids::id as sample;
 
 /// When the first user signed up: 2025-01-05 08:00 UTC, a day before the first tenant.
 const FIRST: i64 = 1_736_064_000;
@@ -16,7 +16,7 @@ fn created(n: u32) -> DateTime<Utc> {
 /// The id of user `n`.
 #[must_use]
 pub fn id(n: u32) -> Uuid {
-    sample(TableCode::User, 0, n, created(n))
+    sample::<User>(0, n, created(n))
 }
 
 /// Full name and address of user `n`.

@@ -8,7 +8,7 @@ use crate::{
     plan::{TenantPlan, users},
 };
 
-/// Rows a statement. The widest table has 16 columns, and SQLite takes 32,766 values a statement.
+/// Rows a statement. The widest table has 15 columns, and SQLite takes 32,766 values a statement.
 const CHUNK: usize = 500;
 
 /// Inserts every row that is not there yet, parents first.
