@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long connecting may take before it counts as failed.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How long SQLite waits for another process to let go of the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -249,6 +249,7 @@ impl<'c> Runner<'c> {
     async fn begin(&self) -> Result<DatabaseTransaction> {
         let tx = match &self.db {
             SchemaManagerConnection::Connection(connection) => {
+                // The clone's callback is its own: the caller's connection keeps the one it has.
                 let mut connection = (*connection).clone();
                 let failed = Arc::clone(&self.failed_statement);
                 connection.set_metric_callback(move |info| {
