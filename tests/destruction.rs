@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+
 use crate::support::{Engine, Ran, TestDb};
 
 on_both_engines!(
@@ -412,4 +414,33 @@ async fn the_question_holds_no_lock() {
     assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5);
     child.stdin.take().unwrap().write_all(b"no\n").unwrap();
     child.wait().unwrap();
+}
+
+/// A row that is committed while the command waits for the lock is counted, whatever the role's
+/// default isolation.
+#[tokio::test]
+async fn a_row_that_comes_while_the_guard_waits_is_counted() {
+    for isolation in ["read committed", "repeatable read", "serializable"] {
+        let db = TestDb::new(Engine::Postgres);
+        let name = &db.server().name;
+        db.tenantry(&["run"]).ok();
+        db.server().execute_as_superuser(&format!(
+            "ALTER ROLE {name} SET default_transaction_isolation = '{isolation}'"
+        ));
+        let open = db.open().await;
+        let holder = open.connection.begin().await.unwrap();
+        holder.execute_unprepared("INSERT INTO tenants (name) VALUES ('late')").await.unwrap();
+        let child = db.bin("tenantry").args(&["rollback"]).spawn();
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+                       AND mode = 'AccessExclusiveLock' AND database = \
+                       (SELECT oid FROM pg_database WHERE datname = current_database())";
+        while db.number(waiting).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        holder.commit().await.unwrap();
+        let refused = Ran::from(child.wait_with_output().unwrap()).expect_code(1);
+        assert!(refused.error().contains("tenants: 1 row"), "{isolation}: {refused:#?}");
+        assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5, "{isolation}");
+        open.close().await;
+    }
 }
