@@ -8,15 +8,17 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// What cargo says of this workspace.
+fn cargo(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(args).current_dir(root()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// `entity <- migration <- seeder <- tenantry`, for normal, build and test dependencies.
 #[test]
 fn crates_depend_in_one_direction() {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let metadata = cargo(&["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
     let line = ["entity", "migration", "seeder", "tenantry"];
     let mut seen = BTreeMap::new();
     for package in metadata["packages"].as_array().unwrap() {
@@ -53,12 +55,7 @@ fn no_migration_names_the_entity_crate() {
 /// sea-orm-migration's `cli` feature would pull in all of sea-orm-cli.
 #[test]
 fn sea_orm_cli_is_not_in_the_tree() {
-    let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--offline", "--prefix", "none"])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    let tree = String::from_utf8(output.stdout).unwrap();
+    let tree = cargo(&["tree", "--workspace", "--offline", "--prefix", "none"]);
     assert!(tree.contains("sea-orm-migration v"), "{tree}");
     assert!(!tree.contains("sea-orm-cli"));
 }

@@ -100,7 +100,8 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
 async fn insert(tx: &DatabaseTransaction, engine: Engine, options: &Options) -> Result<Report> {
     ready(tx).await?;
     let real = format!("({}) IS NOT TRUE", sample_ids(engine, "id", "tenants"));
-    let real = count_rows(tx, engine, &[("tenants".to_owned(), real)]).await?[0];
+    let counts = count_rows(tx, engine, &[("tenants".to_owned(), real)]).await?;
+    let real: u64 = counts.iter().sum();
     if real > 0 && !options.alongside {
         let tenants = if real == 1 { "tenant" } else { "tenants" };
         return Err(Refusal::plain(format!(
