@@ -4,6 +4,7 @@
 //! Files are named by what they prove.
 
 #![allow(
+    clippy::assigning_clones,
     clippy::expect_used,
     clippy::format_push_string,
     clippy::panic,
@@ -24,11 +25,16 @@ mod bad_input;
 mod budget;
 mod contract;
 mod destruction;
+mod drift;
+mod end_to_end;
 mod entities;
 mod equivalence;
 mod frozen_history;
+mod generated;
 mod library;
+mod property;
 mod round_trip;
 mod seeding;
 mod shape;
+mod source_is_the_sql;
 mod validation;

@@ -27,6 +27,9 @@ pub struct Capability {
     pub always_enforces_foreign_keys: bool,
     /// The SQL of a check or a predicate is kept as it was written, not as the server reads it.
     pub keeps_expression_text: bool,
+    /// ALTER TABLE does little beyond adding a column, so that a table is altered by making it
+    /// anew.
+    pub rebuilds_tables: bool,
 }
 
 impl Engine {
@@ -68,6 +71,7 @@ impl Engine {
                 advisory_lock: false,
                 always_enforces_foreign_keys: false,
                 keeps_expression_text: true,
+                rebuilds_tables: true,
             },
             Self::Postgres => Capability {
                 random_uuid_default: true,
@@ -75,6 +79,7 @@ impl Engine {
                 advisory_lock: true,
                 always_enforces_foreign_keys: true,
                 keeps_expression_text: false,
+                rebuilds_tables: false,
             },
         }
     }

@@ -16,6 +16,8 @@ pub mod env {
     pub const DATABASE_SCHEMA: &str = "DATABASE_SCHEMA";
     /// `production` makes every destructive command ask for consent and keeps the seeder away.
     pub const APP_ENV: &str = "APP_ENV";
+    /// The folder of the migration crate, for `generate` and `diff`.
+    pub const MIGRATION_DIR: &str = "MIGRATION_DIR";
     /// What is logged, in the syntax of tracing's `EnvFilter`.
     pub const RUST_LOG: &str = "RUST_LOG";
     /// Any value but the empty one switches colour off.

@@ -331,11 +331,12 @@ pub async fn count_rows<C: ConnectionTrait>(
     Ok(counts)
 }
 
-/// An SQLite database in memory, gone when it is closed.
+/// An SQLite database in memory, gone when it is closed. It enforces no foreign key: what is tried
+/// in it is schema, in any order.
 pub(crate) async fn in_memory() -> Result<DatabaseConnection, DbErr> {
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
-        .connect_with(SqliteConnectOptions::new().in_memory(true))
+        .connect_with(SqliteConnectOptions::new().in_memory(true).foreign_keys(false))
         .await
         .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))?;
     Ok(DatabaseConnection::from(pool))

@@ -1,4 +1,4 @@
-//! Creates `tenants`: the customers, root of everything tenant-scoped.
+//! Creates `tenants`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

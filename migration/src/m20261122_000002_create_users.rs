@@ -1,4 +1,4 @@
-//! Creates `users`: people who sign in.
+//! Creates `users`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

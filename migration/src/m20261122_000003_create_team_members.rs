@@ -1,4 +1,4 @@
-//! Creates `team_members`: users' seats in tenants.
+//! Creates `team_members`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

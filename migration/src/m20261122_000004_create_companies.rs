@@ -1,4 +1,4 @@
-//! Creates `companies`: the organisations that a tenant works for.
+//! Creates `companies`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

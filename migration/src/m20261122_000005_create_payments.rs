@@ -1,4 +1,4 @@
-//! Creates `payments`: what a tenant's members paid.
+//! Creates `payments`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -46,8 +46,8 @@ impl MigrationTrait for Migration {
                     .check((
                         "payments_currency_check",
                         Expr::cust(
-                            "length(currency) = 3 AND \
-trim(currency, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') = ''",
+                            "length(currency) = 3 AND trim(currency, \
+'ABCDEFGHIJKLMNOPQRSTUVWXYZ') = ''",
                         ),
                     ))
                     .check((

@@ -1,4 +1,4 @@
-//! Creates `domains`: the domains that a tenant sends mail from.
+//! Creates `domains`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

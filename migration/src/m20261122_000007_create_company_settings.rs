@@ -1,4 +1,4 @@
-//! Creates `company_settings`: one row of preferences for a company.
+//! Creates `company_settings`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

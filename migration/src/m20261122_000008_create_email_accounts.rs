@@ -1,4 +1,4 @@
-//! Creates `email_accounts`: the mailboxes that a tenant sends from.
+//! Creates `email_accounts`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,4 @@
-//! Creates `leads`: people whom a tenant writes to.
+//! Creates `leads`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,4 @@
-//! Creates `campaigns`: outbound sequences, each run for one company.
+//! Creates `campaigns`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

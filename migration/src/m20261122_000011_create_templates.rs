@@ -1,4 +1,4 @@
-//! Creates `templates`: mail texts that campaigns reuse.
+//! Creates `templates`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,4 @@
-//! Creates `inbox_messages`: mail that came back to a tenant.
+//! Creates `inbox_messages`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,4 @@
-//! Creates `email_services`: a tenant's connections to mail providers.
+//! Creates `email_services`.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -15,6 +15,9 @@ pub struct Finding {
     pub code: &'static str,
     /// The table.
     pub table: String,
+    /// The column, key, index or check in the table, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// What is wrong, in plain words.
     pub message: String,
     /// What to do.
@@ -28,10 +31,12 @@ pub struct Envelope<T> {
     pub version: u32,
     /// The command that made the report.
     pub command: &'static str,
-    /// The engine's name.
-    pub engine: &'static str,
+    /// The engine's name, if the command works on a database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<&'static str>,
     /// The file, or host, port and database; never user and password.
-    pub database: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// What this command reports beside findings.
     #[serde(flatten)]
     pub body: T,
@@ -51,10 +56,16 @@ impl<T> Envelope<T> {
         Self {
             version: VERSION,
             command,
-            engine: database.engine.name(),
-            database: database.name.clone(),
+            engine: Some(database.engine.name()),
+            database: Some(database.name.clone()),
             body,
             findings,
         }
+    }
+
+    /// The report of a command that works on no database.
+    #[must_use]
+    pub fn offline(command: &'static str, body: T, findings: Vec<Finding>) -> Self {
+        Self { version: VERSION, command, engine: None, database: None, body, findings }
     }
 }

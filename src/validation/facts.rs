@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use entity::Engine;
 use migration::{
-    Migrator,
     db::{Database, count_rows, quoted},
-    diff::{Change, diff},
+    drift::{Accepted, Drift, drift},
     error::Result,
-    schema::{self, ForeignKey, Schema},
+    schema::{ForeignKey, Schema},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, IsolationLevel, Statement, TransactionTrait};
 
@@ -19,13 +18,8 @@ const SMALL_TABLE: i64 = 16 * 1024 * 1024;
 
 /// What is known of the database.
 pub(super) struct Facts {
-    /// What would have to change to make the live schema the expected one. What follows from
-    /// another change is left out: the index of a missing column, for example.
-    pub changes: Vec<Change>,
-    /// How many tables the entities describe.
-    pub tables: usize,
-    /// Tables that no entity describes.
-    pub unknown_tables: Vec<String>,
+    /// How the live schema differs from what the entities describe.
+    pub drift: Drift,
     /// Rows whose parent does not exist.
     pub orphans: Vec<Orphans>,
     /// Sample rows by table, `(present, planned)`; empty when there are none at all.
@@ -58,87 +52,25 @@ async fn gather_in(
     engine: Engine,
     options: &ValidateOptions,
 ) -> Result<Facts> {
-    let neutral = Schema::from_entities()?;
-    let tables = neutral.tables.len();
-    let live = schema::read(tx, engine).await?;
-    let mut unknown_tables: Vec<String> =
-        live.tables.keys().filter(|name| !neutral.tables.contains_key(*name)).cloned().collect();
-    unknown_tables.retain(|name| *name != Migrator::bookkeeping());
-    let live = live.filtered(|name| neutral.tables.contains_key(name));
-    let expected = schema::expected(tx, engine, neutral).await?;
+    let drift = drift(tx, engine, &Accepted::compiled_in()?).await?;
     let mut notes = Vec::new();
-    let changes = if expected.exact {
-        diff(&live, &expected.schema)
-    } else {
+    if !drift.exact {
         notes.push(
             "defaults, checks and partial indexes were not compared: that needs the right to make \
              temporary tables, on a server that is not read-only"
                 .to_owned(),
         );
-        diff(&live.clone().without_expressions(), &expected.schema)
-    };
-    let (orphans, skipped) = orphans(tx, engine, &live, &expected.schema, options.deep).await?;
+    }
+    let (orphans, skipped) =
+        orphans(tx, engine, &drift.live, &drift.expected, options.deep).await?;
     if !skipped.is_empty() {
         notes.push(format!(
             "large tables were not scanned for orphans: {}; --deep does",
             skipped.join(", ")
         ));
     }
-    Ok(Facts {
-        changes: without_consequences(changes),
-        tables,
-        unknown_tables,
-        orphans,
-        samples: samples(tx, engine, &live).await?,
-        notes,
-    })
-}
-
-/// Leaves out what only follows from another change, so that one piece of damage is one finding:
-/// what was built on a missing column went with it, and an expression over a column of another
-/// type is spelled differently.
-fn without_consequences(changes: Vec<Change>) -> Vec<Change> {
-    let causes: Vec<(String, String, bool)> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::AddColumn { table, column } => Some((table.clone(), column.name.clone(), true)),
-            Change::AlterType { table, to, .. } => Some((table.clone(), to.name.clone(), false)),
-            _ => None,
-        })
-        .collect();
-    let concerns = |change: &Change, column: &str| match change {
-        Change::AddIndex { index, .. } | Change::AlterIndex { to: index, .. } => {
-            index.parts.iter().any(|part| mentions(&part.expr, column))
-                || index.predicate.as_deref().is_some_and(|text| mentions(text, column))
-        }
-        Change::AddForeignKey { key, .. } => key.columns.iter().any(|name| name == column),
-        Change::AddCheck { check, .. } | Change::AlterCheck { to: check, .. } => {
-            mentions(&check.expr, column)
-        }
-        Change::AlterPrimaryKey { to: Some(key), .. } => key.columns.iter().any(|c| c == column),
-        Change::AlterDefault { to, .. } => to.name == column,
-        _ => false,
-    };
-    changes
-        .into_iter()
-        .filter(|change| {
-            !causes.iter().any(|(table, column, missing)| {
-                let follows = match change {
-                    Change::AlterDefault { .. }
-                    | Change::AlterIndex { .. }
-                    | Change::AlterCheck { .. } => !missing,
-                    _ => *missing,
-                };
-                follows && change.table() == table && concerns(change, column)
-            })
-        })
-        .collect()
-}
-
-/// Whether an SQL text names the column.
-fn mentions(sql: &str, column: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    sql.split(|c| !is_word(c)).any(|word| word.eq_ignore_ascii_case(column))
+    let samples = samples(tx, engine, &drift.live).await?;
+    Ok(Facts { drift, orphans, samples, notes })
 }
 
 /// Finds rows without their parent, along the keys that should be there, whether they are or not.

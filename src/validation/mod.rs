@@ -58,8 +58,8 @@ pub async fn validate(db: &Database, options: &ValidateOptions) -> Result<Valida
     findings.sort_by(|a, b| (&a.table, a.code, &a.message).cmp(&(&b.table, b.code, &b.message)));
     Ok(Validation {
         findings,
-        tables: facts.tables,
-        unknown_tables: facts.unknown_tables,
+        tables: facts.drift.entities.tables.len(),
+        unknown_tables: facts.drift.unknown_tables,
         notes: facts.notes,
     })
 }

@@ -26,7 +26,12 @@ pub struct Ran {
 impl Bin {
     /// The binary `name`, to be run in `folder` with no environment at all.
     pub fn new(name: &str, folder: &Path) -> Self {
-        let mut command = Command::new(path(name));
+        Self::at(&path(name), folder)
+    }
+
+    /// A program, to be run like one of our binaries.
+    pub fn at(program: &Path, folder: &Path) -> Self {
+        let mut command = Command::new(program);
         command.current_dir(folder).env_clear().stdin(Stdio::null());
         // Which messages there are must not depend on the developer's own settings.
         command.env("RUST_BACKTRACE", "1");

@@ -3,6 +3,8 @@
 
 mod command;
 pub mod postgres;
+pub mod random_schema;
+pub mod workspace;
 
 use std::{
     path::PathBuf,

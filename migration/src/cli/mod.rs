@@ -4,6 +4,8 @@
 //! 2 could not run.
 
 mod destroy;
+mod diff;
+mod generate;
 mod printer;
 mod status;
 mod up;
@@ -146,6 +148,10 @@ enum Action {
     Up(up::Args),
     /// Roll back the newest applied migrations
     Down(destroy::DownArgs),
+    /// Write the migration that the entities ask for; needs no database
+    Generate(Box<generate::Args>),
+    /// Compare the database with the entities; exit code 1 if they differ
+    Diff(diff::Args),
     /// List all migrations and whether they are applied; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
@@ -165,6 +171,8 @@ impl Command for Migrations {
         let database = &self.database;
         match self.command.unwrap_or(Action::Up(up::Args::default())) {
             Action::Up(args) => up::run(&args, database, out).await,
+            Action::Generate(args) => generate::run(&args, out).await,
+            Action::Diff(args) => diff::run(&args, database, out).await,
             Action::Status(args) => status::run(&args, database, out).await,
             Action::Down(args) => destroy::down(args, database, out).await,
             Action::Fresh(args) => destroy::fresh(args, database, out).await,

@@ -40,6 +40,7 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
             .map(|entry| Finding {
                 code: "migration-missing",
                 table: Migrator::bookkeeping(),
+                object: None,
                 message: format!("{} is applied, but this program does not have it", entry.name),
                 help: "run the version of the program that has it".to_owned(),
             })

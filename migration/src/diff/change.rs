@@ -1,10 +1,16 @@
 //! One change of a schema, and what it may cost.
 
+use std::fmt;
+
 use serde::Serialize;
 
-use crate::schema::{Check, Column, ColumnType, ForeignKey, Index, PrimaryKey, Table};
+use super::conversion;
+use crate::schema::{
+    Check, Column, ForeignKey, Index, PrimaryKey, Table,
+    ddl::{LOCAL_NOW, Literal, NOW},
+};
 
-/// One change of a schema.
+/// One change of a schema. [`Display`](fmt::Display) says it in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
 #[allow(missing_docs, reason = "each field is what its name says, in its state before or after")]
@@ -13,10 +19,14 @@ pub enum Change {
     AddTable { table: Table },
     /// A table is dropped.
     DropTable { table: Table },
+    /// A table gets another name.
+    RenameTable { from: String, to: String },
     /// A column is added.
     AddColumn { table: String, column: Column },
     /// A column is dropped.
     DropColumn { table: String, column: Column },
+    /// A column gets another name.
+    RenameColumn { table: String, from: String, to: String },
     /// A column gets another type.
     AlterType { table: String, from: Column, to: Column },
     /// A column may be NULL, or no longer.
@@ -37,12 +47,16 @@ pub enum Change {
     DropIndex { table: String, index: Index },
     /// An index keeps its name and becomes another.
     AlterIndex { table: String, from: Index, to: Index },
+    /// An index gets another name.
+    RenameIndex { table: String, from: Index, to: Index },
     /// A check is added.
     AddCheck { table: String, check: Check },
     /// A check is dropped.
     DropCheck { table: String, check: Check },
     /// A check keeps its name and becomes another.
     AlterCheck { table: String, from: Check, to: Check },
+    /// A key or a check gets another name.
+    RenameConstraint { table: String, from: String, to: String },
 }
 
 /// What a change may cost on a table with rows in use.
@@ -53,18 +67,30 @@ pub enum Hazard {
     Safe,
     /// Reads or rewrites the table while writers wait.
     BlocksWrites,
-    /// Values are gone afterwards.
+    /// Values are gone afterwards, or may not fit into what becomes of them.
     LosesData,
 }
 
+impl fmt::Display for Hazard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Safe => "safe",
+            Self::BlocksWrites => "blocks writes",
+            Self::LosesData => "loses data",
+        })
+    }
+}
+
 impl Change {
-    /// The table that changes.
+    /// The table that changes, by the name it has afterwards.
     #[must_use]
     pub fn table(&self) -> &str {
         match self {
             Self::AddTable { table } | Self::DropTable { table } => &table.name,
+            Self::RenameTable { to, .. } => to,
             Self::AddColumn { table, .. }
             | Self::DropColumn { table, .. }
+            | Self::RenameColumn { table, .. }
             | Self::AlterType { table, .. }
             | Self::AlterNullable { table, .. }
             | Self::AlterDefault { table, .. }
@@ -75,9 +101,24 @@ impl Change {
             | Self::AddIndex { table, .. }
             | Self::DropIndex { table, .. }
             | Self::AlterIndex { table, .. }
+            | Self::RenameIndex { table, .. }
             | Self::AddCheck { table, .. }
             | Self::DropCheck { table, .. }
-            | Self::AlterCheck { table, .. } => table,
+            | Self::AlterCheck { table, .. }
+            | Self::RenameConstraint { table, .. } => table,
+        }
+    }
+
+    /// The column that changes, if it is one.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::AddColumn { column, .. } | Self::DropColumn { column, .. } => Some(&column.name),
+            Self::RenameColumn { to, .. } => Some(to),
+            Self::AlterType { to, .. }
+            | Self::AlterNullable { to, .. }
+            | Self::AlterDefault { to, .. } => Some(&to.name),
+            _ => None,
         }
     }
 
@@ -86,12 +127,15 @@ impl Change {
     pub fn hazard(&self) -> Hazard {
         match self {
             Self::DropTable { .. } | Self::DropColumn { .. } => Hazard::LosesData,
-            Self::AlterType { from, to, .. } => type_hazard(&from.ty, &to.ty),
+            Self::AlterType { from, to, .. } => conversion(&to.name, &from.ty, &to.ty)
+                .map_or(Hazard::LosesData, |conversion| conversion.hazard),
             Self::AlterNullable { to, .. } if to.nullable => Hazard::Safe,
-            Self::AddColumn { column, .. } if column.nullable || column.default.is_some() => {
-                Hazard::Safe
-            }
+            Self::AddColumn { column, .. } if fills_itself(column) => Hazard::Safe,
             Self::AddTable { .. }
+            | Self::RenameTable { .. }
+            | Self::RenameColumn { .. }
+            | Self::RenameIndex { .. }
+            | Self::RenameConstraint { .. }
             | Self::AlterDefault { .. }
             | Self::DropForeignKey { .. }
             | Self::DropIndex { .. }
@@ -109,14 +153,83 @@ impl Change {
     }
 }
 
-/// What becomes of the values. PostgreSQL widens a varchar without touching the table; an integer
-/// that grows rewrites it; everything else may not hold what was there.
-fn type_hazard(from: &ColumnType, to: &ColumnType) -> Hazard {
-    use ColumnType::{BigInt, Integer, SmallInt, Text, Varchar};
-    match (from, to) {
-        (Varchar(_), Text | Varchar(None)) => Hazard::Safe,
-        (Varchar(Some(from)), Varchar(Some(to))) if from <= to => Hazard::Safe,
-        (SmallInt, Integer | BigInt) | (Integer, BigInt) => Hazard::BlocksWrites,
-        _ => Hazard::LosesData,
+/// Whether rows that exist get the new column without being touched: NULL, or one value that is
+/// the same for all of them.
+fn fills_itself(column: &Column) -> bool {
+    match column.default.as_deref() {
+        None => column.nullable,
+        Some(NOW | LOCAL_NOW) => true,
+        Some(default) => Literal::of(default).is_some(),
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddTable { table } => write!(f, "the table {} is added", table.name),
+            Self::DropTable { table } => write!(f, "the table {} is dropped", table.name),
+            Self::RenameTable { from, to } => write!(f, "the table {from} is renamed to {to}"),
+            Self::AddColumn { table, column } => {
+                write!(f, "the column {table}.{} is added", column.name)
+            }
+            Self::DropColumn { table, column } => {
+                write!(f, "the column {table}.{} is dropped", column.name)
+            }
+            Self::RenameColumn { table, from, to } => {
+                write!(f, "the column {table}.{from} is renamed to {to}")
+            }
+            Self::AlterType { table, from, to } => {
+                write!(f, "{table}.{} becomes {} instead of {}", to.name, to.ty, from.ty)
+            }
+            Self::AlterNullable { table, to, .. } if to.nullable => {
+                write!(f, "{table}.{} takes NULL", to.name)
+            }
+            Self::AlterNullable { table, to, .. } => {
+                write!(f, "{table}.{} refuses NULL", to.name)
+            }
+            Self::AlterDefault { table, to, .. } => match &to.default {
+                Some(default) => write!(f, "the default of {table}.{} is {default}", to.name),
+                None => write!(f, "{table}.{} loses its default", to.name),
+            },
+            Self::AlterPrimaryKey { table, to, .. } => match to {
+                Some(key) => {
+                    write!(f, "the primary key of {table} is ({})", key.columns.join(", "))
+                }
+                None => write!(f, "{table} loses its primary key"),
+            },
+            Self::AddForeignKey { table, key } => {
+                write!(f, "the foreign key {table}{key} is added")
+            }
+            Self::DropForeignKey { table, key } => {
+                write!(f, "the foreign key {table}{key} is dropped")
+            }
+            Self::AlterForeignKey { table, to, .. } => {
+                write!(f, "the foreign key becomes {table}{to}")
+            }
+            Self::AddIndex { table, index } => {
+                write!(f, "the index {} on {table} is added", index.name)
+            }
+            Self::DropIndex { table, index } => {
+                write!(f, "the index {} on {table} is dropped", index.name)
+            }
+            Self::AlterIndex { table, to, .. } => {
+                write!(f, "the index {} on {table} becomes {to}", to.name)
+            }
+            Self::RenameIndex { table, from, to } => {
+                write!(f, "the index {} on {table} is renamed to {}", from.name, to.name)
+            }
+            Self::AddCheck { table, check } => {
+                write!(f, "the check ({}) on {table} is added", check.expr)
+            }
+            Self::DropCheck { table, check } => {
+                write!(f, "the check ({}) on {table} is dropped", check.expr)
+            }
+            Self::AlterCheck { table, to, .. } => {
+                write!(f, "the check on {table} becomes ({})", to.expr)
+            }
+            Self::RenameConstraint { table, from, to } => {
+                write!(f, "the constraint {from} on {table} is renamed to {to}")
+            }
+        }
     }
 }

@@ -1,17 +1,20 @@
 //! The comparison itself: a pure function over two schemas.
 
+use std::collections::BTreeSet;
+
 use super::Change;
-use crate::schema::{Column, Schema, Table};
+use crate::schema::{Check, Column, ForeignKey, Index, PrimaryKey, Schema, Table, expr};
 
 /// Everything that has to change to make `from` into `to`, table by table in name order.
 ///
-/// Columns are matched by name; keys by their columns and target, because not every engine keeps
-/// their names; indexes by name; checks by their text, then by name.
+/// Columns are matched by name, whatever their order; keys by their columns and target, because
+/// not every engine keeps their names; indexes by name, and then by what they are; checks by their
+/// text, then by name. Names of keys and checks count where both sides have one. Expressions are
+/// equal if they differ in white space and the case of bare words only.
 #[must_use]
 pub fn diff(from: &Schema, to: &Schema) -> Vec<Change> {
     let mut changes = Vec::new();
-    let names: std::collections::BTreeSet<&String> =
-        from.tables.keys().chain(to.tables.keys()).collect();
+    let names: BTreeSet<&String> = from.tables.keys().chain(to.tables.keys()).collect();
     for name in names {
         match (from.tables.get(name), to.tables.get(name)) {
             (Some(from), Some(to)) => diff_table(from, to, &mut changes),
@@ -24,87 +27,22 @@ pub fn diff(from: &Schema, to: &Schema) -> Vec<Change> {
 }
 
 fn diff_table(from: &Table, to: &Table, changes: &mut Vec<Change>) {
-    let table = || to.name.clone();
+    let table = &to.name;
     for column in &to.columns {
         match from.column(&column.name) {
-            Some(before) => diff_column(&to.name, before, column, changes),
-            None => changes.push(Change::AddColumn { table: table(), column: column.clone() }),
+            Some(before) => diff_column(table, before, column, changes),
+            None => {
+                changes.push(Change::AddColumn { table: table.clone(), column: column.clone() });
+            }
         }
     }
     for column in from.columns.iter().filter(|column| to.column(&column.name).is_none()) {
-        changes.push(Change::DropColumn { table: table(), column: column.clone() });
+        changes.push(Change::DropColumn { table: table.clone(), column: column.clone() });
     }
-    if from.primary_key.as_ref().map(|key| &key.columns)
-        != to.primary_key.as_ref().map(|key| &key.columns)
-    {
-        changes.push(Change::AlterPrimaryKey {
-            table: table(),
-            from: from.primary_key.clone(),
-            to: to.primary_key.clone(),
-        });
-    }
-    matched(
-        &from.foreign_keys,
-        &to.foreign_keys,
-        |a, b| {
-            (&a.columns, &a.ref_table, &a.ref_columns) == (&b.columns, &b.ref_table, &b.ref_columns)
-        },
-        |pair| match pair {
-            Pair::Both(from, to) => {
-                if (from.on_delete, from.on_update) != (to.on_delete, to.on_update) {
-                    let (from, to) = (from.clone(), to.clone());
-                    changes.push(Change::AlterForeignKey { table: table(), from, to });
-                }
-            }
-            Pair::Gone(key) => {
-                changes.push(Change::DropForeignKey { table: table(), key: key.clone() });
-            }
-            Pair::New(key) => {
-                changes.push(Change::AddForeignKey { table: table(), key: key.clone() });
-            }
-        },
-    );
-    matched(
-        &from.indexes,
-        &to.indexes,
-        |a, b| a.name == b.name,
-        |pair| match pair {
-            Pair::Both(from, to) => {
-                if from != to {
-                    let (from, to) = (from.clone(), to.clone());
-                    changes.push(Change::AlterIndex { table: table(), from, to });
-                }
-            }
-            Pair::Gone(index) => {
-                changes.push(Change::DropIndex { table: table(), index: index.clone() });
-            }
-            Pair::New(index) => {
-                changes.push(Change::AddIndex { table: table(), index: index.clone() });
-            }
-        },
-    );
-    let same_text = |list: &[crate::schema::Check], expr: &str| list.iter().any(|c| c.expr == expr);
-    let gone: Vec<_> =
-        from.checks.iter().filter(|check| !same_text(&to.checks, &check.expr)).cloned().collect();
-    let new: Vec<_> =
-        to.checks.iter().filter(|check| !same_text(&from.checks, &check.expr)).cloned().collect();
-    matched(
-        &gone,
-        &new,
-        |a, b| a.name.is_some() && a.name == b.name,
-        |pair| match pair {
-            Pair::Both(from, to) => {
-                let (from, to) = (from.clone(), to.clone());
-                changes.push(Change::AlterCheck { table: table(), from, to });
-            }
-            Pair::Gone(check) => {
-                changes.push(Change::DropCheck { table: table(), check: check.clone() });
-            }
-            Pair::New(check) => {
-                changes.push(Change::AddCheck { table: table(), check: check.clone() });
-            }
-        },
-    );
+    diff_primary_key(table, from.primary_key.as_ref(), to.primary_key.as_ref(), changes);
+    diff_foreign_keys(table, &from.foreign_keys, &to.foreign_keys, changes);
+    diff_indexes(table, &from.indexes, &to.indexes, changes);
+    diff_checks(table, &from.checks, &to.checks, changes);
 }
 
 fn diff_column(table: &str, from: &Column, to: &Column, changes: &mut Vec<Change>) {
@@ -117,32 +55,142 @@ fn diff_column(table: &str, from: &Column, to: &Column, changes: &mut Vec<Change
         let (table, from, to) = pair();
         changes.push(Change::AlterNullable { table, from, to });
     }
-    if from.default != to.default {
+    if !same_text(from.default.as_ref(), to.default.as_ref()) {
         let (table, from, to) = pair();
         changes.push(Change::AlterDefault { table, from, to });
     }
 }
 
-enum Pair<'a, T> {
-    Both(&'a T, &'a T),
-    Gone(&'a T),
-    New(&'a T),
+fn diff_primary_key(
+    table: &str,
+    from: Option<&PrimaryKey>,
+    to: Option<&PrimaryKey>,
+    changes: &mut Vec<Change>,
+) {
+    if from.map(|key| &key.columns) == to.map(|key| &key.columns) {
+        let name = |key: Option<&PrimaryKey>| key.and_then(|key| key.name.clone());
+        renamed(table, name(from), name(to), changes);
+        return;
+    }
+    changes.push(Change::AlterPrimaryKey {
+        table: table.to_owned(),
+        from: from.cloned(),
+        to: to.cloned(),
+    });
 }
 
-/// Calls `report` for each pair of equal items and for each item without a partner.
-fn matched<'a, T>(
-    from: &'a [T],
-    to: &'a [T],
-    same: impl Fn(&T, &T) -> bool,
-    mut report: impl FnMut(Pair<'a, T>),
+fn diff_foreign_keys(
+    table: &str,
+    from: &[ForeignKey],
+    to: &[ForeignKey],
+    changes: &mut Vec<Change>,
 ) {
-    for after in to {
-        match from.iter().find(|before| same(before, after)) {
-            Some(before) => report(Pair::Both(before, after)),
-            None => report(Pair::New(after)),
+    let table = || table.to_owned();
+    let Matched { both, gone, new } = matched(from, to, ForeignKey::is_like);
+    for (from, to) in both {
+        if (from.on_delete, from.on_update) == (to.on_delete, to.on_update) {
+            renamed(&table(), from.name.clone(), to.name.clone(), changes);
+        } else {
+            let (from, to) = (from.clone(), to.clone());
+            changes.push(Change::AlterForeignKey { table: table(), from, to });
         }
     }
-    for before in from.iter().filter(|before| !to.iter().any(|after| same(before, after))) {
-        report(Pair::Gone(before));
+    for key in new {
+        changes.push(Change::AddForeignKey { table: table(), key: key.clone() });
     }
+    for key in gone {
+        changes.push(Change::DropForeignKey { table: table(), key: key.clone() });
+    }
+}
+
+fn diff_indexes(table: &str, from: &[Index], to: &[Index], changes: &mut Vec<Change>) {
+    let table = || table.to_owned();
+    let Matched { both, gone, new } = matched(from, to, |a, b| a.name == b.name);
+    for (from, to) in both {
+        if !same_index(from, to) {
+            let (from, to) = (from.clone(), to.clone());
+            changes.push(Change::AlterIndex { table: table(), from, to });
+        }
+    }
+    let (gone, new): (Vec<Index>, Vec<Index>) =
+        (gone.into_iter().cloned().collect(), new.into_iter().cloned().collect());
+    let Matched { both, gone, new } = matched(&gone, &new, same_index);
+    for (from, to) in both {
+        let (from, to) = (from.clone(), to.clone());
+        changes.push(Change::RenameIndex { table: table(), from, to });
+    }
+    for index in new {
+        changes.push(Change::AddIndex { table: table(), index: index.clone() });
+    }
+    for index in gone {
+        changes.push(Change::DropIndex { table: table(), index: index.clone() });
+    }
+}
+
+fn diff_checks(table: &str, from: &[Check], to: &[Check], changes: &mut Vec<Change>) {
+    let Matched { both, gone, new } = matched(from, to, |a, b| expr::same(&a.expr, &b.expr));
+    for (from, to) in both {
+        renamed(table, from.name.clone(), to.name.clone(), changes);
+    }
+    let table = || table.to_owned();
+    let (gone, new): (Vec<Check>, Vec<Check>) =
+        (gone.into_iter().cloned().collect(), new.into_iter().cloned().collect());
+    let Matched { both, gone, new } =
+        matched(&gone, &new, |a, b| a.name.is_some() && a.name == b.name);
+    for (from, to) in both {
+        let (from, to) = (from.clone(), to.clone());
+        changes.push(Change::AlterCheck { table: table(), from, to });
+    }
+    for check in new {
+        changes.push(Change::AddCheck { table: table(), check: check.clone() });
+    }
+    for check in gone {
+        changes.push(Change::DropCheck { table: table(), check: check.clone() });
+    }
+}
+
+/// Reports another name of something that is otherwise the same.
+fn renamed(table: &str, from: Option<String>, to: Option<String>, changes: &mut Vec<Change>) {
+    if let (Some(from), Some(to)) = (from, to)
+        && from != to
+    {
+        changes.push(Change::RenameConstraint { table: table.to_owned(), from, to });
+    }
+}
+
+/// Whether two indexes differ in nothing but their names.
+fn same_index(a: &Index, b: &Index) -> bool {
+    (a.unique, &a.method, &a.options) == (b.unique, &b.method, &b.options)
+        && same_text(a.predicate.as_ref(), b.predicate.as_ref())
+        && a.parts.len() == b.parts.len()
+        && a.parts
+            .iter()
+            .zip(&b.parts)
+            .all(|(a, b)| a.descending == b.descending && expr::same(&a.expr, &b.expr))
+}
+
+fn same_text(a: Option<&String>, b: Option<&String>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => expr::same(a, b),
+        (a, b) => a == b,
+    }
+}
+
+/// The items of two lists, each with at most one partner.
+struct Matched<'a, T> {
+    both: Vec<(&'a T, &'a T)>,
+    gone: Vec<&'a T>,
+    new: Vec<&'a T>,
+}
+
+fn matched<'a, T>(from: &'a [T], to: &'a [T], same: impl Fn(&T, &T) -> bool) -> Matched<'a, T> {
+    let mut gone: Vec<&T> = from.iter().collect();
+    let (mut both, mut new) = (Vec::new(), Vec::new());
+    for after in to {
+        match gone.iter().position(|before| same(before, after)) {
+            Some(at) => both.push((gone.remove(at), after)),
+            None => new.push(after),
+        }
+    }
+    Matched { both, gone, new }
 }

@@ -1,5 +1,13 @@
 //! Version 1 of the operations. Append only: a change of behaviour belongs in `v2`.
 
+mod alter;
+mod rebuild;
+
+pub(crate) use alter::index_sql;
+pub use alter::{AlterTable, alter_table, create_index, rename_column, rename_index};
+pub(crate) use rebuild::FOREIGN_KEYS_ENFORCED;
+pub use rebuild::{Rebuild, rebuild};
+
 use entity::Engine;
 use sea_orm_migration::{
     prelude::{ColumnDef, Expr, SchemaManager},
@@ -10,7 +18,12 @@ use sea_orm_migration::{
 /// one for rows that come without.
 #[must_use]
 pub fn id(manager: &SchemaManager<'_>) -> ColumnDef {
-    let mut column = uuid("id");
+    random_uuid(manager, uuid("id"))
+}
+
+/// `column` with a new UUID as its default where the database can make one.
+#[must_use]
+pub fn random_uuid(manager: &SchemaManager<'_>, mut column: ColumnDef) -> ColumnDef {
     if engine(manager).capability().random_uuid_default {
         column.default(Expr::cust("gen_random_uuid()"));
     }

@@ -30,6 +30,8 @@ pub(super) struct Request<'a> {
     pub drops: &'a [String],
     /// Tables that lose a column.
     pub thins: &'a [String],
+    /// Tables that are made anew, with the columns they get.
+    pub rebuilt: &'a [(String, Vec<String>)],
     /// Tables to drop that hold nobody's rows: the bookkeeping.
     pub uncounted: &'a [String],
     /// What would be done besides and cannot be told.
@@ -74,7 +76,16 @@ pub(super) async fn check(
     by_hand.sort();
     by_hand.dedup();
     let mut losing = drops.clone();
-    losing.extend(existing(request.thins).into_iter().filter(|name| !drops.contains(name)));
+    let thinner = request.rebuilt.iter().filter(|(name, columns)| {
+        let live = live.tables.get(name);
+        live.is_some_and(|table| table.columns.iter().any(|c| !columns.contains(&c.name)))
+    });
+    let thinner = thinner.map(|(name, _)| name.clone());
+    for name in existing(request.thins).into_iter().chain(thinner) {
+        if !losing.contains(&name) {
+            losing.push(name);
+        }
+    }
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
     let counts = count(tx, engine, &tables).await?;
     let losses: Vec<Loss> = counts

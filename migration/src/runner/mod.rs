@@ -11,6 +11,7 @@
 
 mod bookkeeping;
 mod dependents;
+mod foreign_keys;
 mod guard;
 mod recorder;
 mod sample_rows;
@@ -31,6 +32,7 @@ use serde::Serialize;
 use bookkeeping::Relation;
 pub use bookkeeping::{MigrationState, State};
 pub use dependents::{Dependent, dependents};
+use foreign_keys::{Orphans, Unenforced};
 pub use guard::Destructive;
 use recorder::Effect;
 pub use recorder::{Direction, record};
@@ -39,6 +41,7 @@ pub use sample_rows::{sample_ids, sample_rows};
 use crate::{
     db::{begin_nested, begin_write, finish, quoted},
     error::{Error, List, Result},
+    ops::v1::FOREIGN_KEYS_ENFORCED,
     refusal::Refusal,
 };
 
@@ -56,6 +59,32 @@ impl Outcome {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rolled_back.is_empty() && self.applied.is_empty()
+    }
+}
+
+/// The transaction of one call.
+struct Session {
+    tx: DatabaseTransaction,
+    /// The connection behind it, where foreign keys had to be switched off.
+    unenforced: Option<Unenforced>,
+    /// The rows that referred to nothing before.
+    orphans: Orphans,
+}
+
+impl Session {
+    /// Ends the transaction by its outcome.
+    async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
+        let outcome = match (outcome, &self.unenforced) {
+            (Ok(value), Some(_)) => {
+                foreign_keys::check(&self.tx, &self.orphans).await.map(|()| value)
+            }
+            (outcome, _) => outcome,
+        };
+        let outcome = finish(self.tx, outcome).await;
+        if let Some(unenforced) = self.unenforced {
+            unenforced.end().await?;
+        }
+        outcome
     }
 }
 
@@ -87,10 +116,22 @@ impl<'c> Runner<'c> {
     ///
     /// If the database is of a kind that is not supported, or two migrations have one name.
     pub fn new<M: MigratorTrait>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Self> {
+        Self::of(db, M::migrations(), &M::migration_table_name().to_string())
+    }
+
+    /// A runner for these migrations, in their order, recorded in the table `bookkeeping`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::new`].
+    pub fn of(
+        db: impl IntoSchemaManagerConnection<'c>,
+        migrations: Vec<Box<dyn MigrationTrait>>,
+        bookkeeping: &str,
+    ) -> Result<Self> {
         let db = db.into_database_executor();
         let engine = Engine::of(db.get_database_backend())
             .ok_or_else(|| Error::Unusable("this kind of database is not supported".to_owned()))?;
-        let migrations = M::migrations();
         let mut names = BTreeSet::new();
         if let Some(twice) = migrations.iter().find(|m| !names.insert(m.name().to_owned())) {
             return Err(Error::Config(format!("two migrations are named {}", twice.name())));
@@ -99,7 +140,7 @@ impl<'c> Runner<'c> {
             db,
             engine,
             migrations,
-            table: M::migration_table_name().to_string(),
+            table: bookkeeping.to_owned(),
             consent: None,
             production: false,
             failed_statement: Arc::default(),
@@ -134,14 +175,15 @@ impl<'c> Runner<'c> {
     /// If a migration fails, if a migration that was applied is unknown here, or if tables are in
     /// the way. Nothing is changed then.
     pub async fn up(&self, steps: Option<u32>) -> Result<Outcome> {
-        let tx = self.begin().await?;
+        let session = self.begin(&[Direction::Up]).await?;
+        let tx = &session.tx;
         let work = async {
-            let applied = self.known_applied(&tx).await?;
-            let applied = self.apply(&tx, &applied, steps).await?;
+            let applied = self.known_applied(tx).await?;
+            let applied = self.apply(tx, &applied, steps).await?;
             Ok(Outcome { applied, ..Outcome::default() })
         };
         let outcome = work.await;
-        finish(tx, outcome).await
+        session.finish(outcome).await
     }
 
     /// Rolls back applied migrations, newest first, at most `steps`.
@@ -151,14 +193,15 @@ impl<'c> Runner<'c> {
     /// [`Error::Refused`] if real rows or hand-made changes would be lost without consent, and as
     /// [`Runner::up`].
     pub async fn down(&self, steps: Option<u32>) -> Result<Outcome> {
-        let tx = self.begin().await?;
+        let session = self.begin(&[Direction::Down]).await?;
+        let tx = &session.tx;
         let work = async {
-            let applied = self.known_applied(&tx).await?;
-            let rolled_back = self.roll_back(&tx, &applied, steps).await?;
+            let applied = self.known_applied(tx).await?;
+            let rolled_back = self.roll_back(tx, &applied, steps).await?;
             Ok(Outcome { rolled_back, ..Outcome::default() })
         };
         let outcome = work.await;
-        finish(tx, outcome).await
+        session.finish(outcome).await
     }
 
     /// Rolls back all applied migrations and applies all.
@@ -167,15 +210,16 @@ impl<'c> Runner<'c> {
     ///
     /// As [`Runner::down`].
     pub async fn refresh(&self) -> Result<Outcome> {
-        let tx = self.begin().await?;
+        let session = self.begin(&[Direction::Down, Direction::Up]).await?;
+        let tx = &session.tx;
         let work = async {
-            let applied = self.known_applied(&tx).await?;
-            let rolled_back = self.roll_back(&tx, &applied, None).await?;
-            let applied = self.apply(&tx, &[], None).await?;
+            let applied = self.known_applied(tx).await?;
+            let rolled_back = self.roll_back(tx, &applied, None).await?;
+            let applied = self.apply(tx, &[], None).await?;
             Ok(Outcome { rolled_back, applied })
         };
         let outcome = work.await;
-        finish(tx, outcome).await
+        session.finish(outcome).await
     }
 
     /// Rolls back all applied migrations, removes the bookkeeping, and proves that nothing of ours
@@ -185,16 +229,17 @@ impl<'c> Runner<'c> {
     ///
     /// As [`Runner::down`], and if something is left.
     pub async fn reset(&self) -> Result<Outcome> {
-        let tx = self.begin().await?;
+        let session = self.begin(&[Direction::Down]).await?;
+        let tx = &session.tx;
         let work = async {
-            let applied = self.known_applied(&tx).await?;
-            let rolled_back = self.roll_back(&tx, &applied, None).await?;
-            self.drop_bookkeeping(&tx).await?;
-            self.prove_nothing_left(&tx).await?;
+            let applied = self.known_applied(tx).await?;
+            let rolled_back = self.roll_back(tx, &applied, None).await?;
+            self.drop_bookkeeping(tx).await?;
+            self.prove_nothing_left(tx).await?;
             Ok(Outcome { rolled_back, ..Outcome::default() })
         };
         let outcome = work.await;
-        finish(tx, outcome).await
+        session.finish(outcome).await
     }
 
     /// Drops every table that the migrations own, whatever the bookkeeping says, and applies all
@@ -204,21 +249,22 @@ impl<'c> Runner<'c> {
     ///
     /// As [`Runner::down`].
     pub async fn fresh(&self) -> Result<Outcome> {
-        let tx = self.begin().await?;
+        let session = self.begin(&[Direction::Down, Direction::Up]).await?;
+        let tx = &session.tx;
         let work = async {
-            let applied = self.applied(&tx).await?.unwrap_or_default();
+            let applied = self.applied(tx).await?.unwrap_or_default();
             let mut owned = self.owned_tables().await?;
             owned.reverse();
             let names: Vec<String> = applied.into_iter().map(|(name, _)| name).collect();
-            let effect = Effect { drops: owned, ..Effect::default() };
-            let (permit, doomed) = self.guard(&tx, effect, &names, true).await?;
-            self.drop_tables(&tx, &doomed, &permit).await?;
-            self.drop_bookkeeping(&tx).await?;
-            let applied = self.apply(&tx, &[], None).await?;
+            let effect = Effect::dropping(owned);
+            let (permit, doomed) = self.guard(tx, effect, &names, true).await?;
+            self.drop_tables(tx, &doomed, &permit).await?;
+            self.drop_bookkeeping(tx).await?;
+            let applied = self.apply(tx, &[], None).await?;
             Ok(Outcome { applied, ..Outcome::default() })
         };
         let outcome = work.await;
-        finish(tx, outcome).await
+        session.finish(outcome).await
     }
 
     /// The state of every migration: those of this migrator in their order, then those that were
@@ -245,25 +291,79 @@ impl<'c> Runner<'c> {
         Ok(Effect::of(&statements).left)
     }
 
-    /// Starts the one transaction of a call.
-    async fn begin(&self) -> Result<DatabaseTransaction> {
-        let tx = match &self.db {
-            SchemaManagerConnection::Connection(connection) => {
-                // The clone's callback is its own: the caller's connection keeps the one it has.
-                let mut connection = (*connection).clone();
-                let failed = Arc::clone(&self.failed_statement);
-                connection.set_metric_callback(move |info| {
-                    if info.failed {
-                        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                        *failed = Some(info.statement.sql.clone());
-                    }
-                });
-                begin_write(&connection, self.engine).await?
+    /// Starts the one transaction of a call that may run migrations in these directions.
+    async fn begin(&self, directions: &[Direction]) -> Result<Session> {
+        let connection = match &self.db {
+            SchemaManagerConnection::Connection(connection) => *connection,
+            // Whoever began the transaction has decided whether foreign keys are on.
+            SchemaManagerConnection::Transaction(tx) => {
+                let tx = begin_nested(tx, self.engine).await?;
+                return Ok(Session { tx, unenforced: None, orphans: Orphans::new() });
             }
-            SchemaManagerConnection::Transaction(tx) => begin_nested(tx, self.engine).await?,
-            SchemaManagerConnection::OwnedTransaction(tx) => begin_nested(tx, self.engine).await?,
+            SchemaManagerConnection::OwnedTransaction(tx) => {
+                let tx = begin_nested(tx, self.engine).await?;
+                return Ok(Session { tx, unenforced: None, orphans: Orphans::new() });
+            }
         };
-        Ok(tx)
+        let unenforced = if self.may_rebuild(directions).await? {
+            Some(Unenforced::of(connection).await?)
+        } else {
+            None
+        };
+        // The clone's callback is its own: the caller's connection keeps the one it has.
+        let mut connection =
+            unenforced.as_ref().map_or_else(|| connection.clone(), |own| own.connection.clone());
+        let failed = Arc::clone(&self.failed_statement);
+        connection.set_metric_callback(move |info| {
+            if info.failed {
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                *failed = Some(info.statement.sql.clone());
+            }
+        });
+        let begun = async {
+            let tx = begin_write(&connection, self.engine).await?;
+            let orphans = match &unenforced {
+                Some(_) => foreign_keys::orphans(&tx).await?,
+                None => Orphans::new(),
+            };
+            Ok((tx, orphans))
+        };
+        match begun.await {
+            Ok((tx, orphans)) => Ok(Session { tx, unenforced, orphans }),
+            Err(error) => {
+                if let Some(unenforced) = unenforced {
+                    unenforced.end().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a migration that may be run in these directions makes a table anew.
+    async fn may_rebuild(&self, directions: &[Direction]) -> Result<bool> {
+        if !self.engine.capability().rebuilds_tables {
+            return Ok(false);
+        }
+        let applied = self.applied(&self.db).await?.unwrap_or_default();
+        for direction in directions {
+            for migration in &self.migrations {
+                let is_applied = applied.iter().any(|(name, _)| name == migration.name());
+                // What is rolled back first is applied again.
+                let is_next = match direction {
+                    Direction::Up => !is_applied || directions.len() > 1,
+                    Direction::Down => is_applied,
+                };
+                if is_next
+                    && record(migration.as_ref(), self.engine, *direction)
+                        .await?
+                        .iter()
+                        .any(|sql| sql == FOREIGN_KEYS_ENFORCED)
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The names recorded as applied, with their times; `None` if there is no bookkeeping.
@@ -494,6 +594,7 @@ impl<'c> Runner<'c> {
                 engine: self.engine,
                 drops: &effect.drops,
                 thins: &effect.thins,
+                rebuilt: &effect.rebuilt,
                 uncounted: if bookkeeping_too { std::slice::from_ref(&self.table) } else { &[] },
                 unknown: &unknown,
                 made_by: &made,

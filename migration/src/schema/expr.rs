@@ -17,6 +17,49 @@ pub fn normalise(sql: &str) -> String {
     }
 }
 
+/// Whether two texts differ in nothing but white space, comments, the case of bare words, or
+/// parentheses around the whole.
+#[must_use]
+pub fn same(a: &str, b: &str) -> bool {
+    let plain = |sql: &str| {
+        let mut tokens = tokens(sql)?;
+        for token in &mut tokens {
+            if let Token::Word(word) = token
+                && word.quote_style.is_none()
+            {
+                word.value = word.value.to_lowercase();
+            }
+        }
+        let plain = strip_parentheses(&tokens).iter().map(ToString::to_string);
+        Some(plain.collect::<Vec<_>>().join(" "))
+    };
+    a == b || plain(a).is_some_and(|a| plain(b) == Some(a))
+}
+
+/// `sql` with every mention of the column `from` made one of `to`.
+#[must_use]
+pub fn rename_column(sql: &str, from: &str, to: &str) -> String {
+    let Ok(mut tokens) = Tokenizer::new(&SQLiteDialect {}, sql).tokenize() else {
+        return sql.to_owned();
+    };
+    for token in &mut tokens {
+        if let Token::Word(word) = token
+            && word.value == from
+        {
+            to.clone_into(&mut word.value);
+        }
+    }
+    tokens.iter().map(ToString::to_string).collect()
+}
+
+/// Whether `sql` names the column.
+#[must_use]
+pub fn mentions(sql: &str, column: &str) -> bool {
+    tokens(sql).is_none_or(|tokens| {
+        tokens.iter().filter_map(word).any(|word| word == column.to_lowercase())
+    })
+}
+
 /// The tokens of `sql` without white space and comments; `None` if it is no SQL.
 #[must_use]
 pub fn tokens(sql: &str) -> Option<Vec<Token>> {

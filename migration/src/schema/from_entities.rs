@@ -16,8 +16,10 @@ use sqlparser::{
 };
 
 use super::{
-    Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema,
-    Table, names, tenancy,
+    Action, BTREE, Check, Column, ColumnType, ForeignKey, INCLUDE, Index, IndexPart,
+    NULLS_NOT_DISTINCT, PrimaryKey, Schema, Table,
+    ddl::{Literal, RANDOM_UUID},
+    names, tenancy,
 };
 use crate::error::ModelError;
 
@@ -80,9 +82,20 @@ fn table(def: &TableDef) -> Result<Table, String> {
         if spec.primary_key {
             key.push(name.clone());
         }
+        if spec.auto_increment {
+            return Err(format!(
+                "{name} counts by itself, which tenant-aware databases refuse: write \
+                 `auto_increment = false` and give it a UUID"
+            ));
+        }
         let mut default = spec.default.as_ref().map(sql_of);
+        let ty = column_type(column.get_column_type()).ok_or_else(|| {
+            format!(
+                "{name} is an enum type of the database: write `db_type = \"Text\"` and a CHECK, \
+                 which is the same on every engine"
+            )
+        })?;
         // The database's own ids, for rows that are not made through an ActiveModel.
-        let ty = column_type(column.get_column_type());
         if name == "id" && ty == ColumnType::Uuid && default.is_none() {
             default = Some(RANDOM_UUID.to_owned());
         }
@@ -126,9 +139,6 @@ fn table(def: &TableDef) -> Result<Table, String> {
     add_foreign_key_indexes(def, &mut table);
     Ok(table)
 }
-
-/// The default of `id` columns on engines that have the function.
-pub(super) const RANDOM_UUID: &str = "gen_random_uuid()";
 
 /// Gives each foreign key an index that starts with its columns, unless a key or index does
 /// already: without one, every delete of a parent row reads the whole child table.
@@ -188,6 +198,11 @@ fn parsed_index(def: &TableDef, stmt: &IndexCreateStatement) -> Result<Index, St
     if let Some(using) = &create.using {
         index.method = using.to_string().to_ascii_lowercase();
     }
+    let included = create.include.iter().map(|column| format!("{INCLUDE}{}", column.value));
+    index.options.extend(included);
+    if create.nulls_distinct == Some(false) {
+        index.options.push(NULLS_NOT_DISTINCT.to_owned());
+    }
     Ok(index)
 }
 
@@ -214,6 +229,11 @@ fn unquoted(sql: &str) -> String {
 }
 
 fn sql_of(expr: &Expr) -> String {
+    if let Expr::Value(value) = expr
+        && let Some(text) = Literal::spelled(value)
+    {
+        return text;
+    }
     let sql = Query::select().expr(expr.clone()).to_string(PostgresQueryBuilder);
     sql.strip_prefix("SELECT ").unwrap_or(&sql).to_owned()
 }
@@ -235,21 +255,11 @@ fn action(action: Option<&ForeignKeyAction>) -> Action {
     }
 }
 
-fn column_type(ty: Option<&sea_query::ColumnType>) -> ColumnType {
-    use sea_query::{ColumnType as Sea, StringLen};
+/// The type of a column; `None` for a native enum.
+fn column_type(ty: Option<&sea_query::ColumnType>) -> Option<ColumnType> {
     match ty {
-        Some(Sea::Uuid) => ColumnType::Uuid,
-        Some(Sea::Text) => ColumnType::Text,
-        Some(Sea::String(StringLen::N(length))) => ColumnType::Varchar(Some(*length)),
-        Some(Sea::String(_)) => ColumnType::Varchar(None),
-        Some(Sea::SmallInteger) => ColumnType::SmallInt,
-        Some(Sea::Integer) => ColumnType::Integer,
-        Some(Sea::BigInteger) => ColumnType::BigInt,
-        Some(Sea::Boolean) => ColumnType::Boolean,
-        Some(Sea::DateTime | Sea::Timestamp) => ColumnType::Timestamp,
-        Some(Sea::TimestampWithTimeZone) => ColumnType::TimestampTz,
-        Some(Sea::JsonBinary) => ColumnType::Jsonb,
-        other => ColumnType::Other(other.map_or_else(String::new, spelled)),
+        Some(sea_query::ColumnType::Enum { .. }) => None,
+        other => Some(ColumnType::parse(&other.map_or_else(String::new, spelled))),
     }
 }
 

@@ -187,7 +187,10 @@ fn action(text: &str) -> Action {
 /// The checks in the text of a CREATE TABLE, on columns as well as on the table.
 fn checks(sql: &str) -> Vec<Check> {
     let tokens = expr::tokens(sql).unwrap_or_default();
-    let word = |at: usize| tokens.get(at).and_then(expr::word);
+    let name = |at: usize| match tokens.get(at) {
+        Some(Token::Word(word)) => Some(word.value.clone()),
+        _ => None,
+    };
     // Only a bare word is the keyword: "check" in quotes is somebody's column.
     let keyword = |at: usize, expected: &str| match tokens.get(at) {
         Some(Token::Word(word)) => {
@@ -203,7 +206,7 @@ fn checks(sql: &str) -> Vec<Check> {
         {
             let named = at >= 2 && keyword(at - 2, "constraint");
             found.push(Check {
-                name: if named { word(at - 1) } else { None },
+                name: if named { name(at - 1) } else { None },
                 expr: expr::normalise(&expr::spell(inner)),
             });
         }

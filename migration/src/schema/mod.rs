@@ -3,6 +3,7 @@
 //! | from | by |
 //! |---|---|
 //! | the entities | [`Schema::from_entities`] |
+//! | the checked-in snapshot | [`Schema::from_snapshot`] |
 //! | a live database | [`read`](fn@read) |
 //! | what the entities would be there | [`expected`](fn@expected) |
 //!
@@ -16,6 +17,7 @@ mod from_postgres;
 mod from_sqlite;
 pub mod names;
 mod normalise;
+mod snapshot;
 pub mod tenancy;
 
 use std::{collections::BTreeMap, fmt};
@@ -37,6 +39,7 @@ pub struct Schema {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// The table's name, without schema.
+    #[serde(default)]
     pub name: String,
     /// Columns in the order in which they were declared.
     pub columns: Vec<Column>,
@@ -61,6 +64,7 @@ pub struct Column {
     /// Whether it may be NULL.
     pub nullable: bool,
     /// The default, as SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
 
@@ -80,14 +84,28 @@ pub enum ColumnType {
     Integer,
     /// `bigint`
     BigInt,
+    /// `real`
+    Real,
+    /// `double precision`
+    Double,
+    /// `numeric`, with its precision and scale in digits if it has them.
+    Numeric(Option<(u32, u32)>),
     /// `boolean`
     Boolean,
+    /// `date`
+    Date,
+    /// `time` without time zone
+    Time,
     /// `timestamp` without time zone
     Timestamp,
     /// `timestamptz`
     TimestampTz,
+    /// `json`
+    Json,
     /// `jsonb`
     Jsonb,
+    /// `bytea`
+    Bytea,
     /// Any other type, as the engine spells it.
     Other(String),
 }
@@ -150,6 +168,7 @@ pub struct Index {
     /// What is indexed, in key order.
     pub parts: Vec<IndexPart>,
     /// The predicate of a partial index, as SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicate: Option<String>,
 }
 
@@ -160,6 +179,7 @@ pub struct IndexPart {
     /// where they are not the usual ones.
     pub expr: String,
     /// Whether the order is descending.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub descending: bool,
 }
 
@@ -244,6 +264,8 @@ impl Schema {
                 key.name = None;
             }
             for index in &mut table.indexes {
+                BTREE.clone_into(&mut index.method);
+                index.options.clear();
                 index.predicate = index.predicate.as_deref().map(expr::normalise);
                 for part in &mut index.parts {
                     part.expr = expr::normalise(&part.expr);
@@ -292,6 +314,30 @@ impl Table {
     }
 }
 
+impl ForeignKey {
+    /// Whether it refers to the primary key of `table`.
+    #[must_use]
+    pub fn is_to_key_of(&self, table: &Table) -> bool {
+        self.ref_table == table.name
+            && table.primary_key.as_ref().is_some_and(|key| key.columns == self.ref_columns)
+    }
+
+    /// Whether the other one has the same columns and target, whatever its name and actions.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.columns, &self.ref_table, &self.ref_columns)
+            == (&other.columns, &other.ref_table, &other.ref_columns)
+    }
+}
+
+impl Index {
+    /// Whether a part of the key is no column of `table`.
+    #[must_use]
+    pub fn has_expressions(&self, table: &Table) -> bool {
+        self.parts.iter().any(|part| table.column(&part.expr).is_none())
+    }
+}
+
 impl ColumnType {
     /// The type as SQLite's columns are declared: it has no integer wider than another.
     fn on_sqlite(&self) -> Self {
@@ -312,20 +358,35 @@ impl ColumnType {
             "smallint" => return Self::SmallInt,
             "integer" => return Self::Integer,
             "bigint" => return Self::BigInt,
-            "boolean" => return Self::Boolean,
+            "real" | "float" => return Self::Real,
+            "double precision" | "double" => return Self::Double,
+            "numeric" | "decimal" | "real_decimal" => return Self::Numeric(None),
+            "boolean" | "bool" => return Self::Boolean,
+            "date" | "date_text" => return Self::Date,
+            "time" | "time without time zone" | "time_text" => return Self::Time,
             "timestamp" | "timestamp without time zone" | "datetime_text" => {
                 return Self::Timestamp;
             }
             "timestamptz" | "timestamp with time zone" | "timestamp_with_timezone_text" => {
                 return Self::TimestampTz;
             }
+            "json" | "json_text" => return Self::Json,
             "jsonb" | "jsonb_text" => return Self::Jsonb,
+            "bytea" | "blob" => return Self::Bytea,
             _ => {}
         }
-        let length = ["varchar(", "character varying("]
-            .iter()
-            .find_map(|prefix| lower.strip_prefix(prefix)?.strip_suffix(')')?.parse().ok());
-        length.map_or(Self::Other(text.trim().to_owned()), |length| Self::Varchar(Some(length)))
+        let numbers = |prefixes: &[&str]| -> Option<Vec<u32>> {
+            let inner = prefixes.iter().find_map(|prefix| lower.strip_prefix(prefix))?;
+            inner.strip_suffix(')')?.split(',').map(|number| number.trim().parse().ok()).collect()
+        };
+        if let Some([length]) = numbers(&["varchar(", "character varying("]).as_deref() {
+            return Self::Varchar(Some(*length));
+        }
+        // SQLite's spelling of a decimal is SeaQuery's.
+        if let Some([precision, scale]) = numbers(&["numeric(", "decimal(", "real("]).as_deref() {
+            return Self::Numeric(Some((*precision, *scale)));
+        }
+        Self::Other(text.trim().to_owned())
     }
 }
 
@@ -339,10 +400,18 @@ impl fmt::Display for ColumnType {
             Self::SmallInt => f.write_str("smallint"),
             Self::Integer => f.write_str("integer"),
             Self::BigInt => f.write_str("bigint"),
+            Self::Real => f.write_str("real"),
+            Self::Double => f.write_str("double precision"),
+            Self::Numeric(None) => f.write_str("numeric"),
+            Self::Numeric(Some((precision, scale))) => write!(f, "numeric({precision}, {scale})"),
             Self::Boolean => f.write_str("boolean"),
+            Self::Date => f.write_str("date"),
+            Self::Time => f.write_str("time"),
             Self::Timestamp => f.write_str("timestamp"),
             Self::TimestampTz => f.write_str("timestamptz"),
+            Self::Json => f.write_str("json"),
             Self::Jsonb => f.write_str("jsonb"),
+            Self::Bytea => f.write_str("bytea"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -412,3 +481,9 @@ impl fmt::Display for Index {
 
 /// The access method of every index that does not say otherwise.
 pub const BTREE: &str = "btree";
+
+/// How an index's option begins that names a column to carry along.
+pub const INCLUDE: &str = "INCLUDE ";
+
+/// The option of a unique index for which two NULLs are equal.
+pub const NULLS_NOT_DISTINCT: &str = "NULLS NOT DISTINCT";

@@ -10,6 +10,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         Finding {
             code: "orphan-rows",
             table: orphans.table.clone(),
+            object: None,
             message: format!(
                 "{} {rows} by ({}) to a row of {} that does not exist",
                 orphans.rows, orphans.columns, orphans.parent

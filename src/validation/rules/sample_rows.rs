@@ -9,6 +9,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let found = short.map(|(table, (present, planned))| Finding {
         code: "sample-rows",
         table: (*table).to_owned(),
+        object: None,
         message: format!("there are {present} of the {planned} sample rows"),
         help: "run `cargo run -p seeder` to insert what is missing, or `cargo run -p seeder -- \
                clean` to remove the rest"

@@ -1,0 +1,204 @@
+-- The schema that the entities describe, as it is made on sqlite.
+-- Written by `migration generate`: what is changed here is overwritten.
+
+CREATE TABLE "tenants" (
+    "id" uuid_text NOT NULL,
+    "name" varchar(100) NOT NULL,
+    "slug" varchar(100) NULL,
+    "created" datetime_text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    "updated" datetime_text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    "deleted" datetime_text NULL,
+    CONSTRAINT "tenants_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "tenants_slug_key" ON "tenants" ("slug");
+
+CREATE TABLE "users" (
+    "id" uuid_text NOT NULL,
+    "email" text NOT NULL,
+    "name" text NULL,
+    "given_name" text NULL,
+    "family_name" text NULL,
+    "picture" text NULL,
+    "email_verified" datetime_text NULL,
+    "created" datetime_text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    "updated" datetime_text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+    "deleted" datetime_text NULL,
+    CONSTRAINT "users_pkey" PRIMARY KEY ("id")
+);
+CREATE UNIQUE INDEX "users_email_key" ON "users" ("email") WHERE deleted IS NULL;
+
+CREATE TABLE "companies" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "name" varchar(100) NOT NULL,
+    "domain" varchar(255) NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "updated_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "companies_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "companies_tenant_id_created_at_idx" ON "companies" ("tenant_id", "created_at");
+CREATE INDEX "companies_tenant_id_domain_idx" ON "companies" ("tenant_id", "domain");
+
+CREATE TABLE "domains" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "name" varchar(255) NOT NULL,
+    "verified" boolean NOT NULL DEFAULT FALSE,
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "domains_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX "domains_tenant_id_name_key" ON "domains" ("tenant_id", "name");
+CREATE INDEX "domains_tenant_id_verified_idx" ON "domains" ("tenant_id", "verified");
+
+CREATE TABLE "email_services" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "provider" varchar(100) NOT NULL,
+    "config" jsonb_text NOT NULL DEFAULT '{}',
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "email_services_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "email_services_tenant_id_created_at_idx" ON "email_services" ("tenant_id", "created_at");
+CREATE INDEX "email_services_tenant_id_provider_idx" ON "email_services" ("tenant_id", "provider");
+
+CREATE TABLE "inbox_messages" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "from_email" varchar(255) NOT NULL,
+    "to_email" varchar(255) NOT NULL,
+    "subject" varchar(500) NOT NULL,
+    "content" text NOT NULL,
+    "received_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "inbox_messages_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "inbox_messages_tenant_id_from_email_idx" ON "inbox_messages" ("tenant_id", "from_email");
+CREATE INDEX "inbox_messages_tenant_id_received_at_idx" ON "inbox_messages" ("tenant_id", "received_at");
+CREATE INDEX "inbox_messages_tenant_id_to_email_idx" ON "inbox_messages" ("tenant_id", "to_email");
+
+CREATE TABLE "leads" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "email" varchar(255) NOT NULL,
+    "name" varchar(200) NULL,
+    "company" varchar(200) NULL,
+    "status" text NOT NULL DEFAULT 'new',
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "updated_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "leads_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE,
+    CONSTRAINT "leads_status_check" CHECK (status IN ('new', 'contacted', 'qualified', 'converted'))
+);
+CREATE INDEX "leads_tenant_id_created_at_idx" ON "leads" ("tenant_id", "created_at");
+CREATE INDEX "leads_tenant_id_email_idx" ON "leads" ("tenant_id", "email");
+CREATE INDEX "leads_tenant_id_status_idx" ON "leads" ("tenant_id", "status");
+
+CREATE TABLE "team_members" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "user_id" uuid_text NOT NULL,
+    "email" varchar(255) NOT NULL,
+    "name" varchar(200) NOT NULL,
+    "role" text NOT NULL,
+    "status" text NOT NULL DEFAULT 'active',
+    "avatar" text NULL,
+    "joined_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "last_active_at" timestamp_with_timezone_text NULL,
+    "permissions" jsonb_text NOT NULL DEFAULT '[]',
+    "two_factor_enabled" boolean NOT NULL DEFAULT FALSE,
+    "metadata" jsonb_text NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "updated_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "team_members_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE,
+    CONSTRAINT "team_members_role_check" CHECK (role IN ('owner', 'admin', 'member', 'viewer')),
+    CONSTRAINT "team_members_status_check" CHECK (status IN ('active', 'inactive', 'pending'))
+);
+CREATE INDEX "team_members_tenant_id_email_idx" ON "team_members" ("tenant_id", "email");
+CREATE INDEX "team_members_tenant_id_role_idx" ON "team_members" ("tenant_id", "role");
+CREATE INDEX "team_members_tenant_id_status_idx" ON "team_members" ("tenant_id", "status");
+CREATE UNIQUE INDEX "team_members_tenant_id_user_id_key" ON "team_members" ("tenant_id", "user_id");
+CREATE INDEX "team_members_user_id_idx" ON "team_members" ("user_id");
+
+CREATE TABLE "templates" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "name" varchar(100) NOT NULL,
+    "subject" varchar(255) NOT NULL,
+    "content" text NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "updated_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "templates_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "templates_tenant_id_created_at_idx" ON "templates" ("tenant_id", "created_at");
+CREATE INDEX "templates_tenant_id_name_idx" ON "templates" ("tenant_id", "name");
+
+CREATE TABLE "campaigns" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "company_id" uuid_text NOT NULL,
+    "name" varchar(200) NOT NULL,
+    "status" text NOT NULL DEFAULT 'draft',
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "updated_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "campaigns_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("tenant_id", "company_id") REFERENCES "companies" ("tenant_id", "id") ON DELETE CASCADE,
+    CONSTRAINT "campaigns_status_check" CHECK (status IN ('draft', 'active', 'paused', 'completed'))
+);
+CREATE INDEX "campaigns_tenant_id_company_id_idx" ON "campaigns" ("tenant_id", "company_id");
+CREATE INDEX "campaigns_tenant_id_created_at_idx" ON "campaigns" ("tenant_id", "created_at");
+CREATE INDEX "campaigns_tenant_id_status_idx" ON "campaigns" ("tenant_id", "status");
+
+CREATE TABLE "company_settings" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "company_id" uuid_text NOT NULL,
+    "settings" jsonb_text NOT NULL DEFAULT '{}',
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "updated_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "company_settings_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("tenant_id", "company_id") REFERENCES "companies" ("tenant_id", "id") ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX "company_settings_tenant_id_company_id_key" ON "company_settings" ("tenant_id", "company_id");
+
+CREATE TABLE "email_accounts" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "domain_id" uuid_text NOT NULL,
+    "email" varchar(255) NOT NULL,
+    "provider" varchar(50) NOT NULL,
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    CONSTRAINT "email_accounts_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("tenant_id", "domain_id") REFERENCES "domains" ("tenant_id", "id") ON DELETE CASCADE
+);
+CREATE INDEX "email_accounts_tenant_id_domain_id_idx" ON "email_accounts" ("tenant_id", "domain_id");
+CREATE UNIQUE INDEX "email_accounts_tenant_id_email_key" ON "email_accounts" ("tenant_id", "email");
+CREATE INDEX "email_accounts_tenant_id_provider_idx" ON "email_accounts" ("tenant_id", "provider");
+
+CREATE TABLE "payments" (
+    "tenant_id" uuid_text NOT NULL,
+    "id" uuid_text NOT NULL,
+    "user_id" uuid_text NOT NULL,
+    "amount" integer NOT NULL,
+    "currency" varchar(3) NOT NULL,
+    "status" text NOT NULL DEFAULT 'pending',
+    "created_at" timestamp_with_timezone_text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+    "processed_at" timestamp_with_timezone_text NULL,
+    CONSTRAINT "payments_pkey" PRIMARY KEY ("tenant_id", "id"),
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("tenant_id", "user_id") REFERENCES "team_members" ("tenant_id", "user_id"),
+    CONSTRAINT "payments_amount_check" CHECK (amount > 0),
+    CONSTRAINT "payments_currency_check" CHECK (length(currency) = 3 AND trim(currency, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') = ''),
+    CONSTRAINT "payments_status_check" CHECK (status IN ('pending', 'completed', 'failed'))
+);
+CREATE INDEX "payments_tenant_id_created_at_idx" ON "payments" ("tenant_id", "created_at");
+CREATE INDEX "payments_tenant_id_status_idx" ON "payments" ("tenant_id", "status");
+CREATE INDEX "payments_tenant_id_user_id_idx" ON "payments" ("tenant_id", "user_id");

@@ -1,0 +1,87 @@
+//! Taking a change back.
+
+use super::Change;
+use crate::schema::{Schema, Table};
+
+impl Change {
+    /// Makes of the schema after this change the one before it.
+    pub fn undo(&self, schema: &mut Schema) {
+        match self {
+            Self::AddTable { table } => drop(schema.tables.remove(&table.name)),
+            Self::DropTable { table } => {
+                schema.tables.insert(table.name.clone(), table.clone());
+            }
+            Self::RenameTable { from, to } => {
+                if let Some(mut table) = schema.tables.remove(to) {
+                    from.clone_into(&mut table.name);
+                    schema.tables.insert(from.clone(), table);
+                }
+            }
+            other => {
+                if let Some(table) = schema.tables.get_mut(other.table()) {
+                    other.undo_in(table);
+                }
+            }
+        }
+    }
+
+    fn undo_in(&self, table: &mut Table) {
+        match self {
+            Self::AddTable { .. } | Self::DropTable { .. } | Self::RenameTable { .. } => {}
+            Self::AddColumn { column, .. } => table.columns.retain(|c| c.name != column.name),
+            Self::DropColumn { column, .. } => table.columns.push(column.clone()),
+            Self::RenameColumn { from, to, .. } => {
+                for column in table.columns.iter_mut().filter(|column| column.name == *to) {
+                    column.name.clone_from(from);
+                }
+            }
+            Self::AlterType { from, .. } => {
+                for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
+                    column.ty.clone_from(&from.ty);
+                }
+            }
+            Self::AlterNullable { from, .. } => {
+                for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
+                    column.nullable = from.nullable;
+                }
+            }
+            Self::AlterDefault { from, .. } => {
+                for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
+                    column.default.clone_from(&from.default);
+                }
+            }
+            Self::AlterPrimaryKey { from, .. } => table.primary_key.clone_from(from),
+            Self::AddForeignKey { key, .. } => table.foreign_keys.retain(|k| !k.is_like(key)),
+            Self::DropForeignKey { key, .. } => table.foreign_keys.push(key.clone()),
+            Self::AlterForeignKey { from, to, .. } => {
+                for key in table.foreign_keys.iter_mut().filter(|key| key.is_like(to)) {
+                    key.clone_from(from);
+                }
+            }
+            Self::AddIndex { index, .. } => table.indexes.retain(|i| i.name != index.name),
+            Self::DropIndex { index, .. } => table.indexes.push(index.clone()),
+            Self::AlterIndex { from, to, .. } | Self::RenameIndex { from, to, .. } => {
+                for index in table.indexes.iter_mut().filter(|index| index.name == to.name) {
+                    index.clone_from(from);
+                }
+            }
+            Self::AddCheck { check, .. } => table.checks.retain(|c| c.name != check.name),
+            Self::DropCheck { check, .. } => table.checks.push(check.clone()),
+            Self::AlterCheck { from, to, .. } => {
+                for check in table.checks.iter_mut().filter(|check| check.name == to.name) {
+                    check.clone_from(from);
+                }
+            }
+            Self::RenameConstraint { from, to, .. } => {
+                let keys = table.foreign_keys.iter_mut().map(|key| &mut key.name);
+                let primary = table.primary_key.iter_mut().map(|key| &mut key.name);
+                let checks = table.checks.iter_mut().map(|check| &mut check.name);
+                for name in keys.chain(primary).chain(checks) {
+                    if name.as_ref() == Some(to) {
+                        *name = Some(from.clone());
+                    }
+                }
+            }
+        }
+    }
+}

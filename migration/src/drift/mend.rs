@@ -1,0 +1,66 @@
+//! The SQL that makes a live database what the entities say.
+
+use std::fmt::Write as _;
+
+use entity::Engine;
+
+use super::Drift;
+use crate::{
+    diff::Renames,
+    error::Result,
+    ops::v1::FOREIGN_KEYS_ENFORCED,
+    plan::{Backfills, PlannedMigration, Request, plan},
+    runner::{Direction, record},
+};
+
+/// A script for psql or sqlite3, with what each change may cost; empty if nothing differs.
+///
+/// # Errors
+///
+/// If the statements cannot be recorded, which they always can.
+pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
+    // What is there, in neutral words: what the entities say, with every difference taken back.
+    let mut there = drift.entities.clone();
+    for change in &drift.changes {
+        change.undo(&mut there);
+    }
+    let (renames, backfills) = (Renames::default(), Backfills::new());
+    let request = Request {
+        from: &there.sorted(),
+        to: &drift.entities,
+        renames: &renames,
+        backfills: &backfills,
+        plain_fill: false,
+    };
+    let plan = plan(&request);
+    let planned = PlannedMigration { up: plan.operations, ..PlannedMigration::default() };
+    let statements = record(&planned, engine, Direction::Up).await?;
+    if statements.is_empty() {
+        return Ok(String::new());
+    }
+    let mut script = String::new();
+    for change in &plan.changes {
+        let _ = writeln!(script, "-- {}: {}", change.hazard(), one_line(&change.to_string()));
+    }
+    for (table, column) in &plan.unfilled {
+        let _ = writeln!(script, "-- first give every row a value in {table}.{column}");
+    }
+    let rebuilds = statements.iter().any(|sql| sql == FOREIGN_KEYS_ENFORCED);
+    if rebuilds {
+        script.push_str("PRAGMA foreign_keys = 0;\n");
+    }
+    script.push_str("BEGIN;\n");
+    for sql in statements.iter().filter(|sql| !sql.starts_with("SELECT ")) {
+        let _ = writeln!(script, "{sql};");
+    }
+    if rebuilds {
+        // Says which rows refer to nothing, if there are any.
+        script.push_str("PRAGMA foreign_key_check;\n");
+    }
+    script.push_str("COMMIT;\n");
+    Ok(script)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,126 @@
+//! How a live database differs from what the entities say, and the three answers to that: a
+//! migration that makes it so everywhere, an entry that accepts it with a reason, and the SQL that
+//! undoes it.
+
+mod accepted;
+mod finding;
+mod mend;
+
+use entity::Engine;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+
+pub use accepted::{Accepted, AcceptedDrift};
+pub use finding::{finding, object};
+pub use mend::mend;
+
+use crate::{
+    Migrator,
+    diff::{Change, diff},
+    error::Result,
+    report::Finding,
+    schema::{self, Schema, expr},
+};
+
+/// A live database beside the entities.
+#[derive(Clone, Debug)]
+pub struct Drift {
+    /// What the entities describe, in neutral words.
+    pub entities: Schema,
+    /// The live tables that the entities know, in the database's words.
+    pub live: Schema,
+    /// What the entities describe, in the database's words.
+    pub expected: Schema,
+    /// Whether expressions were compared too; see [`schema::Expected::exact`].
+    pub exact: bool,
+    /// Everything that would have to change to make the live schema the expected one.
+    pub changes: Vec<Change>,
+    /// Accepted entries that fit nothing.
+    pub stale: Vec<AcceptedDrift>,
+    /// Live tables that no entity describes.
+    pub unknown_tables: Vec<String>,
+}
+
+/// Compares a live database with the entities. What was accepted is left out.
+///
+/// # Errors
+///
+/// If the entities make no schema or a query fails.
+pub async fn drift<C>(db: &C, engine: Engine, accepted: &Accepted) -> Result<Drift>
+where
+    C: ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction>,
+{
+    let entities = Schema::from_entities()?;
+    let live = schema::read(db, engine).await?;
+    let mut unknown_tables: Vec<String> =
+        live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
+    unknown_tables.retain(|name| *name != Migrator::bookkeeping());
+    let live = live.filtered(|name| entities.tables.contains_key(name));
+    let expected = schema::expected(db, engine, entities.clone()).await?;
+    let changes = if expected.exact {
+        diff(&live, &expected.schema)
+    } else {
+        diff(&live.clone().without_expressions(), &expected.schema)
+    };
+    let (changes, stale) = accepted.without(changes);
+    Ok(Drift {
+        entities,
+        live,
+        expected: expected.schema,
+        exact: expected.exact,
+        changes,
+        stale,
+        unknown_tables,
+    })
+}
+
+impl Drift {
+    /// What was found, one finding for one fact: what only follows from another change is left out.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        let changes = without_consequences(&self.changes);
+        let mut findings: Vec<Finding> = changes.into_iter().map(finding).collect();
+        findings.extend(self.stale.iter().map(AcceptedDrift::stale));
+        findings.sort();
+        findings
+    }
+}
+
+/// Leaves out what only follows from another change: what was built on a missing column went with
+/// it, and an expression over a column of another type is spelled differently.
+fn without_consequences(changes: &[Change]) -> Vec<&Change> {
+    let causes: Vec<(&str, &str, bool)> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::AddColumn { table, column } => Some((table.as_str(), &*column.name, true)),
+            Change::AlterType { table, to, .. } => Some((table.as_str(), &*to.name, false)),
+            _ => None,
+        })
+        .collect();
+    let concerns = |change: &Change, column: &str| match change {
+        Change::AddIndex { index, .. } | Change::AlterIndex { to: index, .. } => {
+            index.parts.iter().any(|part| expr::mentions(&part.expr, column))
+                || index.predicate.as_deref().is_some_and(|text| expr::mentions(text, column))
+        }
+        Change::AddForeignKey { key, .. } => key.columns.iter().any(|name| name == column),
+        Change::AddCheck { check, .. } | Change::AlterCheck { to: check, .. } => {
+            expr::mentions(&check.expr, column)
+        }
+        Change::AlterPrimaryKey { to: Some(key), .. } => key.columns.iter().any(|c| c == column),
+        Change::AlterDefault { to, .. } => to.name == column,
+        _ => false,
+    };
+    changes
+        .iter()
+        .filter(|change| {
+            !causes.iter().any(|(table, column, missing)| {
+                let follows = match change {
+                    Change::AlterDefault { .. }
+                    | Change::AlterIndex { .. }
+                    | Change::AlterCheck { .. } => !missing,
+                    _ => *missing,
+                };
+                follows && change.table() == *table && concerns(change, column)
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,110 @@
+//! Bringing the snapshot up to date with a migration that was written by hand.
+
+use entity::Engine;
+use sea_orm_migration::MigrationTrait;
+
+use crate::{
+    db::in_memory,
+    diff::{Change, Renames, diff},
+    error::Result,
+    runner::{Direction, record},
+    schema::{self, Schema},
+};
+
+/// What came of comparing the migrations with the entities.
+#[derive(Clone, Debug, Default)]
+pub struct Adoption {
+    /// The snapshot to be: what the migrations make, in the entities' words.
+    pub snapshot: Schema,
+    /// What of it is new, and was seen in what the migrations make.
+    pub confirmed: Vec<Change>,
+    /// What of it is new, and SQLite cannot tell from what was before.
+    pub unconfirmed: Vec<Change>,
+    /// What the entities have and the migrations do not make.
+    pub missing: Vec<Change>,
+    /// What the migrations make and the entities do not have.
+    pub foreign: Vec<Change>,
+}
+
+/// What the migrations make, as far as SQLite can tell: they are run in memory.
+///
+/// # Errors
+///
+/// If a migration fails.
+pub async fn replayed(migrations: &[Box<dyn MigrationTrait>]) -> Result<Schema> {
+    let mut statements = Vec::new();
+    for migration in migrations {
+        statements.extend(record(migration.as_ref(), Engine::Sqlite, Direction::Up).await?);
+    }
+    let memory = in_memory().await?;
+    let made = schema::replay(&memory, Engine::Sqlite, &statements).await?;
+    memory.close().await?;
+    Ok(made)
+}
+
+/// Finds the part of the entities' changes that the migrations make by now.
+///
+/// # Errors
+///
+/// If a migration fails.
+pub async fn adopt(
+    migrations: &[Box<dyn MigrationTrait>],
+    snapshot: &Schema,
+    entities: &Schema,
+    renames: &Renames,
+) -> Result<Adoption> {
+    let made = replayed(migrations).await?;
+    let on_sqlite = |schema: &Schema| schema.clone().on(Engine::Sqlite);
+    // By steps, each of which the migrations have made or not: table by table.
+    let renames = renames.applicable(snapshot, entities);
+    let base = snapshot.clone().renamed(&renames);
+    let mut adoption = Adoption { snapshot: snapshot.clone(), ..Adoption::default() };
+    let has_renames = renames != Renames::default();
+    if has_renames && diff(&on_sqlite(&base), &made).len() < diff(&on_sqlite(snapshot), &made).len()
+    {
+        adoption.snapshot = base;
+        adoption.confirmed.extend(renames.changes());
+    }
+    let names: Vec<String> = entities
+        .tables
+        .keys()
+        .chain(adoption.snapshot.tables.keys().filter(|name| !entities.tables.contains_key(*name)))
+        .cloned()
+        .collect();
+    for name in names {
+        let only = |schema: &Schema| schema.clone().filtered(|other| other == name);
+        let changes = diff(&only(&adoption.snapshot), &only(entities));
+        let (wanted, made) = (on_sqlite(&only(entities)), only(&made));
+        if !diff(&made, &wanted).is_empty() {
+            // Not what the entity says; then it has to be what the snapshot says.
+            let known = diff(&on_sqlite(&only(&adoption.snapshot)), &made);
+            adoption.foreign.extend(known);
+            adoption.missing.extend(changes);
+            continue;
+        }
+        let before = on_sqlite(&only(&adoption.snapshot));
+        for change in changes {
+            let seen = is_visible(&change, &before, &wanted);
+            if seen { &mut adoption.confirmed } else { &mut adoption.unconfirmed }.push(change);
+        }
+        match entities.tables.get(&name) {
+            Some(table) => drop(adoption.snapshot.tables.insert(name, table.clone())),
+            None => drop(adoption.snapshot.tables.remove(&name)),
+        }
+    }
+    let unknown = made.tables.keys().filter(|name| {
+        !entities.tables.contains_key(*name) && !snapshot.tables.contains_key(*name)
+    });
+    let unknown = unknown.filter_map(|name| made.tables.get(name));
+    adoption.foreign.extend(unknown.map(|table| Change::AddTable { table: table.clone() }));
+    Ok(adoption)
+}
+
+/// Whether SQLite shows the change: it tells fewer types apart and keeps fewer names.
+fn is_visible(change: &Change, before: &Schema, after: &Schema) -> bool {
+    diff(before, after).iter().any(|seen| {
+        std::mem::discriminant(seen) == std::mem::discriminant(change)
+            && seen.table() == change.table()
+            && seen.column() == change.column()
+    })
+}

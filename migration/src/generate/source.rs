@@ -1,0 +1,535 @@
+//! Operations as Rust source: what a person would have written, in SeaQuery's words and those of
+//! [`ops`](crate::ops).
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::{
+    diff::Change,
+    plan::{Operation, Plan, Rebuild, Step},
+    schema::{
+        Action, BTREE, Column, ColumnType, ForeignKey, INCLUDE, Index, NULLS_NOT_DISTINCT, Table,
+        ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID},
+    },
+};
+
+/// The longest text that stands on one line.
+const LINE: usize = 60;
+
+/// A migration's source file, not yet formatted.
+#[must_use]
+pub fn migration(up: &Plan, down: &Plan) -> String {
+    let mut file = File::default();
+    let (up_body, down_body) =
+        (file.body(&up.operations, "up"), file.body(&down.operations, "down"));
+    file.assemble(&comment(up, down), &up_body, &down_body)
+}
+
+/// A migration that somebody will write: both halves fail and say so.
+#[must_use]
+pub fn blank(name: &str) -> String {
+    let half = |half: &str| {
+        format!(
+            "let _ = manager;\nErr(DbErr::Migration({}.to_owned()))",
+            text(&format!("`{half}` of {name} is not written yet"))
+        )
+    };
+    let what = sentence(&name.replace('_', " "));
+    let comment = format!("//! {what}\n//!\n//! Written by hand: say here what it does.\n");
+    File::default().assemble(&comment, &half("up"), &half("down"))
+}
+
+/// What a file says at its top.
+fn comment(up: &Plan, down: &Plan) -> String {
+    let mut comment = String::new();
+    if let [Change::AddTable { table }] = &up.changes[..] {
+        let _ = writeln!(comment, "//! Creates `{}`.", table.name);
+        return comment;
+    }
+    let lines = |changes: &[Change], comment: &mut String| {
+        for change in changes {
+            let said = change.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            let _ = writeln!(comment, "//! - {}: {said}", change.hazard());
+        }
+    };
+    comment.push_str("//! Applying it:\n//!\n");
+    lines(&up.changes, &mut comment);
+    comment.push_str("//!\n//! Rolling it back:\n//!\n");
+    lines(&down.changes, &mut comment);
+    comment
+}
+
+/// `add phone` becomes `Add phone.`
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+/// What a file is put together from.
+#[derive(Default)]
+struct File {
+    /// The functions that say how tables are made anew.
+    functions: Vec<(String, String)>,
+}
+
+impl File {
+    fn assemble(&self, comment: &str, up: &str, down: &str) -> String {
+        let functions: String = self.functions.iter().map(|(_, text)| text.as_str()).collect();
+        let code = format!("{up}{down}{functions}");
+        let columns = if COLUMN_FUNCTIONS
+            .iter()
+            .any(|name| code.contains(&format!("({name}(")) || code.contains(&format!(", {name}(")))
+        {
+            "use sea_orm_migration::{prelude::*, schema::*};\n"
+        } else {
+            "use sea_orm_migration::prelude::*;\n"
+        };
+        let ops = if code.contains("v1::") { "\nuse crate::ops::v1;\n" } else { "" };
+        format!(
+            "{comment}\n{columns}{ops}\n#[derive(DeriveMigrationName)]\npub struct Migration;\n\n\
+             #[async_trait::async_trait]\nimpl MigrationTrait for Migration {{\n\
+             async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {{\n{up}\n}}\n\n\
+             async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {{\n{down}\n}}\n\
+             }}\n{functions}"
+        )
+    }
+
+    /// The body of `up` or `down`.
+    fn body(&mut self, operations: &[Operation], half: &str) -> String {
+        match operations {
+            [] => "let _ = manager;\nOk(())".to_owned(),
+            [one] => format!("{}.await", self.operation(one, half)),
+            several => {
+                let lines = several
+                    .iter()
+                    .map(|operation| format!("{}.await?;\n", self.operation(operation, half)));
+                let lines: String = lines.collect();
+                lines + "Ok(())"
+            }
+        }
+    }
+
+    fn operation(&mut self, operation: &Operation, half: &str) -> String {
+        match operation {
+            Operation::CreateTable { table } => {
+                format!("manager.create_table({})", create_table(table))
+            }
+            Operation::DropTable { table } => {
+                format!("manager.drop_table(Table::drop().table({}).take())", text(table))
+            }
+            Operation::RenameTable { from, to } => format!(
+                "manager.rename_table(Table::rename().table({}, {}).take())",
+                text(from),
+                text(to)
+            ),
+            Operation::RenameColumn { table, from, to } => {
+                format!("v1::rename_column(manager, {}, {}, {})", text(table), text(from), text(to))
+            }
+            Operation::AddColumn { table, column: added } => format!(
+                "manager.alter_table(Table::alter().table({}).add_column({}).take())",
+                text(table),
+                column(added)
+            ),
+            Operation::DropColumn { table, column } => format!(
+                "manager.alter_table(Table::alter().table({}).drop_column({}).take())",
+                text(table),
+                text(column)
+            ),
+            Operation::CreateIndex { table, index: made } if made.has_expressions(table) => {
+                format!("v1::create_index(manager, {})", index(table, made))
+            }
+            Operation::CreateIndex { table, index: made } => {
+                format!("manager.create_index({})", index(table, made))
+            }
+            Operation::DropIndex { table, index } => format!(
+                "manager.drop_index(Index::drop().name({}).table({}).to_owned())",
+                text(index),
+                text(table)
+            ),
+            Operation::RenameIndex { table, from, to } => {
+                format!("v1::rename_index(manager, {}, {})", text(from), index(table, to))
+            }
+            Operation::AlterTable { table, steps, rebuild } => {
+                let mut source = format!("v1::alter_table({})", text(table));
+                for one in steps {
+                    source.push_str(&step(table, one));
+                }
+                if let Some(rebuild) = rebuild {
+                    let call = self.rebuild(table, rebuild, half);
+                    let _ = write!(source, ".rebuild({call})");
+                }
+                source + ".run(manager)"
+            }
+        }
+    }
+
+    /// Writes the function that says how a table is made anew; returns the call.
+    fn rebuild(&mut self, table: &str, rebuild: &Rebuild, half: &str) -> String {
+        let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+        let base = format!("{}_after_{half}", table.chars().map(word).collect::<String>());
+        let base = if base.starts_with(|c: char| c.is_ascii_digit()) {
+            format!("table_{base}")
+        } else {
+            base
+        };
+        let mut name = base.clone();
+        let mut number = 1;
+        while self.functions.iter().any(|(other, _)| *other == name) {
+            number += 1;
+            name = format!("{base}_{number}");
+        }
+        let mut body = format!("v1::rebuild({})", create_table(&rebuild.table));
+        let copied: Vec<String> = rebuild.copied().into_iter().map(text).collect();
+        if !copied.is_empty() {
+            let _ = write!(body, ".copy(&[{}])", copied.join(", "));
+        }
+        for (column, value) in rebuild.made() {
+            let _ = write!(body, ".copy_as({}, {})", text(column), text(value));
+        }
+        for (column, condition) in &rebuild.required {
+            let _ = write!(body, ".require({}, {})", text(column), text(condition));
+        }
+        for one in &rebuild.table.indexes {
+            let _ = write!(body, ".index({})", index(&rebuild.table, one));
+        }
+        let (parameter, argument) = if body.contains("manager") {
+            ("manager: &SchemaManager<'_>", "manager")
+        } else {
+            ("", "")
+        };
+        let shown = table.escape_default();
+        let source = format!(
+            "\n/// `{shown}` after `{half}`, for SQLite, which makes it anew.\n\
+             fn {name}({parameter}) -> v1::Rebuild {{\n{body}\n}}\n"
+        );
+        self.functions.push((name.clone(), source));
+        format!("{name}({argument})")
+    }
+}
+
+fn create_table(table: &Table) -> String {
+    let mut source = format!("Table::create().table({})", text(&table.name));
+    for one in &table.columns {
+        let _ = write!(source, ".col({})", column(one));
+    }
+    if let Some(key) = &table.primary_key {
+        source.push_str(".primary_key(Index::create()");
+        if let Some(name) = &key.name {
+            let _ = write!(source, ".name({})", text(name));
+        }
+        for column in &key.columns {
+            let _ = write!(source, ".col({})", text(column));
+        }
+        source.push(')');
+    }
+    for key in &table.foreign_keys {
+        let _ = write!(source, ".foreign_key({})", foreign_key(&table.name, key));
+    }
+    for check in &table.checks {
+        let expr = format!("Expr::cust({})", text(&check.expr));
+        let _ = match &check.name {
+            Some(name) => write!(source, ".check(({}, {expr}))", text(name)),
+            None => write!(source, ".check({expr})"),
+        };
+    }
+    source + ".take()"
+}
+
+fn foreign_key(table: &str, key: &ForeignKey) -> String {
+    let mut source = "ForeignKey::create()".to_owned();
+    if let Some(name) = &key.name {
+        let _ = write!(source, ".name({})", text(name));
+    }
+    let _ = write!(source, ".from_tbl({})", text(table));
+    for column in &key.columns {
+        let _ = write!(source, ".from_col({})", text(column));
+    }
+    let _ = write!(source, ".to_tbl({})", text(&key.ref_table));
+    for column in &key.ref_columns {
+        let _ = write!(source, ".to_col({})", text(column));
+    }
+    for (method, action) in [("on_delete", key.on_delete), ("on_update", key.on_update)] {
+        let action = match action {
+            Action::NoAction => continue,
+            Action::Restrict => "Restrict",
+            Action::Cascade => "Cascade",
+            Action::SetNull => "SetNull",
+            Action::SetDefault => "SetDefault",
+        };
+        let _ = write!(source, ".{method}(ForeignKeyAction::{action})");
+    }
+    source
+}
+
+fn index(table: &Table, index: &Index) -> String {
+    let mut source =
+        format!("Index::create().name({}).table({})", text(&index.name), text(&table.name));
+    if index.unique {
+        source.push_str(".unique()");
+    }
+    if index.method != BTREE {
+        let _ = write!(source, ".index_type(IndexType::Custom({}.into()))", text(&index.method));
+    }
+    for part in &index.parts {
+        let order = if part.descending { "Desc" } else { "Asc" };
+        let expr = text(&part.expr);
+        let _ = match (table.column(&part.expr).is_some(), part.descending) {
+            (true, false) => write!(source, ".col({expr})"),
+            (true, true) => write!(source, ".col(({expr}, IndexOrder::{order}))"),
+            (false, _) => write!(source, ".col((Expr::cust({expr}), IndexOrder::{order}))"),
+        };
+    }
+    for option in &index.options {
+        if option == NULLS_NOT_DISTINCT {
+            source.push_str(".nulls_not_distinct()");
+        } else if let Some(column) = option.strip_prefix(INCLUDE) {
+            let _ = write!(source, ".include({})", text(column));
+        }
+    }
+    if let Some(predicate) = &index.predicate {
+        let _ = write!(source, ".and_where(Expr::cust({}))", text(predicate));
+    }
+    source + ".take()"
+}
+
+fn step(table: &str, step: &Step) -> String {
+    match step {
+        Step::AddColumn(added) => format!(".add_column({})", column(added)),
+        Step::DropColumn(name) => format!(".drop_column({})", text(name)),
+        Step::Fill { column, value } => format!(".fill({}, {})", text(column), text(value)),
+        Step::Unfilled { column } => format!(
+            "\n// BACKFILL: rows that exist need a value in {table}.{column} before NULL is refused. \
+             Write\n// `.fill({column:?}, …)` here and `.copy_as({column:?}, …)` in the function \
+             below, with the\n// value as SQL over the row.\n"
+        ),
+        Step::SetType { column, using: None } => {
+            format!(".set_type({}, {})", text(&column.name), type_value(&column.ty))
+        }
+        Step::SetType { column, using: Some(value) } => format!(
+            ".set_type_using({}, {}, {})",
+            text(&column.name),
+            type_value(&column.ty),
+            text(value)
+        ),
+        Step::SetNotNull(column) => format!(".set_not_null({})", text(column)),
+        Step::DropNotNull(column) => format!(".drop_not_null({})", text(column)),
+        Step::SetDefault(column) => match column.default.as_deref() {
+            Some(RANDOM_UUID) => {
+                let value = format!("Expr::cust({})", text(RANDOM_UUID));
+                format!(".set_default({}, {value})", text(&column.name))
+            }
+            Some(default) => {
+                format!(".set_default({}, {})", text(&column.name), default_value(default))
+            }
+            None => format!(".drop_default({})", text(&column.name)),
+        },
+        Step::DropDefault(column) => format!(".drop_default({})", text(column)),
+        Step::AddPrimaryKey(key) => {
+            let columns: Vec<String> = key.columns.iter().map(|column| text(column)).collect();
+            let name = key.name.as_deref().unwrap_or_default();
+            format!(".add_primary_key({}, &[{}])", text(name), columns.join(", "))
+        }
+        Step::AddCheck(check) => {
+            let name = check.name.as_deref().unwrap_or_default();
+            format!(".add_check({}, {})", text(name), text(&check.expr))
+        }
+        Step::AddForeignKey(key) => format!(".add_foreign_key({})", foreign_key(table, key)),
+        Step::DropConstraint(name) => format!(".drop_constraint({})", text(name)),
+        Step::RenameConstraint { from, to } => {
+            format!(".rename_constraint({}, {})", text(from), text(to))
+        }
+    }
+}
+
+/// The functions of `sea_orm_migration::schema` that this module uses; each has a form for columns
+/// that take NULL.
+const COLUMN_FUNCTIONS: &[&str] = &[
+    "uuid",
+    "uuid_null",
+    "text",
+    "text_null",
+    "string_len",
+    "string_len_null",
+    "string",
+    "string_null",
+    "small_integer",
+    "small_integer_null",
+    "integer",
+    "integer_null",
+    "big_integer",
+    "big_integer_null",
+    "float",
+    "float_null",
+    "double",
+    "double_null",
+    "decimal_len",
+    "decimal_len_null",
+    "decimal",
+    "decimal_null",
+    "boolean",
+    "boolean_null",
+    "date",
+    "date_null",
+    "time",
+    "time_null",
+    "date_time",
+    "date_time_null",
+    "timestamp_with_time_zone",
+    "timestamp_with_time_zone_null",
+    "json",
+    "json_null",
+    "json_binary",
+    "json_binary_null",
+    "blob",
+    "blob_null",
+    "custom",
+    "custom_null",
+];
+
+fn column(column: &Column) -> String {
+    let is_random = column.default.as_deref() == Some(RANDOM_UUID);
+    if is_random && column.name == "id" && column.ty == ColumnType::Uuid && !column.nullable {
+        return "v1::id(manager)".to_owned();
+    }
+    let (function, more) = match &column.ty {
+        ColumnType::Uuid => ("uuid", String::new()),
+        ColumnType::Text => ("text", String::new()),
+        ColumnType::Varchar(Some(length)) => ("string_len", format!(", {length}")),
+        ColumnType::Varchar(None) => ("string", String::new()),
+        ColumnType::SmallInt => ("small_integer", String::new()),
+        ColumnType::Integer => ("integer", String::new()),
+        ColumnType::BigInt => ("big_integer", String::new()),
+        ColumnType::Real => ("float", String::new()),
+        ColumnType::Double => ("double", String::new()),
+        ColumnType::Numeric(Some((digits, scale))) => {
+            ("decimal_len", format!(", {digits}, {scale}"))
+        }
+        ColumnType::Numeric(None) => ("decimal", String::new()),
+        ColumnType::Boolean => ("boolean", String::new()),
+        ColumnType::Date => ("date", String::new()),
+        ColumnType::Time => ("time", String::new()),
+        ColumnType::Timestamp => ("date_time", String::new()),
+        ColumnType::TimestampTz => ("timestamp_with_time_zone", String::new()),
+        ColumnType::Json => ("json", String::new()),
+        ColumnType::Jsonb => ("json_binary", String::new()),
+        ColumnType::Bytea => ("blob", String::new()),
+        ColumnType::Other(ty) => ("custom", format!(", {}", text(ty))),
+    };
+    let null = if column.nullable { "_null" } else { "" };
+    let source = format!("{function}{null}({}{more})", text(&column.name));
+    match column.default.as_deref() {
+        None => source,
+        Some(RANDOM_UUID) => format!("v1::random_uuid(manager, {source})"),
+        Some(default) => format!("{source}.default({})", default_value(default)),
+    }
+}
+
+fn default_value(default: &str) -> String {
+    match (default, Literal::of(default)) {
+        (NOW, _) => "v1::now(manager)".to_owned(),
+        (LOCAL_NOW, _) => "v1::local_now(manager)".to_owned(),
+        (_, Some(Literal::Text(value))) => text(&value),
+        (_, Some(Literal::Integer(number))) if i32::try_from(number).is_ok() => number.to_string(),
+        (_, Some(Literal::Integer(number))) => format!("{number}_i64"),
+        (_, Some(Literal::Boolean(value))) => value.to_string(),
+        (other, None) => format!("Expr::cust({})", text(other)),
+    }
+}
+
+/// A type as a value of SeaQuery's `ColumnType`.
+fn type_value(ty: &ColumnType) -> String {
+    match ty {
+        ColumnType::Uuid => "ColumnType::Uuid".to_owned(),
+        ColumnType::Text => "ColumnType::Text".to_owned(),
+        ColumnType::Varchar(Some(length)) => format!("ColumnType::String(StringLen::N({length}))"),
+        ColumnType::Varchar(None) => "ColumnType::String(StringLen::None)".to_owned(),
+        ColumnType::SmallInt => "ColumnType::SmallInteger".to_owned(),
+        ColumnType::Integer => "ColumnType::Integer".to_owned(),
+        ColumnType::BigInt => "ColumnType::BigInteger".to_owned(),
+        ColumnType::Real => "ColumnType::Float".to_owned(),
+        ColumnType::Double => "ColumnType::Double".to_owned(),
+        ColumnType::Numeric(Some((digits, scale))) => {
+            format!("ColumnType::Decimal(Some(({digits}, {scale})))")
+        }
+        ColumnType::Numeric(None) => "ColumnType::Decimal(None)".to_owned(),
+        ColumnType::Boolean => "ColumnType::Boolean".to_owned(),
+        ColumnType::Date => "ColumnType::Date".to_owned(),
+        ColumnType::Time => "ColumnType::Time".to_owned(),
+        ColumnType::Timestamp => "ColumnType::DateTime".to_owned(),
+        ColumnType::TimestampTz => "ColumnType::TimestampWithTimeZone".to_owned(),
+        ColumnType::Json => "ColumnType::Json".to_owned(),
+        ColumnType::Jsonb => "ColumnType::JsonBinary".to_owned(),
+        ColumnType::Bytea => "ColumnType::Blob".to_owned(),
+        ColumnType::Other(ty) => format!("ColumnType::custom({})", text(ty)),
+    }
+}
+
+/// A string literal. A long one is broken between words, since rustfmt gives up on an expression
+/// with a line that it cannot shorten.
+fn text(value: &str) -> String {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in value.split_inclusive(' ') {
+        let line = lines.last().map_or(0, String::len);
+        // A new line must not begin with white space: the literal would lose it.
+        let fits = line + word.len() <= LINE || word.starts_with(char::is_whitespace);
+        match lines.last_mut() {
+            Some(line) if fits || line.is_empty() => line.push_str(word),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let escaped: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let quoted = format!("{line:?}");
+            quoted[1..quoted.len() - 1].to_owned()
+        })
+        .collect();
+    format!("\"{}\"", escaped.join("\\\n"))
+}
+
+/// Formats a source file as the project's own settings say.
+///
+/// # Errors
+///
+/// If rustfmt does not run or refuses the source. It comes with Rust, unless it was left out.
+pub fn formatted(source: &str, folder: &Path) -> io::Result<String> {
+    let rustfmt = std::env::var_os("RUSTFMT").unwrap_or_else(|| "rustfmt".into());
+    let mut child = Command::new(rustfmt)
+        .args(["--edition", "2024", "--quiet"])
+        // Where it looks for the project's settings.
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(source.as_bytes())?;
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    String::from_utf8(output.stdout).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        assert_eq!(text("it's \"short\"\n"), r#""it's \"short\"\n""#);
+        let long = "status IN ('one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight')";
+        let broken = text(long);
+        assert!(
+            broken.lines().count() > 1 && broken.lines().all(|line| line.len() <= 64),
+            "{broken}"
+        );
+        assert_eq!(broken.trim_matches('"').replace("\\\n", ""), long);
+    }
+}

@@ -1,0 +1,267 @@
+//! Altering a table: statements where the engine can, a rebuild where it cannot.
+
+use entity::Engine;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm_migration::prelude::{
+    ColumnDef, ColumnType, DbErr, Expr, ForeignKeyCreateStatement, IndexCreateStatement,
+    IntoColumnDef, IntoIden, PostgresQueryBuilder, SchemaManager, Table,
+};
+use sqlparser::{ast, dialect::PostgreSqlDialect, parser::Parser};
+
+use super::{Rebuild, engine};
+use crate::db::quoted;
+
+/// Alters the table `table`; see [`AlterTable`].
+pub fn alter_table(table: &str) -> AlterTable {
+    AlterTable { table: table.to_owned(), steps: Vec::new(), rebuild: None }
+}
+
+/// What an `ALTER TABLE` does, step by step, and the [`Rebuild`] that does the same on SQLite.
+///
+/// Steps that follow each other become one statement, so that the table is read and written once.
+/// Where SQLite has nothing to do, because it does not tell the types apart, say, there is no
+/// rebuild.
+#[must_use = "nothing happens before `run`"]
+#[derive(Debug)]
+pub struct AlterTable {
+    table: String,
+    steps: Vec<Step>,
+    rebuild: Option<Rebuild>,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// A part of an ALTER TABLE.
+    Alter(String),
+    /// A statement of its own.
+    Alone(String),
+}
+
+impl AlterTable {
+    /// Adds a column.
+    pub fn add_column(self, column: impl IntoColumnDef) -> Self {
+        self.alter(format!("ADD COLUMN {}", column_text(column.into_column_def())))
+    }
+
+    /// Drops a column, by a statement of its own: what other steps of one statement make of its
+    /// values, they could not read any more.
+    pub fn drop_column(mut self, column: &str) -> Self {
+        let sql = format!("ALTER TABLE {} DROP COLUMN {}", quoted(&self.table), quoted(column));
+        self.steps.push(Step::Alone(sql));
+        self
+    }
+
+    /// Gives the rows that have NULL in `column` a value, as SQL over the row.
+    pub fn fill(mut self, column: &str, value: &str) -> Self {
+        let (table, column) = (quoted(&self.table), quoted(column));
+        let sql = format!("UPDATE {table} SET {column} = ({value}) WHERE {column} IS NULL");
+        self.steps.push(Step::Alone(sql));
+        self
+    }
+
+    /// Changes a column's type. A value that does not fit makes the migration fail.
+    pub fn set_type(self, column: &str, ty: ColumnType) -> Self {
+        let (column, ty) = (quoted(column), type_text(ty));
+        self.alter(format!("ALTER COLUMN {column} TYPE {ty}"))
+    }
+
+    /// Changes a column's type, and its values to what `value`, as SQL over the row, makes of them.
+    pub fn set_type_using(self, column: &str, ty: ColumnType, value: &str) -> Self {
+        let (column, ty) = (quoted(column), type_text(ty));
+        self.alter(format!("ALTER COLUMN {column} TYPE {ty} USING ({value})"))
+    }
+
+    /// Refuses NULL from now on. Fails where there is one.
+    pub fn set_not_null(self, column: &str) -> Self {
+        self.alter(format!("ALTER COLUMN {} SET NOT NULL", quoted(column)))
+    }
+
+    /// Takes NULL from now on.
+    pub fn drop_not_null(self, column: &str) -> Self {
+        self.alter(format!("ALTER COLUMN {} DROP NOT NULL", quoted(column)))
+    }
+
+    /// Sets what new rows get that name no value; those that exist stay as they are.
+    pub fn set_default(self, column: &str, value: impl Into<Expr>) -> Self {
+        let mut def = ColumnDef::new(column.to_owned());
+        let text = column_text(def.default(value).to_owned());
+        let value = text.split_once(" DEFAULT ").map_or("", |(_, value)| value);
+        self.alter(format!("ALTER COLUMN {} SET DEFAULT {value}", quoted(column)))
+    }
+
+    /// New rows that name no value get NULL.
+    pub fn drop_default(self, column: &str) -> Self {
+        self.alter(format!("ALTER COLUMN {} DROP DEFAULT", quoted(column)))
+    }
+
+    /// Adds a primary key.
+    pub fn add_primary_key(self, name: &str, columns: &[&str]) -> Self {
+        let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+        let (name, columns) = (quoted(name), columns.join(", "));
+        self.alter(format!("ADD CONSTRAINT {name} PRIMARY KEY ({columns})"))
+    }
+
+    /// Adds a check. Fails where a row breaks it.
+    pub fn add_check(self, name: &str, condition: &str) -> Self {
+        self.alter(format!("ADD CONSTRAINT {} CHECK ({condition})", quoted(name)))
+    }
+
+    /// Adds a foreign key. Fails where a row refers to nothing.
+    pub fn add_foreign_key(self, key: &ForeignKeyCreateStatement) -> Self {
+        let sql = key.to_string(PostgresQueryBuilder);
+        let prefix = format!("ALTER TABLE {} ", quoted(&self.table));
+        let action = sql.strip_prefix(&prefix).unwrap_or(&sql).to_owned();
+        self.alter(action)
+    }
+
+    /// Drops a key or a check by its name.
+    pub fn drop_constraint(self, name: &str) -> Self {
+        self.alter(format!("DROP CONSTRAINT {}", quoted(name)))
+    }
+
+    /// Gives a key or a check another name.
+    pub fn rename_constraint(mut self, from: &str, to: &str) -> Self {
+        let (table, from, to) = (quoted(&self.table), quoted(from), quoted(to));
+        let sql = format!("ALTER TABLE {table} RENAME CONSTRAINT {from} TO {to}");
+        self.steps.push(Step::Alone(sql));
+        self
+    }
+
+    /// What SQLite does instead of all these steps.
+    pub fn rebuild(mut self, rebuild: Rebuild) -> Self {
+        self.rebuild = Some(rebuild);
+        self
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// If a statement fails, or if a row does not fit what the table becomes. Nothing is undone:
+    /// that is the runner's part, in whose transaction this runs.
+    pub async fn run(self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+        if engine(manager).capability().rebuilds_tables {
+            return match self.rebuild {
+                Some(rebuild) => rebuild.run(manager, &self.table).await,
+                None => Ok(()),
+            };
+        }
+        let mut actions: Vec<String> = Vec::new();
+        for step in self.steps {
+            match step {
+                Step::Alter(action) => actions.push(action),
+                Step::Alone(sql) => {
+                    alter(manager, &self.table, &mut actions).await?;
+                    execute(manager, sql).await?;
+                }
+            }
+        }
+        alter(manager, &self.table, &mut actions).await
+    }
+
+    fn alter(mut self, action: String) -> Self {
+        self.steps.push(Step::Alter(action));
+        self
+    }
+}
+
+/// Sends what was collected as one statement.
+async fn alter(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    actions: &mut Vec<String>,
+) -> Result<(), DbErr> {
+    if actions.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("ALTER TABLE {} {}", quoted(table), actions.join(", "));
+    actions.clear();
+    execute(manager, sql).await
+}
+
+/// Sends one statement, in a way that lets the runner name it when it fails.
+pub(super) async fn execute(manager: &SchemaManager<'_>, sql: String) -> Result<(), DbErr> {
+    let stmt = Statement::from_string(manager.get_database_backend(), sql);
+    manager.get_connection().execute_raw(stmt).await?;
+    Ok(())
+}
+
+/// A column as it stands in a CREATE TABLE.
+fn column_text(column: ColumnDef) -> String {
+    let sql = Table::create().table("t").col(column).to_string(PostgresQueryBuilder);
+    let inner = sql.split_once('(').and_then(|(_, rest)| rest.trim_end().strip_suffix(')'));
+    inner.unwrap_or_default().trim().to_owned()
+}
+
+fn type_text(ty: ColumnType) -> String {
+    let text = column_text(ColumnDef::new_with_type("c", ty));
+    text.strip_prefix("\"c\"").unwrap_or_default().trim().to_owned()
+}
+
+/// Gives a column another name, and its keys, indexes and checks with it; they keep their own.
+///
+/// # Errors
+///
+/// If the statement fails.
+pub async fn rename_column(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    from: &str,
+    to: &str,
+) -> Result<(), DbErr> {
+    let stmt = Table::alter()
+        .table(table.to_owned())
+        .rename_column(from.to_owned().into_iden(), to.to_owned().into_iden())
+        .take();
+    manager.alter_table(stmt).await
+}
+
+/// Gives the index `from` the name of `to`, which is otherwise the same.
+///
+/// # Errors
+///
+/// If a statement fails.
+pub async fn rename_index(
+    manager: &SchemaManager<'_>,
+    from: &str,
+    to: IndexCreateStatement,
+) -> Result<(), DbErr> {
+    if manager.get_database_backend() == DbBackend::Sqlite {
+        execute(manager, format!("DROP INDEX {}", quoted(from))).await?;
+        return create_index(manager, to).await;
+    }
+    let name = to.get_index_spec().get_name().unwrap_or_default().to_owned();
+    execute(manager, format!("ALTER INDEX {} RENAME TO {}", quoted(from), quoted(&name))).await
+}
+
+/// Creates an index that may have expressions among its parts, for which SeaQuery has no words on
+/// SQLite.
+///
+/// # Errors
+///
+/// If the statement fails.
+pub async fn create_index(
+    manager: &SchemaManager<'_>,
+    index: IndexCreateStatement,
+) -> Result<(), DbErr> {
+    execute(manager, index_sql(&index, engine(manager))).await
+}
+
+/// An index as SQL. SQLite's form is PostgreSQL's without what SQLite does not have: the access
+/// method, columns carried along, NULLs that are equal.
+pub(crate) fn index_sql(index: &IndexCreateStatement, engine: Engine) -> String {
+    let sql = index.to_string(PostgresQueryBuilder);
+    if engine != Engine::Sqlite {
+        return sql;
+    }
+    match Parser::parse_sql(&PostgreSqlDialect {}, &sql).as_deref() {
+        Ok([ast::Statement::CreateIndex(create)]) => {
+            let mut create = create.clone();
+            create.using = None;
+            create.include.clear();
+            create.nulls_distinct = None;
+            create.to_string()
+        }
+        _ => sql,
+    }
+}

@@ -1,0 +1,244 @@
+//! The operations that migrations are made of. Whether an operation is run or written down as Rust
+//! source, it makes the same calls with the same values; a test compares what both send.
+
+use entity::Engine;
+use sea_orm_migration::{
+    DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait,
+    prelude::{Index as SeaIndex, Table as SeaTable},
+};
+
+use crate::{
+    ops::v1,
+    schema::{Check, Column, ForeignKey, Index, PrimaryKey, Table, ddl},
+};
+
+/// One operation on a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is what its name says")]
+pub enum Operation {
+    /// Creates a table with its keys and checks, without its indexes.
+    CreateTable { table: Table },
+    /// Drops a table.
+    DropTable { table: String },
+    /// Renames a table.
+    RenameTable { from: String, to: String },
+    /// Renames a column.
+    RenameColumn { table: String, from: String, to: String },
+    /// Adds a column that every engine can add as it is.
+    AddColumn { table: String, column: Column },
+    /// Drops a column that nothing refers to.
+    DropColumn { table: String, column: String },
+    /// Creates an index on a table, which tells columns from expressions.
+    CreateIndex { table: Table, index: Index },
+    /// Drops an index.
+    DropIndex { table: String, index: String },
+    /// Renames an index of a table to the name of `to`.
+    RenameIndex { table: Table, from: String, to: Index },
+    /// Alters a table by steps, or by a rebuild where the engine rebuilds tables.
+    AlterTable { table: String, steps: Vec<Step>, rebuild: Option<Rebuild> },
+}
+
+/// One step of altering a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is what its name says")]
+pub enum Step {
+    AddColumn(Column),
+    DropColumn(String),
+    /// Gives rows with NULL in the column a value, as SQL over the row.
+    Fill {
+        column: String,
+        value: String,
+    },
+    /// Rows with NULL in the column need a value that nobody has given yet.
+    Unfilled {
+        column: String,
+    },
+    SetType {
+        column: Column,
+        using: Option<String>,
+    },
+    SetNotNull(String),
+    DropNotNull(String),
+    SetDefault(Column),
+    DropDefault(String),
+    AddPrimaryKey(PrimaryKey),
+    AddCheck(Check),
+    AddForeignKey(ForeignKey),
+    DropConstraint(String),
+    RenameConstraint {
+        from: String,
+        to: String,
+    },
+}
+
+/// How a table is made anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuild {
+    /// The table as it will be, with the indexes that it keeps.
+    pub table: Table,
+    /// Each column that gets values, with its value as SQL over the old row; `None` copies the
+    /// column of the same name.
+    pub values: Vec<(String, Option<String>)>,
+    /// What must hold of the values of columns, as SQL over the new row.
+    pub required: Vec<(String, String)>,
+}
+
+impl Operation {
+    /// Runs the operation.
+    ///
+    /// # Errors
+    ///
+    /// If a statement fails.
+    pub async fn run(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+        // The runner has refused every other backend before a migration is called.
+        let engine = Engine::of(manager.get_database_backend()).unwrap_or(Engine::Postgres);
+        match self {
+            Self::CreateTable { table } => {
+                manager.create_table(ddl::create_table(table, engine)).await
+            }
+            Self::DropTable { table } => {
+                manager.drop_table(SeaTable::drop().table(table.clone()).take()).await
+            }
+            Self::RenameTable { from, to } => {
+                let stmt = SeaTable::rename().table(from.clone(), to.clone()).take();
+                manager.rename_table(stmt).await
+            }
+            Self::RenameColumn { table, from, to } => {
+                v1::rename_column(manager, table, from, to).await
+            }
+            Self::AddColumn { table, column } => {
+                let column = ddl::column_def(column, engine);
+                let stmt = SeaTable::alter().table(table.clone()).add_column(column).take();
+                manager.alter_table(stmt).await
+            }
+            Self::DropColumn { table, column } => {
+                let stmt =
+                    SeaTable::alter().table(table.clone()).drop_column(column.clone()).take();
+                manager.alter_table(stmt).await
+            }
+            Self::CreateIndex { table, index } if index.has_expressions(table) => {
+                v1::create_index(manager, ddl::create_index(table, index)).await
+            }
+            Self::CreateIndex { table, index } => {
+                manager.create_index(ddl::create_index(table, index)).await
+            }
+            Self::DropIndex { table, index } => {
+                let stmt = SeaIndex::drop().name(index).table(table.clone()).to_owned();
+                manager.drop_index(stmt).await
+            }
+            Self::RenameIndex { table, from, to } => {
+                v1::rename_index(manager, from, ddl::create_index(table, to)).await
+            }
+            Self::AlterTable { table, steps, rebuild } => {
+                let mut alter = v1::alter_table(table);
+                for step in steps {
+                    alter = step.add_to(alter, table, engine);
+                }
+                if let Some(rebuild) = rebuild {
+                    alter = alter.rebuild(rebuild.to_op(engine));
+                }
+                alter.run(manager).await
+            }
+        }
+    }
+}
+
+impl Step {
+    fn add_to(&self, alter: v1::AlterTable, table: &str, engine: Engine) -> v1::AlterTable {
+        match self {
+            Self::AddColumn(column) => alter.add_column(ddl::column_def(column, engine)),
+            Self::DropColumn(column) => alter.drop_column(column),
+            Self::Fill { column, value } => alter.fill(column, value),
+            Self::Unfilled { .. } => alter,
+            Self::SetType { column, using: None } => {
+                alter.set_type(&column.name, ddl::sea_type(&column.ty))
+            }
+            Self::SetType { column, using: Some(value) } => {
+                alter.set_type_using(&column.name, ddl::sea_type(&column.ty), value)
+            }
+            Self::SetNotNull(column) => alter.set_not_null(column),
+            Self::DropNotNull(column) => alter.drop_not_null(column),
+            Self::SetDefault(column) => match ddl::default_on(engine, column) {
+                Some(default) => alter.set_default(&column.name, ddl::default_expr(&default)),
+                None => alter.drop_default(&column.name),
+            },
+            Self::DropDefault(column) => alter.drop_default(column),
+            Self::AddPrimaryKey(key) => {
+                let columns: Vec<&str> = key.columns.iter().map(String::as_str).collect();
+                alter.add_primary_key(key.name.as_deref().unwrap_or_default(), &columns)
+            }
+            Self::AddCheck(check) => {
+                alter.add_check(check.name.as_deref().unwrap_or_default(), &check.expr)
+            }
+            Self::AddForeignKey(key) => alter.add_foreign_key(&ddl::foreign_key(table, key)),
+            Self::DropConstraint(name) => alter.drop_constraint(name),
+            Self::RenameConstraint { from, to } => alter.rename_constraint(from, to),
+        }
+    }
+}
+
+impl Rebuild {
+    /// The columns that are copied as they are.
+    #[must_use]
+    pub fn copied(&self) -> Vec<&str> {
+        let plain = self.values.iter().filter(|(_, value)| value.is_none());
+        plain.map(|(column, _)| column.as_str()).collect()
+    }
+
+    /// The columns that get a value made of the old row.
+    pub fn made(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().filter_map(|(column, value)| Some((&**column, value.as_deref()?)))
+    }
+
+    fn to_op(&self, engine: Engine) -> v1::Rebuild {
+        let mut rebuild = v1::rebuild(ddl::create_table(&self.table, engine));
+        let copied = self.copied();
+        if !copied.is_empty() {
+            rebuild = rebuild.copy(&copied);
+        }
+        for (column, value) in self.made() {
+            rebuild = rebuild.copy_as(column, value);
+        }
+        for (column, condition) in &self.required {
+            rebuild = rebuild.require(column, condition);
+        }
+        for index in &self.table.indexes {
+            rebuild = rebuild.index(ddl::create_index(&self.table, index));
+        }
+        rebuild
+    }
+}
+
+/// Operations as a migration that was not written down: to be run, or recorded as SQL.
+#[derive(Clone, Debug, Default)]
+pub struct PlannedMigration {
+    /// The migration's name.
+    pub name: String,
+    /// What applying it does.
+    pub up: Vec<Operation>,
+    /// What rolling it back does.
+    pub down: Vec<Operation>,
+}
+
+impl MigrationName for PlannedMigration {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for PlannedMigration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for operation in &self.up {
+            operation.run(manager).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for operation in &self.down {
+            operation.run(manager).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,407 @@
+//! `diff` names one small difference as one finding, prints the SQL that undoes it, and finds
+//! nothing where nothing differs, however the database came to be.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use migration::{
+    Runner,
+    db::Database,
+    drift::{Accepted, drift, mend},
+    plan::PlannedMigration,
+    schema::{
+        Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, Schema, Table,
+    },
+};
+use sea_orm::ConnectionTrait as _;
+
+use crate::support::{Engine, TestDb, random_schema::Pair};
+
+on_both_engines!(
+    each_difference_is_one_finding_and_is_mended,
+    a_dump_that_is_restored_has_no_differences,
+    the_command_reports_and_prints_sql,
+    accepted_differences_are_left_out_and_stale_ones_found,
+);
+
+/// What is done to the schema, and the finding that it is.
+type Edit = (String, Box<dyn Fn(&mut Schema)>, Option<&'static str>);
+
+fn index(name: &str, columns: &[&str], unique: bool) -> Index {
+    let part = |column: &&str| IndexPart { expr: (*column).to_owned(), descending: false };
+    Index {
+        name: name.to_owned(),
+        unique,
+        method: BTREE.to_owned(),
+        options: Vec::new(),
+        parts: columns.iter().map(part).collect(),
+        predicate: None,
+    }
+}
+
+fn edit(
+    name: &str,
+    table: &str,
+    change: impl Fn(&mut Table) + 'static,
+    finding: &'static str,
+) -> Edit {
+    let key = table.to_owned();
+    let change = move |schema: &mut Schema| change(schema.tables.get_mut(&key).unwrap());
+    (format!("{table}: {name}"), Box::new(change), Some(finding))
+}
+
+fn column<'a>(table: &'a mut Table, name: &str) -> &'a mut Column {
+    table.columns.iter_mut().find(|column| column.name == name).unwrap()
+}
+
+/// Four small differences of each of the thirteen tables, and one of every other kind.
+fn edits() -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for (name, table) in Schema::from_entities().unwrap().tables {
+        let added = Column {
+            name: "extra".to_owned(),
+            ty: ColumnType::Text,
+            nullable: true,
+            default: None,
+        };
+        edits.push(edit(
+            "a column more",
+            &name,
+            move |table| table.columns.push(added.clone()),
+            "column-unexpected",
+        ));
+        let extra = index(&format!("{name}_by_hand"), &["id"], false);
+        edits.push(edit(
+            "an index more",
+            &name,
+            move |table| table.indexes.push(extra.clone()),
+            "index-unexpected",
+        ));
+        let check =
+            Check { name: Some(format!("{name}_by_hand")), expr: "id IS NOT NULL".to_owned() };
+        edits.push(edit(
+            "a check more",
+            &name,
+            move |table| table.checks.push(check.clone()),
+            "check-unexpected",
+        ));
+        if let Some(first) = table.indexes.iter().position(|index| !index.unique) {
+            edits.push(edit(
+                "an index less",
+                &name,
+                move |table| drop(table.indexes.remove(first)),
+                "index-missing",
+            ));
+        }
+    }
+    let to_companies = || ForeignKey {
+        name: Some("inbox_messages_by_hand".to_owned()),
+        columns: vec!["tenant_id".to_owned(), "id".to_owned()],
+        ref_table: "companies".to_owned(),
+        ref_columns: vec!["tenant_id".to_owned(), "id".to_owned()],
+        on_delete: Action::NoAction,
+        on_update: Action::NoAction,
+    };
+    let by_column = |table: &mut Table, column: &str| {
+        table.indexes.iter().position(|i| i.parts.iter().any(|p| p.expr == column)).unwrap()
+    };
+    edits.extend([
+        edit(
+            "a column less",
+            "leads",
+            |t| t.columns.retain(|c| c.name != "name"),
+            "column-missing",
+        ),
+        edit(
+            "a wider text",
+            "campaigns",
+            |t| column(t, "name").ty = ColumnType::Varchar(Some(300)),
+            "column-type",
+        ),
+        edit("a text", "leads", |t| column(t, "name").ty = ColumnType::Text, "column-type"),
+        edit(
+            "NULL taken",
+            "templates",
+            |t| column(t, "subject").nullable = true,
+            "column-nullability",
+        ),
+        edit("NULL refused", "leads", |t| column(t, "name").nullable = false, "column-nullability"),
+        edit(
+            "another default",
+            "domains",
+            |t| column(t, "verified").default = Some("TRUE".to_owned()),
+            "column-default",
+        ),
+        edit("no default", "campaigns", |t| column(t, "status").default = None, "column-default"),
+        edit(
+            "no default moment",
+            "leads",
+            |t| column(t, "created_at").default = None,
+            "column-default",
+        ),
+        edit(
+            "a key turned round",
+            "templates",
+            |t| t.primary_key.as_mut().unwrap().columns.reverse(),
+            "primary-key",
+        ),
+        edit(
+            "a foreign key less",
+            "campaigns",
+            |t| t.foreign_keys.retain(|key| key.ref_table == "tenants"),
+            "foreign-key-missing",
+        ),
+        edit(
+            "a foreign key more",
+            "inbox_messages",
+            move |t| t.foreign_keys.push(to_companies()),
+            "foreign-key-unexpected",
+        ),
+        edit(
+            "another action",
+            "campaigns",
+            |t| {
+                t.foreign_keys.iter_mut().for_each(|key| {
+                    if key.ref_table == "companies" {
+                        key.on_delete = Action::Restrict;
+                    }
+                })
+            },
+            "foreign-key-actions",
+        ),
+        edit("a unique less", "domains", |t| t.indexes.retain(|i| !i.unique), "unique-missing"),
+        edit(
+            "a unique more",
+            "leads",
+            |t| t.indexes.push(index("leads_by_hand", &["tenant_id", "email"], true)),
+            "unique-unexpected",
+        ),
+        edit(
+            "a unique that is none",
+            "domains",
+            |t| t.indexes.iter_mut().for_each(|i| i.unique = false),
+            "unique-differs",
+        ),
+        edit(
+            "another order",
+            "leads",
+            move |t| {
+                let at = by_column(t, "email");
+                t.indexes[at].parts[1].descending = true;
+            },
+            "index-differs",
+        ),
+        edit(
+            "a predicate",
+            "leads",
+            move |t| {
+                let at = by_column(t, "email");
+                t.indexes[at].predicate = Some("name IS NULL".to_owned());
+            },
+            "index-differs",
+        ),
+        edit("no predicate", "users", |t| t.indexes[0].predicate = None, "unique-differs"),
+        edit(
+            "an expression",
+            "leads",
+            move |t| {
+                let at = by_column(t, "email");
+                t.indexes[at].parts[1].expr = "lower(email)".to_owned();
+            },
+            "index-differs",
+        ),
+        edit(
+            "an index's other name",
+            "leads",
+            |t| t.indexes[0].name = "leads_by_hand".to_owned(),
+            "index-name",
+        ),
+        edit("a check less", "leads", |t| t.checks.clear(), "check-missing"),
+        edit(
+            "another check",
+            "leads",
+            |t| t.checks[0].expr = "status IN ('new', 'contacted')".to_owned(),
+            "check-differs",
+        ),
+        edit(
+            "a check's other name",
+            "leads",
+            |t| t.checks[0].name = Some("leads_by_hand".to_owned()),
+            "constraint-name",
+        ),
+    ]);
+    // What PostgreSQL tells apart and SQLite does not.
+    edits.push((
+        "payments: a smaller number".to_owned(),
+        Box::new(|s| {
+            column(s.tables.get_mut("payments").unwrap(), "amount").ty = ColumnType::Integer
+        }),
+        None,
+    ));
+    edits.push((
+        "leads: a key's other name".to_owned(),
+        Box::new(|s| {
+            let key = s.tables.get_mut("leads").unwrap().primary_key.as_mut().unwrap();
+            key.name = Some("leads_by_hand".to_owned());
+        }),
+        None,
+    ));
+    edits
+}
+
+async fn findings(db: &Database, accepted: &Accepted) -> Vec<String> {
+    let found = drift(&db.connection, db.engine, accepted).await.unwrap();
+    assert!(found.exact);
+    found.findings().iter().map(|f| format!("{} {}", f.table, f.code)).collect()
+}
+
+/// Each edit is a way there by ALTER, and the printed SQL is a way back: after it, nothing differs.
+async fn each_difference_is_one_finding_and_is_mended(db: TestDb) {
+    let db = db.open().await;
+    let none = Accepted::compiled_in().unwrap();
+    Runner::new::<migration::Migrator>(&db.connection).unwrap().up(None).await.unwrap();
+    let entities = Schema::from_entities().unwrap();
+    let edits = edits();
+    assert!(edits.len() >= 70, "{}", edits.len());
+    for (name, edit, code) in edits {
+        let mut edited = entities.clone();
+        edit(&mut edited);
+        let pair = Pair::plain(&entities, &edited.sorted());
+        let there = PlannedMigration { up: pair.forth().operations, ..pair.migration("damage") };
+        let runner = Runner::of(&db.connection, vec![Box::new(there)], "damages").unwrap();
+        runner.up(None).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let table = name.split(':').next().unwrap();
+        let expected: Vec<String> = match (code, db.engine) {
+            (Some(code), _) => vec![format!("{table} {code}")],
+            (None, Engine::Sqlite) => Vec::new(),
+            (None, _) if table == "payments" => vec!["payments column-type".to_owned()],
+            (None, _) => vec![format!("{table} constraint-name")],
+        };
+        assert_eq!(findings(&db, &none).await, expected, "{name}");
+
+        let found = drift(&db.connection, db.engine, &none).await.unwrap();
+        let script = mend(&found, db.engine).await.unwrap();
+        assert_eq!(script.is_empty(), expected.is_empty(), "{name}");
+        let done = db.connection.execute_unprepared(&script).await;
+        done.unwrap_or_else(|error| panic!("{name}: {script}: {error}"));
+        assert_eq!(findings(&db, &none).await, Vec::<String>::new(), "{name}, mended by {script}");
+        let forgotten = db.connection.execute_unprepared("DROP TABLE damages").await;
+        forgotten.unwrap();
+    }
+    db.close().await;
+}
+
+/// Runs a program with what it should read.
+fn pipe(program: &mut Command, input: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut child =
+        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect(
+            "pg_dump, psql and sqlite3 have to be installed: run scripts/test, which installs them",
+        );
+    let mut stdin = child.stdin.take().unwrap();
+    // The program may write before it has read everything.
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().unwrap()
+    });
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{program:?}: {said}");
+    output.stdout
+}
+
+fn dump(db: &TestDb) -> Vec<u8> {
+    match db.engine {
+        Engine::Sqlite => pipe(Command::new("sqlite3").arg(db.file()).arg(".dump"), b""),
+        _ => pipe(Command::new("pg_dump").arg("--no-owner").arg(&db.url), b""),
+    }
+}
+
+fn restore(db: &TestDb, dump: &[u8]) {
+    match db.engine {
+        Engine::Sqlite => drop(pipe(Command::new("sqlite3").arg(db.file()), dump)),
+        _ => {
+            // A dump makes the schema that a new database has already.
+            db.server().execute_as_superuser(&format!(
+                "DROP SCHEMA public; GRANT CREATE ON DATABASE {0} TO {0}; CREATE SCHEMA public \
+                 AUTHORIZATION {0}",
+                db.server().name
+            ));
+            let mut psql = Command::new("psql");
+            psql.args(["--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1"]).arg(&db.url);
+            drop(pipe(&mut psql, dump));
+        }
+    }
+}
+
+async fn a_dump_that_is_restored_has_no_differences(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let mut before = db;
+    for _ in 0..3 {
+        let after = TestDb::new(before.engine);
+        restore(&after, &dump(&before));
+        after.migration(&["diff"]).ok();
+        let report = after.tenantry(&["validate", "--json"]).ok();
+        assert_eq!(report.finding_codes(), Vec::<String>::new());
+        assert_eq!(after.rows().await, before.rows().await);
+        before = after;
+    }
+}
+
+async fn the_command_reports_and_prints_sql(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let same = db.migration(&["diff"]).ok();
+    assert!(same.stdout.contains("no difference"), "{same:?}");
+    assert_eq!(db.migration(&["diff", "--sql"]).ok().stdout, "");
+
+    db.execute("CREATE INDEX by_hand ON leads (name)").await;
+    db.execute("ALTER TABLE companies ADD COLUMN \"we\"\"ird\" text").await;
+    let text = db.migration(&["diff"]).expect_code(1).clean_output();
+    assert!(text.stdout.contains("index-unexpected: leads: no entity has by_hand"), "{text:?}");
+    assert!(text.stdout.contains("column-unexpected: companies"), "{text:?}");
+    assert_eq!(text.last_line(), "2 differences");
+    assert!(text.stderr.contains("accepted_drift.json"), "{text:?}");
+
+    let report = db.migration(&["diff", "--json"]).expect_code(1).json();
+    assert_eq!(report["command"], "diff");
+    assert_eq!(report["findings"][0]["object"], "we\"ird");
+    assert_eq!(report["findings"][1]["object"], "by_hand");
+    assert_eq!(report["changes"].as_array().unwrap().len(), 2);
+
+    let sql = db.migration(&["diff", "--sql"]).expect_code(1).stdout;
+    assert!(sql.contains("-- loses data: the column companies.we\"ird is dropped"), "{sql}");
+    db.execute(&sql).await;
+    db.migration(&["diff"]).ok();
+    db.migration(&["diff", "--json", "--sql"]).expect_code(2);
+}
+
+async fn accepted_differences_are_left_out_and_stale_ones_found(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.execute("CREATE INDEX by_hand ON leads (name)").await;
+    let file = db.folder().join("accepted.json");
+    let accept = |entries: &str| {
+        fs::write(&file, format!("{{\"accepted\": [{entries}]}}")).unwrap();
+        diff_with(&db, &file)
+    };
+    let entry = |reason: &str| {
+        format!(
+            "{{\"code\": \"index-unexpected\", \"table\": \"leads\", \"object\": \"by_hand\", \
+             \"reason\": \"{reason}\"}}"
+        )
+    };
+    accept("").expect_code(1);
+    accept(&entry("an administrator tries it out")).ok();
+    db.execute("DROP INDEX by_hand").await;
+    let stale = accept(&entry("an administrator tries it out")).expect_code(1);
+    assert_eq!(stale.finding_codes(), ["leads accepted-drift-stale"]);
+    let unreasoned = accept(&entry(" ")).expect_code(2);
+    assert!(unreasoned.stderr.contains("without a reason"), "{unreasoned:?}");
+    accept("{\"code\": 1}").expect_code(2).clean_output();
+    diff_with(&db, Path::new("nowhere.json")).expect_code(2).clean_output();
+}
+
+fn diff_with(db: &TestDb, file: &Path) -> crate::support::Ran {
+    db.migration(&["diff", "--json", "--accepted", file.to_str().unwrap()])
+}

@@ -1,0 +1,107 @@
+//! What a generated file sends is what the plan it was made from sends, statement by statement;
+//! and such files are formatted and pass the lints.
+
+use std::fmt::Write as _;
+
+use entity::Engine;
+use migration::{
+    generate::source,
+    runner::{Direction, record},
+};
+use proptest::{
+    strategy::{Strategy as _, ValueTree as _},
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    random_schema::{Pair, pairs},
+    workspace::Workspace,
+};
+
+/// How many migrations are compiled.
+const MIGRATIONS: usize = 64;
+
+/// Random pairs that differ.
+fn samples() -> Vec<Pair> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut samples = Vec::new();
+    while samples.len() < MIGRATIONS {
+        let pair = pairs().new_tree(&mut runner).unwrap().current();
+        if !pair.forth().operations.is_empty() {
+            samples.push(pair);
+        }
+    }
+    samples
+}
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const DIRECTIONS: [(Direction, &str); 2] = [(Direction::Up, "up"), (Direction::Down, "down")];
+
+#[tokio::test]
+async fn generated_files_send_what_the_plan_sends() {
+    let workspace = Workspace::new("generated", &["generated"]);
+    let samples = samples();
+    let (mut modules, mut all) = (String::new(), String::new());
+    for (number, pair) in samples.iter().enumerate() {
+        let text = source::migration(&pair.forth(), &pair.reversed().forth());
+        let text = source::formatted(&text, workspace.root()).unwrap();
+        workspace.write(&format!("generated/src/m{number}.rs"), &text);
+        let _ = writeln!(
+            modules,
+            "#[allow(clippy::too_many_lines, clippy::wildcard_imports, missing_docs, unreachable_pub, \
+             reason = \"as in the migration crate\")]\nmod m{number};"
+        );
+        let _ = write!(all, "Box::new(m{number}::Migration),");
+    }
+    workspace.write(
+        "generated/Cargo.toml",
+        "[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition.workspace = true\n\
+         publish = false\n[lints]\nworkspace = true\n[dependencies]\nentity.workspace = true\n\
+         migration.workspace = true\nsea-orm-migration.workspace = true\n\
+         serde_json.workspace = true\ntokio = { workspace = true, features = [\"macros\"] }\n",
+    );
+    let main = format!(
+        "//! Prints what each migration sends.\n{modules}\nmod ops {{ pub(crate) use migration::ops::v1; }}\n\
+         use entity::Engine; use migration::runner::{{Direction, record}}; \
+         use sea_orm_migration::MigrationTrait;\n\
+         #[allow(clippy::print_stdout, reason = \"its purpose\")]\n\
+         #[tokio::main(flavor = \"current_thread\")]\nasync fn main() -> migration::Result<()> {{\n\
+         let all: Vec<Box<dyn MigrationTrait>> = vec![{all}];\n\
+         for migration in &all {{ for engine in [Engine::Sqlite, Engine::Postgres] {{ \
+         for direction in [Direction::Up, Direction::Down] {{\n\
+         let sql = record(migration.as_ref(), engine, direction).await?;\n\
+         println!(\"{{}}\", serde_json::json!([migration.name(), sql]));\n}} }} }}\nOk(())\n}}\n"
+    );
+    workspace.write("generated/src/main.rs", &main);
+    workspace.cargo(&["fmt", "--package", "generated"]);
+    for (number, pair) in samples.iter().enumerate() {
+        let formatted = workspace.read(&format!("generated/src/m{number}.rs"));
+        let text = source::migration(&pair.forth(), &pair.reversed().forth());
+        let text = source::formatted(&text, workspace.root()).unwrap();
+        assert_eq!(text, formatted, "rustfmt changes what it has formatted");
+    }
+
+    let printed = workspace.cargo(&["run", "--quiet", "--offline", "--package", "generated"]);
+    let sent: Vec<Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(sent.len(), MIGRATIONS * 4);
+    let mut sent = sent.into_iter();
+    let mut statements = 0;
+    for (number, pair) in samples.iter().enumerate() {
+        let planned = pair.migration(&format!("m{number}"));
+        for engine in ENGINES {
+            for (direction, name) in DIRECTIONS {
+                let wanted = record(&planned, engine, direction).await.unwrap();
+                statements += wanted.len();
+                let wanted = json!([planned.name, wanted]);
+                assert_eq!(sent.next().unwrap(), wanted, "{name} on {engine} of {pair:?}");
+            }
+        }
+    }
+    assert!(statements > 1000, "{statements}");
+    let deny =
+        ["clippy", "--quiet", "--offline", "--package", "generated", "--", "--deny", "warnings"];
+    workspace.cargo(&deny);
+}

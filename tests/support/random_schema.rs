@@ -1,0 +1,728 @@
+//! Random pairs of schemas over the whole model, and rows that fit both.
+//!
+//! A schema is built from slots (four tables, five columns each, keys, indexes, checks), so that
+//! two schemas made independently have much in common, and that leaving anything out leaves a
+//! schema that is still sound: failures shrink.
+
+use std::{collections::BTreeMap, fmt};
+
+use migration::{
+    diff::{Renames, conversion},
+    plan::{Backfills, Plan, PlannedMigration, Request, plan},
+    schema::{
+        Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema,
+        Table, ddl, names,
+    },
+};
+use proptest::{collection::vec, option, prelude::*};
+
+use super::Engine;
+
+/// How many rows each table gets.
+pub const ROWS: i64 = 3;
+
+/// Two schemas, what was renamed between them, and values for rows that need some.
+#[derive(Clone)]
+pub struct Pair {
+    pub from: Schema,
+    pub to: Schema,
+    pub renames: Renames,
+    /// For the way there.
+    pub backfills: Backfills,
+    /// For the way back.
+    pub backfills_back: Backfills,
+}
+
+impl Pair {
+    /// The plan of the way there.
+    pub fn forth(&self) -> Plan {
+        plan(&Request {
+            from: &self.from,
+            to: &self.to,
+            renames: &self.renames,
+            backfills: &self.backfills,
+            plain_fill: true,
+        })
+    }
+
+    /// The same the other way round.
+    pub fn reversed(&self) -> Self {
+        Self {
+            from: self.to.clone(),
+            to: self.from.clone(),
+            renames: self.renames.reversed(),
+            backfills: self.backfills_back.clone(),
+            backfills_back: self.backfills.clone(),
+        }
+    }
+
+    /// A pair in which nothing was renamed.
+    pub fn plain(from: &Schema, to: &Schema) -> Self {
+        Self {
+            from: from.clone(),
+            to: to.clone(),
+            renames: Renames::default(),
+            backfills: Backfills::new(),
+            backfills_back: Backfills::new(),
+        }
+    }
+
+    /// Both ways as one migration.
+    pub fn migration(&self, name: &str) -> PlannedMigration {
+        let (up, down) = (self.forth().operations, self.reversed().forth().operations);
+        PlannedMigration { name: name.to_owned(), up, down }
+    }
+}
+
+/// The two schemas and the plan between them as SQL, which reads better than the model.
+impl fmt::Debug for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, schema) in [("from", &self.from), ("to", &self.to)] {
+            writeln!(f, "\n-- {name}")?;
+            for sql in ddl::create(schema, Engine::Postgres) {
+                writeln!(f, "{sql};")?;
+            }
+        }
+        writeln!(f, "-- plan")?;
+        for operation in self.forth().operations {
+            writeln!(f, "{operation:?}")?;
+        }
+        writeln!(f, "-- {:?} {:?}", self.renames, self.backfills)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct TableSpec {
+    renamed: bool,
+    primary_key: Key,
+    id: u8,
+    columns: Vec<Option<ColumnSpec>>,
+    unique: bool,
+    keys: Vec<Option<KeySpec>>,
+    indexes: Vec<Option<IndexSpec>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Id,
+    OrgId,
+    None,
+}
+
+#[derive(Clone, Debug)]
+struct ColumnSpec {
+    renamed: bool,
+    ty: u8,
+    nullable: bool,
+    default: bool,
+    check: Option<u8>,
+}
+
+#[derive(Clone, Debug)]
+struct KeySpec {
+    target: usize,
+    to_unique: bool,
+    nullable: bool,
+    on_delete: u8,
+    on_update: u8,
+}
+
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is drawn for itself")]
+struct IndexSpec {
+    column: usize,
+    second: Option<usize>,
+    unique: bool,
+    descending: bool,
+    partial: Option<usize>,
+    expression: bool,
+    other_name: bool,
+}
+
+const TABLES: usize = 4;
+const COLUMNS: usize = 5;
+
+fn column() -> impl Strategy<Value = ColumnSpec> {
+    (
+        prop::bool::weighted(0.2),
+        0..TYPES,
+        any::<bool>(),
+        any::<bool>(),
+        option::weighted(0.4, 0u8..3),
+    )
+        .prop_map(|(renamed, ty, nullable, default, check)| ColumnSpec {
+            renamed,
+            ty,
+            nullable,
+            default,
+            check,
+        })
+}
+
+fn key() -> impl Strategy<Value = KeySpec> {
+    (0..TABLES, any::<bool>(), any::<bool>(), 0u8..4, 0u8..3).prop_map(
+        |(target, to_unique, nullable, on_delete, on_update)| KeySpec {
+            target,
+            to_unique,
+            nullable,
+            on_delete,
+            on_update,
+        },
+    )
+}
+
+fn index() -> impl Strategy<Value = IndexSpec> {
+    (
+        0..COLUMNS,
+        option::weighted(0.4, 0..COLUMNS),
+        any::<bool>(),
+        any::<bool>(),
+        option::weighted(0.3, 0..COLUMNS),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(column, second, unique, descending, partial, expression, other_name)| {
+            IndexSpec { column, second, unique, descending, partial, expression, other_name }
+        })
+}
+
+fn table() -> impl Strategy<Value = TableSpec> {
+    (
+        prop::bool::weighted(0.15),
+        prop_oneof![5 => Just(Key::Id), 3 => Just(Key::OrgId), 1 => Just(Key::None)],
+        0u8..4,
+        vec(option::weighted(0.75, column()), COLUMNS),
+        any::<bool>(),
+        vec(option::weighted(0.5, key()), 2),
+        vec(option::weighted(0.6, index()), 3),
+    )
+        .prop_map(|(renamed, primary_key, id, columns, unique, keys, indexes)| TableSpec {
+            renamed,
+            primary_key,
+            id,
+            columns,
+            unique,
+            keys,
+            indexes,
+        })
+}
+
+type Spec = Vec<Option<TableSpec>>;
+
+fn spec() -> impl Strategy<Value = Spec> {
+    vec(option::weighted(0.85, table()), TABLES)
+}
+
+/// Random pairs. In a part of them the second schema is the first one with a few slots exchanged,
+/// as edits are in real life.
+pub fn pairs() -> impl Strategy<Value = Pair> {
+    let edits = vec((0..TABLES, 0usize..8, 0..COLUMNS), 1..5);
+    (spec(), spec(), option::weighted(0.6, edits), any::<u16>()).prop_map(
+        |(from, other, edits, hints)| {
+            let to = match edits {
+                Some(edits) => {
+                    let mut to = from.clone();
+                    for (table, what, slot) in edits {
+                        edit(&mut to[table], other[table].as_ref(), what, slot);
+                    }
+                    to
+                }
+                None => other,
+            };
+            pair(&from, &to, hints)
+        },
+    )
+}
+
+fn edit(to: &mut Option<TableSpec>, other: Option<&TableSpec>, what: usize, slot: usize) {
+    match (to, other) {
+        (Some(to), Some(other)) => match what {
+            0 => to.columns[slot].clone_from(&other.columns[slot]),
+            1 => to.indexes[slot % 3].clone_from(&other.indexes[slot % 3]),
+            2 => to.keys[slot % 2].clone_from(&other.keys[slot % 2]),
+            3 => {
+                if let Some(key) = &mut to.keys[slot % 2] {
+                    key.on_delete = (key.on_delete + 1) % 4;
+                }
+            }
+            4 => {
+                if let Some(index) = &mut to.indexes[slot % 3] {
+                    index.descending = !index.descending;
+                }
+            }
+            5 | 6 => {
+                if let (Some(column), Some(other)) = (&mut to.columns[slot], &other.columns[slot]) {
+                    if what == 5 {
+                        column.ty = other.ty;
+                    }
+                    column.nullable = other.nullable;
+                    column.check = other.check;
+                }
+            }
+            _ => {
+                to.primary_key = other.primary_key;
+                to.unique = other.unique;
+                to.id = other.id;
+                to.renamed = other.renamed;
+            }
+        },
+        (to, other) => *to = other.cloned(),
+    }
+}
+
+const TYPES: u8 = 13;
+
+fn column_type(ty: u8) -> ColumnType {
+    match ty {
+        0 => ColumnType::Text,
+        1 => ColumnType::Varchar(Some(20)),
+        2 => ColumnType::Varchar(Some(40)),
+        3 => ColumnType::SmallInt,
+        4 => ColumnType::Integer,
+        5 => ColumnType::BigInt,
+        6 => ColumnType::Boolean,
+        7 => ColumnType::Uuid,
+        8 => ColumnType::Timestamp,
+        9 => ColumnType::TimestampTz,
+        10 => ColumnType::Jsonb,
+        11 => ColumnType::Double,
+        _ => ColumnType::Numeric(Some((12, 2))),
+    }
+}
+
+fn id_type(ty: u8) -> ColumnType {
+    column_type([4, 5, 3, 0][usize::from(ty)])
+}
+
+fn is_text(ty: &ColumnType) -> bool {
+    matches!(ty, ColumnType::Text | ColumnType::Varchar(_))
+}
+
+fn is_integer(ty: &ColumnType) -> bool {
+    matches!(ty, ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt)
+}
+
+/// Whether the rows have a different value each, so that the column may be unique.
+fn may_be_unique(ty: &ColumnType) -> bool {
+    is_text(ty) || is_integer(ty)
+}
+
+fn default_of(ty: &ColumnType) -> Option<String> {
+    Some(
+        match ty {
+            ColumnType::Text | ColumnType::Varchar(_) => "'7'",
+            ty if is_integer(ty) => "7",
+            ColumnType::Double | ColumnType::Numeric(_) => "7",
+            ColumnType::Boolean => "FALSE",
+            ColumnType::Uuid => "gen_random_uuid()",
+            ColumnType::Timestamp => "LOCALTIMESTAMP",
+            ColumnType::TimestampTz => "CURRENT_TIMESTAMP",
+            ColumnType::Jsonb => "'{}'",
+            _ => return None,
+        }
+        .to_owned(),
+    )
+}
+
+fn check_of(name: &str, ty: &ColumnType, kind: u8) -> Option<String> {
+    Some(match (ty, kind) {
+        (ty, 0) if is_text(ty) => format!("length({name}) < 50"),
+        (ty, 1) if is_text(ty) => format!("{name} NOT IN ('never', 'it''s')"),
+        (ty, _) if is_text(ty) => {
+            format!("{name} <> 'never' AND {name} IS NOT NULL OR {name} IS NULL")
+        }
+        (ty, 0) if is_integer(ty) => format!("{name} >= 0"),
+        (ty, 1) if is_integer(ty) => format!("{name} IN (0, 1, 2, 3, 7)"),
+        (ty, _) if is_integer(ty) => format!("{name} + 1 > 0"),
+        (ColumnType::Double | ColumnType::Numeric(_), _) => format!("{name} > -1000"),
+        (ColumnType::Boolean, _) => format!("{name} OR NOT {name} OR {name} IS NULL"),
+        _ => return None,
+    })
+}
+
+fn table_name(slot: usize, spec: &TableSpec) -> String {
+    let letter = ["a", "b", "c", "d"][slot];
+    if spec.renamed { format!("{letter}_renamed") } else { format!("{letter}_table") }
+}
+
+fn column_name(slot: usize, spec: &ColumnSpec) -> String {
+    // One name is a word of SQL, and one has to be quoted.
+    let plain = ["one", "two", "Three", "order", "five"][slot];
+    if spec.renamed { format!("{plain}_renamed") } else { plain.to_owned() }
+}
+
+/// The columns of a table beside its keys, by slot.
+fn columns(spec: &TableSpec) -> impl Iterator<Item = (usize, String, &ColumnSpec)> {
+    spec.columns.iter().enumerate().filter_map(|(slot, column)| {
+        let column = column.as_ref()?;
+        Some((slot, column_name(slot, column), column))
+    })
+}
+
+fn quoted(name: &str) -> String {
+    if name == "Three" || name.starts_with("Three_") || name == "order" {
+        format!("\"{name}\"")
+    } else {
+        name.to_owned()
+    }
+}
+
+fn build(spec: &Spec) -> Schema {
+    let mut schema = Schema::default();
+    for (slot, table) in spec.iter().enumerate() {
+        if let Some(table) = table {
+            let table = build_table(slot, table, spec);
+            schema.tables.insert(table.name.clone(), table);
+        }
+    }
+    schema.sorted()
+}
+
+fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
+    let name = table_name(slot, spec);
+    let mut table = Table::new(name.clone());
+    let plain = |name: &str, ty: ColumnType, nullable: bool| Column {
+        name: name.to_owned(),
+        ty,
+        nullable,
+        default: None,
+    };
+    if spec.primary_key == Key::OrgId {
+        table.columns.push(plain("org", ColumnType::Integer, false));
+    }
+    table.columns.push(plain("id", id_type(spec.id), false));
+    for (_, name, column) in columns(spec) {
+        let ty = column_type(column.ty);
+        let default = if column.default { default_of(&ty) } else { None };
+        if let Some(expr) = column.check.and_then(|kind| check_of(&quoted(&name), &ty, kind)) {
+            table.checks.push(Check { name: Some(names::check(&table.name, &name)), expr });
+        }
+        table.columns.push(Column { name, ty, nullable: column.nullable, default });
+    }
+    let key = match spec.primary_key {
+        Key::Id => vec!["id".to_owned()],
+        Key::OrgId => vec!["org".to_owned(), "id".to_owned()],
+        Key::None => Vec::new(),
+    };
+    if !key.is_empty() {
+        table.primary_key =
+            Some(PrimaryKey { name: Some(names::primary_key(&name)), columns: key });
+    }
+    if spec.unique {
+        table.columns.push(plain("code", ColumnType::Varchar(Some(20)), false));
+        table.indexes.push(index_on(&name, &["code"], true, None));
+    }
+    for (number, key) in spec.keys.iter().enumerate() {
+        let Some(key) = key else { continue };
+        let Some(target) = &all[key.target] else { continue };
+        let (column, ty) = (format!("parent_{number}"), id_type(target.id));
+        let (columns, ref_columns, ty) = match (key.to_unique && target.unique, target.primary_key)
+        {
+            (true, _) => {
+                (vec![column.clone()], vec!["code".to_owned()], ColumnType::Varchar(Some(20)))
+            }
+            (false, Key::Id) => (vec![column.clone()], vec!["id".to_owned()], ty),
+            (false, Key::OrgId) if spec.primary_key == Key::OrgId => (
+                vec!["org".to_owned(), column.clone()],
+                vec!["org".to_owned(), "id".to_owned()],
+                ty,
+            ),
+            _ => continue,
+        };
+        table.columns.push(plain(&column, ty, key.nullable));
+        let composite = columns.len() > 1;
+        let action = |number: u8| match number {
+            1 => Action::Restrict,
+            2 => Action::Cascade,
+            3 if key.nullable && !composite => Action::SetNull,
+            _ => Action::NoAction,
+        };
+        let (on_delete, on_update) = (action(key.on_delete), action(key.on_update));
+        table.foreign_keys.push(ForeignKey {
+            name: Some(names::foreign_key(&name, &columns)),
+            columns,
+            ref_table: table_name(key.target, target),
+            ref_columns,
+            on_delete,
+            on_update,
+        });
+    }
+    for index in spec.indexes.iter().flatten() {
+        let built = build_index(&table, spec, index);
+        if let Some(built) = built
+            && !table.indexes.iter().any(|other| other.name == built.name)
+        {
+            table.indexes.push(built);
+        }
+    }
+    table
+}
+
+fn build_index(table: &Table, spec: &TableSpec, index: &IndexSpec) -> Option<Index> {
+    let column = |slot: usize| {
+        let column = spec.columns[slot].as_ref()?;
+        Some((column_name(slot, column), column_type(column.ty)))
+    };
+    let (first, ty) = column(index.column)?;
+    let mut parts = Vec::new();
+    let expression = index.expression && is_text(&ty);
+    let expr = if expression { format!("lower({})", quoted(&first)) } else { first };
+    parts.push(IndexPart { expr, descending: index.descending });
+    if let Some((second, _)) = index.second.filter(|slot| *slot != index.column).and_then(column) {
+        parts.push(IndexPart { expr: second, descending: false });
+    }
+    let unique = index.unique && !expression && may_be_unique(&ty);
+    let predicate = index.partial.and_then(column).map(|(name, ty)| match ty {
+        ty if is_text(&ty) => format!("{} <> 'never'", quoted(&name)),
+        ty if is_integer(&ty) => format!("{} > 0", quoted(&name)),
+        _ => format!("{} IS NOT NULL", quoted(&name)),
+    });
+    let columns: Vec<&str> = parts.iter().map(|part| part.expr.as_str()).collect();
+    let mut built = index_on(&table.name, &columns, unique, predicate);
+    built.parts = parts;
+    if index.other_name {
+        built.name = format!("{}_by_hand", built.name);
+    }
+    Some(built)
+}
+
+fn index_on(table: &str, parts: &[&str], unique: bool, predicate: Option<String>) -> Index {
+    let columns: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+    Index {
+        name: names::index(table, &columns, unique),
+        unique,
+        method: BTREE.to_owned(),
+        options: Vec::new(),
+        parts: columns.into_iter().map(|expr| IndexPart { expr, descending: false }).collect(),
+        predicate,
+    }
+}
+
+fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
+    let mut to = to.clone();
+    without_misfits(from, &mut to);
+    let to = &to;
+    let mut renames = Renames::default();
+    let mut hint = hints;
+    for (slot, (before, after)) in from.iter().zip(to).enumerate() {
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        let (old, new) = (table_name(slot, before), table_name(slot, after));
+        if old != new {
+            hint = hint.rotate_left(1);
+            if hint & 1 == 0 {
+                continue;
+            }
+            renames.tables.insert(new.clone(), old);
+        }
+        for (slot, old, _) in columns(before) {
+            let Some((_, another, _)) = columns(after).find(|(other, ..)| *other == slot) else {
+                continue;
+            };
+            hint = hint.rotate_left(1);
+            if old != another && hint & 1 == 1 {
+                renames.columns.insert((new.clone(), another), old);
+            }
+        }
+    }
+    let (mut from, mut to) = (build(from), build(to));
+    // Rows refer to rows with their own number, so a table must not lose its rows on the way while
+    // others go on referring to them.
+    let (forth, back) = (renames.applicable(&from, &to), renames.reversed());
+    without_equal_keys(&mut from, &to, &back);
+    without_equal_keys(&mut to, &from, &forth);
+    without_dangling(&mut from, &to, &back);
+    without_dangling(&mut to, &from, &forth);
+    let (backfills, backfills_back) = (backfills(&from, &to, &forth), backfills(&to, &from, &back));
+    Pair { from, to, renames, backfills, backfills_back }
+}
+
+/// Values for the rows that need one on the way from one schema to the other.
+fn backfills(from: &Schema, to: &Schema, renames: &Renames) -> Backfills {
+    let mut found = Backfills::new();
+    for (name, table) in &to.tables {
+        let Some(before) = from.tables.get(renames.tables.get(name).unwrap_or(name)) else {
+            continue;
+        };
+        for column in &table.columns {
+            let key = (name.clone(), column.name.clone());
+            let before = before.column(renames.columns.get(&key).unwrap_or(&column.name));
+            let needs_one = before.is_none_or(|before| {
+                (before.nullable && !column.nullable)
+                    || (before.ty != column.ty
+                        && conversion(&column.name, &before.ty, &column.ty).is_none())
+            });
+            if needs_one && let Some(value) = backfill(column) {
+                found.insert(key, value);
+            }
+        }
+    }
+    found
+}
+
+/// What existing rows get in a new column that refuses NULL: their own number, so that they go on
+/// being different and referring to something.
+fn backfill(column: &Column) -> Option<String> {
+    // The same default for all rows would break a unique.
+    if (column.nullable && column.default.is_none()) || column.name == "id" {
+        return None;
+    }
+    if column.name == "org" {
+        return Some("1".to_owned());
+    }
+    match &column.ty {
+        ty if is_text(ty) => Some("CAST(id AS varchar(20))".to_owned()),
+        // Whatever type the number has when it is read.
+        ty if is_integer(ty) => Some("CAST(id AS integer)".to_owned()),
+        _ => None,
+    }
+}
+
+/// Takes out of the second schema what the rows could not follow, there or back, through no fault
+/// of the plan: texts that are no UUIDs, a UUID in a short text, numbers that become equal truth
+/// values, and a value that fills a NULL and does not fit the type from before.
+fn without_misfits(from: &Spec, to: &mut Spec) {
+    let is_plain = |ty: &ColumnType| is_text(ty) || is_integer(ty);
+    let tables = from.iter().zip(to).filter_map(|(from, to)| Some((from.as_ref()?, to.as_mut()?)));
+    for (from, to) in tables {
+        let columns = from.columns.iter().zip(&mut to.columns);
+        for (from, to) in columns.filter_map(|(from, to)| Some((from.as_ref()?, to.as_mut()?))) {
+            let (before, after) = (column_type(from.ty), column_type(to.ty));
+            let misfits = match (&before, &after) {
+                (before, ColumnType::Uuid) => is_text(before),
+                (before, ColumnType::Boolean) => is_plain(before),
+                (ColumnType::Uuid, after) => *after == ColumnType::Varchar(Some(20)),
+                _ => false,
+            };
+            if misfits {
+                to.ty = from.ty;
+            }
+            if before != after && !(is_plain(&before) && is_plain(&after)) {
+                to.nullable = from.nullable;
+            }
+        }
+    }
+}
+
+/// Leaves out the uniques over what was a truth value before, of which there are only two.
+fn without_equal_keys(schema: &mut Schema, other: &Schema, renames: &Renames) {
+    for (name, table) in &mut schema.tables {
+        let Some(before) = other.tables.get(renames.tables.get(name).unwrap_or(name)) else {
+            continue;
+        };
+        table.indexes.retain(|index| {
+            let column = &index.parts[0].expr;
+            let old = renames.columns.get(&(name.clone(), column.clone())).unwrap_or(column);
+            let was = before.column(old).map(|column| &column.ty);
+            !(index.unique && was == Some(&ColumnType::Boolean))
+        });
+    }
+}
+
+/// Leaves out the foreign keys that rows coming from `other` could not keep.
+fn without_dangling(schema: &mut Schema, other: &Schema, renames: &Renames) {
+    let rows_survive = |table: &str| {
+        let old = renames.tables.get(table).map_or(table, String::as_str);
+        other.tables.contains_key(old) && (old == table || !other.tables.contains_key(table))
+    };
+    for table in schema.tables.values_mut() {
+        if !rows_survive(&table.name) {
+            continue;
+        }
+        table.foreign_keys.retain(|key| rows_survive(&key.ref_table));
+    }
+}
+
+/// The rows of a table as INSERT statements. `postgres` says whose words to use.
+pub fn inserts(table: &Table, postgres: bool) -> Vec<String> {
+    (1..=ROWS)
+        .map(|row| {
+            let columns: Vec<String> =
+                table.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+            let values: Vec<String> =
+                table.columns.iter().map(|column| value(column, row, postgres)).collect();
+            format!(
+                "INSERT INTO \"{}\" ({}) VALUES ({})",
+                table.name,
+                columns.join(", "),
+                values.join(", ")
+            )
+        })
+        .collect()
+}
+
+fn value(column: &Column, row: i64, postgres: bool) -> String {
+    if column.name == "org" {
+        return "1".to_owned();
+    }
+    if column.nullable && row == 2 && !column.name.starts_with("parent_") {
+        return "NULL".to_owned();
+    }
+    match &column.ty {
+        ColumnType::Text | ColumnType::Varchar(_) => format!("'{row}'"),
+        ColumnType::Boolean => (if row % 2 == 0 { "FALSE" } else { "TRUE" }).to_owned(),
+        ColumnType::Uuid if postgres => format!("'a{row:031x}'"),
+        ColumnType::Uuid => format!("x'a{row:031x}'"),
+        ColumnType::Timestamp => format!("'2026-01-0{row} 10:20:30.123456'"),
+        ColumnType::TimestampTz => format!("'2026-01-0{row}T10:20:30.123456+00:00'"),
+        ColumnType::Jsonb => format!("'{{\"a\": {row}}}'"),
+        _ => row.to_string(),
+    }
+}
+
+/// SQL that reads a column as text, the same on every engine.
+pub fn reading(column: &Column, postgres: bool) -> String {
+    let name = format!("\"{}\"", column.name);
+    match &column.ty {
+        ColumnType::Boolean => {
+            format!("CASE WHEN {name} THEN 'true' WHEN NOT {name} THEN 'false' END")
+        }
+        ColumnType::Uuid if !postgres => format!("lower(hex({name}))"),
+        ColumnType::TimestampTz if postgres => format!("({name} AT TIME ZONE 'UTC')::text"),
+        _ => format!("CAST({name} AS text)"),
+    }
+}
+
+/// One spelling for all spellings of a value.
+pub fn canonical(text: Option<String>) -> Option<String> {
+    let text = text?;
+    if text.is_empty() {
+        return None;
+    }
+    if let Ok(number) = text.parse::<f64>() {
+        return Some(number.to_string());
+    }
+    let text: String = text.replace('T', " ").to_lowercase().split_whitespace().collect();
+    Some(text.replace("+00:00", "").replace('-', ""))
+}
+
+/// What becomes of a value when its column changes from one type to another; `None` if it is
+/// lost.
+pub fn converted(value: Option<String>, from: &ColumnType, to: &ColumnType) -> Option<String> {
+    let value = value?;
+    let text = match (from, to) {
+        (ColumnType::Boolean, to) if is_integer(to) => {
+            (if value == "true" { "1" } else { "0" }).to_owned()
+        }
+        (from, ColumnType::Boolean) if is_integer(from) => {
+            (if value == "0" { "false" } else { "true" }).to_owned()
+        }
+        _ => value,
+    };
+    Some(text)
+}
+
+/// Columns by their old and new definitions, for the tables that keep their rows.
+pub fn surviving(pair: &Pair) -> BTreeMap<String, (String, Vec<(Column, Column)>)> {
+    let renames = pair.renames.applicable(&pair.from, &pair.to);
+    let mut found = BTreeMap::new();
+    for (name, after) in &pair.to.tables {
+        let old = renames.tables.get(name).unwrap_or(name);
+        let Some(before) = pair.from.tables.get(old) else { continue };
+        let columns = after.columns.iter().filter_map(|column| {
+            let old = renames.columns.get(&(name.clone(), column.name.clone()));
+            Some((before.column(old.unwrap_or(&column.name))?.clone(), column.clone()))
+        });
+        found.insert(name.clone(), (old.clone(), columns.collect()));
+    }
+    found
+}
