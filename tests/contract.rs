@@ -26,7 +26,10 @@ fn folder() -> TempDir {
 fn help_is_pinned() {
     let folder = folder();
     let commands: [(&str, &[&str]); 3] = [
-        ("migration", &["", "up", "down", "status", "fresh", "refresh", "reset"]),
+        (
+            "migration",
+            &["", "up", "down", "generate", "diff", "status", "fresh", "refresh", "reset"],
+        ),
         ("seeder", &["", "clean"]),
         ("tenantry", &["", "run", "rollback", "validate"]),
     ];

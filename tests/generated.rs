@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use migration::{
     Migrator, MigratorTrait as _,
     diff::{Renames, diff},
-    generate::{Answers, Folder, propose, replayed, source},
-    schema::Schema,
+    generate::{Answers, Folder, Proposal, Question, adopt, propose, replayed, source},
+    schema::{Column, ColumnType, Schema, Table},
 };
+use sea_orm_migration::MigrationTrait;
 use tempfile::TempDir;
 
-use crate::support::Engine;
+use crate::support::{Bin, Engine, random_schema::Pair};
 
 fn checked_in() -> Folder {
     Folder::at(Path::new(env!("CARGO_MANIFEST_DIR")).join("migration")).unwrap()
@@ -78,4 +79,182 @@ async fn the_checked_in_files_are_current() {
     assert_eq!(folder.stale(&schema).unwrap(), Vec::<std::path::PathBuf>::new());
     let made = replayed(&Migrator::migrations()).await.unwrap();
     assert_eq!(diff(&made, &schema.on(Engine::Sqlite)), []);
+}
+
+fn lead(schema: &mut Schema) -> &mut Table {
+    schema.tables.get_mut("leads").unwrap()
+}
+
+fn column(name: &str, ty: ColumnType, nullable: bool) -> Column {
+    Column { name: name.to_owned(), ty, nullable, default: None }
+}
+
+fn ask(to: &Schema, answers: &Answers) -> migration::Result<Proposal> {
+    propose(&Schema::from_entities().unwrap(), to, &Renames::default(), answers)
+}
+
+/// A like column that comes where one goes is asked about, never guessed.
+#[test]
+fn a_rename_is_asked_about() {
+    let mut to = Schema::from_entities().unwrap();
+    for column in lead(&mut to).columns.iter_mut().filter(|column| column.name == "company") {
+        column.name = "employer".to_owned();
+    }
+    let dropped = ask(&to, &Answers::default()).unwrap();
+    let codes: Vec<&str> = dropped.questions.iter().map(Question::code).collect();
+    assert_eq!(codes, ["data-loss", "rename-or-drop"]);
+    assert!(dropped.questions.iter().all(Question::is_blocking));
+    assert!(dropped.questions[1].help().contains("renamed_from = \"company\""));
+
+    let mut renames = Renames::default();
+    let key = ("leads".to_owned(), "employer".to_owned());
+    renames.columns.insert(key.clone(), "company".to_owned());
+    let from = Schema::from_entities().unwrap();
+    let told = propose(&from, &to, &renames, &Answers::default()).unwrap();
+    assert_eq!(told.questions, []);
+    assert_eq!(told.up.changes.len(), 1, "{:?}", told.up.changes);
+    // Once it is done, the attribute may stay.
+    assert!(propose(&to, &to, &renames, &Answers::default()).unwrap().up.changes.is_empty());
+
+    // A name that was never there is a slip of the pen.
+    renames.columns.insert(key, "compnay".to_owned());
+    let error = propose(&from, &to, &renames, &Answers::default()).unwrap_err().to_string();
+    assert!(error.contains("compnay"), "{error}");
+}
+
+#[test]
+fn a_table_is_renamed_where_that_is_said() {
+    let mut to = Schema::from_entities().unwrap();
+    let mut table = to.tables.remove("templates").unwrap();
+    table.name = "texts".to_owned();
+    to.tables.insert("texts".to_owned(), table);
+    let dropped = ask(&to, &Answers::default()).unwrap();
+    assert!(dropped.questions.iter().any(|q| q.help().contains("--rename-table templates=texts")));
+    let rename = |old: &str, new: &str| Answers {
+        renamed_tables: vec![(old.to_owned(), new.to_owned())],
+        ..Answers::default()
+    };
+    assert_eq!(ask(&to, &rename("templates", "texts")).unwrap().questions, []);
+    for (old, new, why) in [
+        ("nothing", "texts", "the snapshot has no table nothing"),
+        ("templates", "nothing", "no entity is named nothing"),
+        ("leads", "texts", "an entity is still named leads"),
+    ] {
+        let error = ask(&to, &rename(old, new)).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn rows_without_a_value_are_asked_about() {
+    let mut to = Schema::from_entities().unwrap();
+    lead(&mut to).columns.push(column("phone", ColumnType::Text, false));
+    let marked = ask(&to, &Answers::default()).unwrap();
+    let question = Question::Backfill { table: "leads".to_owned(), column: "phone".to_owned() };
+    assert_eq!(marked.questions, [question]);
+    assert!(source::migration(&marked.up, &marked.down).contains("// BACKFILL: rows that exist"));
+
+    let fill = |table: &str, column: &str| {
+        let mut answers = Answers::default();
+        answers.backfills.insert((table.to_owned(), column.to_owned()), "''".to_owned());
+        answers
+    };
+    let filled = ask(&to, &fill("leads", "phone")).unwrap();
+    assert_eq!(filled.questions, []);
+    assert!(source::migration(&filled.up, &filled.down).contains(".fill(\"phone\", \"''\")"));
+    let error = ask(&to, &fill("leads", "email")).unwrap_err().to_string();
+    assert!(error.contains("--backfill leads.email"), "{error}");
+}
+
+#[test]
+fn names_are_checked() {
+    let folder = checked_in();
+    for name in ["", "Add", "add-phone", "1add", "../evil", "add phone", "ä"] {
+        let error = folder.name(name, noon()).unwrap_err().to_string();
+        assert!(error.contains("no name for a migration"), "{error}");
+    }
+    let error = folder.name("create_leads", noon()).unwrap_err().to_string();
+    assert!(error.contains("m20261122_000009_create_leads has this name already"), "{error}");
+}
+
+/// The real program, in a folder of its own.
+#[test]
+fn the_program_refuses_what_it_cannot_use() {
+    let (temp, folder) = empty_folder();
+    let run = |args: &[&str]| Bin::new("migration", temp.path()).args(args).run().clean_output();
+    // Nothing is migrated there, and this program's entities are all new.
+    let check = run(&["generate", "--check", "--json"]).expect_code(1);
+    assert!(check.finding_codes().contains(&"leads change-without-migration".to_owned()));
+    run(&["generate"]).expect_code(2);
+    run(&["generate", "add-phone"]).expect_code(2);
+    run(&["generate", "x", "--backfill", "leads=1"]).expect_code(2);
+    run(&["generate", "x", "-d", "nowhere"]).expect_code(2);
+    let dry = run(&["generate", "everything", "--dry-run"]).ok();
+    assert!(dry.stdout.contains("impl MigrationTrait for Migration"), "{dry:?}");
+    assert_eq!(folder.snapshot().unwrap(), Schema::default(), "a dry run writes nothing");
+
+    run(&["generate", "by_hand", "--empty"]).ok();
+    let list = fs::read_to_string(folder.root().join("src/lib.rs")).unwrap();
+    let name = list.lines().find(|line| line.contains("by_hand")).unwrap().trim();
+    let blank = fs::read_to_string(folder.source_path(name.trim_end_matches(','))).unwrap();
+    assert!(blank.contains("`up` of by_hand is not written yet"), "{blank}");
+
+    fs::write(folder.root().join("schema.json"), "{\n<<<<<<< ours\n").unwrap();
+    let conflict = run(&["generate", "x"]).expect_code(2);
+    assert!(conflict.stderr.contains("conflict markers"), "{conflict:?}");
+    fs::write(folder.root().join("src/lib.rs"), "//! No list.\n").unwrap();
+    folder.write_derived(&Schema::default()).unwrap();
+    let unlisted = run(&["generate", "x"]).expect_code(2);
+    assert!(unlisted.stderr.contains("no list"), "{unlisted:?}");
+    assert_eq!(folder.snapshot().unwrap(), Schema::default());
+    // This program's migrations make what is in its entities, and that is the new snapshot.
+    run(&["generate", "--adopt"]).ok();
+    assert_eq!(folder.snapshot().unwrap(), Schema::from_entities().unwrap());
+    // Away from any workspace, there is nothing to find.
+    let nowhere = tempfile::tempdir().unwrap();
+    Bin::new("migration", nowhere.path()).args(&["generate", "x"]).run().expect_code(2);
+}
+
+/// The snapshot follows what migrations written by hand make, and nothing else.
+#[tokio::test]
+async fn migrations_by_hand_are_adopted() {
+    let snapshot = Schema::from_entities().unwrap();
+    let mut entities = snapshot.clone();
+    lead(&mut entities).columns.push(column("phone", ColumnType::Text, true));
+    let by_hand = |edited: &Schema| -> Vec<Box<dyn MigrationTrait>> {
+        let pair = Pair::plain(&snapshot, edited);
+        let mut all = Migrator::migrations();
+        all.push(Box::new(pair.migration("by_hand")));
+        all
+    };
+    let none = Renames::default();
+    let seen = adopt(&by_hand(&entities), &snapshot, &entities, &none).await.unwrap();
+    assert_eq!((seen.confirmed.len(), seen.unconfirmed.len()), (1, 0));
+    assert!(seen.missing.is_empty() && seen.foreign.is_empty());
+    assert_eq!(diff(&seen.snapshot, &entities), []);
+
+    // Not in any migration: it stays to be generated.
+    let seen = adopt(&Migrator::migrations(), &snapshot, &entities, &none).await.unwrap();
+    assert_eq!((seen.confirmed.len(), seen.missing.len()), (0, 1));
+    assert_eq!(seen.snapshot, snapshot);
+
+    // A part of it in one: the rest stays.
+    let mut more = entities.clone();
+    lead(&mut more).columns.push(column("fax", ColumnType::Text, true));
+    let seen = adopt(&by_hand(&entities), &snapshot, &more, &none).await.unwrap();
+    assert_eq!((seen.confirmed.len(), seen.missing.len()), (1, 1), "{seen:?}");
+    assert_eq!(diff(&seen.snapshot, &entities), []);
+    assert!(seen.foreign.is_empty());
+
+    // Made by a migration and in no entity.
+    let seen = adopt(&by_hand(&entities), &snapshot, &snapshot, &none).await.unwrap();
+    assert_eq!(seen.foreign.len(), 1, "{:?}", seen.foreign);
+
+    // SQLite has one integer, so it cannot say.
+    let mut entities = snapshot.clone();
+    let payments = entities.tables.get_mut("payments").unwrap();
+    payments.columns.iter_mut().find(|c| c.name == "amount").unwrap().ty = ColumnType::Integer;
+    let seen = adopt(&by_hand(&entities), &snapshot, &entities, &none).await.unwrap();
+    assert_eq!((seen.confirmed.len(), seen.unconfirmed.len()), (0, 1));
+    assert_eq!(diff(&seen.snapshot, &entities), []);
 }

@@ -50,7 +50,7 @@ async fn generated_files_send_what_the_plan_sends() {
         workspace.write(&format!("generated/src/m{number}.rs"), &text);
         let _ = writeln!(
             modules,
-            "#[allow(clippy::too_many_lines, clippy::wildcard_imports, missing_docs, unreachable_pub, \
+            "#[allow(clippy::doc_markdown, clippy::too_many_lines, clippy::wildcard_imports, missing_docs, unreachable_pub, \
              reason = \"as in the migration crate\")]\nmod m{number};"
         );
         let _ = write!(all, "Box::new(m{number}::Migration),");

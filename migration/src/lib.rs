@@ -1,8 +1,10 @@
 //! What happened to the schema, and what should happen next.
 //!
 //! This crate holds the migrations and everything that looks after them: the [schema model](schema)
-//! with its readers, the [diff] of two schemas, the [safe runner](runner), and what the binaries
-//! share (settings, connection, logging, command line).
+//! with its readers, the [diff] of two schemas, the [plan] that makes one of the other, the
+//! [generator](generate) that writes it down, the [drift] of a live database, the
+//! [safe runner](runner), and what the binaries share (settings, connection, logging, command
+//! line).
 //!
 //! ```no_run
 //! use migration::{Migrator, MigratorTrait as _};
@@ -16,11 +18,15 @@
 //! # Adding a migration
 //!
 //! 1. Change the entity.
-//! 2. Write `src/mYYYYMMDD_HHMMSS_name.rs` with `up` and `down`, in SeaQuery's words and those of
-//!    [`ops`], never in the `entity` crate's: the entity will change again, the migration must not.
-//! 3. Add it at the end of the list in [`Migrator`].
+//! 2. Run `cargo run -p migration -- generate NAME`. It writes `src/mYYYYMMDD_HHMMSS_name.rs`, puts
+//!    it at the end of the list below, and brings `schema.json` and `sql/` up to date.
+//! 3. Read the file, and the diff of `schema.json`.
 //! 4. Run the tests: they prove that all migrations together make what the entities describe, that
 //!    each undoes itself, and they pin the SQL of each (`cargo insta review` accepts a new one).
+//!
+//! By hand, with `generate NAME --empty` and then `generate --adopt`: in SeaQuery's words and those
+//! of [`ops`], never in the `entity` crate's, since the entity will change again and the migration
+//! must not.
 
 pub mod cli;
 pub mod config;
@@ -48,11 +54,12 @@ macro_rules! migrations {
     ($($module:ident),* $(,)?) => {
         $(
             #[allow(
+                clippy::doc_markdown,
                 clippy::too_many_lines,
                 clippy::wildcard_imports,
                 missing_docs,
                 unreachable_pub,
-                reason = "the shape that SeaORM's migrations have"
+                reason = "the shape that SeaORM's migrations have, and comments that name columns"
             )]
             mod $module;
         )*

@@ -6,6 +6,7 @@ use sea_orm_migration::MigrationTrait;
 use crate::{
     db::in_memory,
     diff::{Change, Renames, diff},
+    drift::object,
     error::Result,
     runner::{Direction, record},
     schema::{self, Schema},
@@ -75,20 +76,25 @@ pub async fn adopt(
         let only = |schema: &Schema| schema.clone().filtered(|other| other == name);
         let changes = diff(&only(&adoption.snapshot), &only(entities));
         let (wanted, made) = (on_sqlite(&only(entities)), only(&made));
-        if !diff(&made, &wanted).is_empty() {
-            // Not what the entity says; then it has to be what the snapshot says.
-            let known = diff(&on_sqlite(&only(&adoption.snapshot)), &made);
-            adoption.foreign.extend(known);
-            adoption.missing.extend(changes);
-            continue;
-        }
         let before = on_sqlite(&only(&adoption.snapshot));
-        for change in changes {
-            let seen = is_visible(&change, &before, &wanted);
-            if seen { &mut adoption.confirmed } else { &mut adoption.unconfirmed }.push(change);
+        // What the migrations have not made yet stays as the snapshot has it.
+        let left = diff(&made, &wanted);
+        let mut next = only(entities);
+        let mut missing = Vec::new();
+        for change in changes.into_iter().rev() {
+            if left.iter().any(|left| is_same(left, &change)) {
+                change.undo(&mut next);
+                missing.push(change);
+            } else if is_visible(&change, &before, &wanted) {
+                adoption.confirmed.push(change);
+            } else {
+                adoption.unconfirmed.push(change);
+            }
         }
-        match entities.tables.get(&name) {
-            Some(table) => drop(adoption.snapshot.tables.insert(name, table.clone())),
+        adoption.foreign.extend(diff(&on_sqlite(&next), &made));
+        adoption.missing.extend(missing);
+        match next.tables.remove(&name) {
+            Some(table) => drop(adoption.snapshot.tables.insert(name, table)),
             None => drop(adoption.snapshot.tables.remove(&name)),
         }
     }
@@ -102,9 +108,15 @@ pub async fn adopt(
 
 /// Whether SQLite shows the change: it tells fewer types apart and keeps fewer names.
 fn is_visible(change: &Change, before: &Schema, after: &Schema) -> bool {
-    diff(before, after).iter().any(|seen| {
-        std::mem::discriminant(seen) == std::mem::discriminant(change)
-            && seen.table() == change.table()
-            && seen.column() == change.column()
-    })
+    diff(before, after).iter().any(|seen| is_same(seen, change))
+}
+
+/// Whether two changes do the same to the same object, each in its own words.
+fn is_same(a: &Change, b: &Change) -> bool {
+    let kind = |change: &Change| std::mem::discriminant(change);
+    let names_are_kept = |change: &Change| match change {
+        Change::AddForeignKey { .. } | Change::DropForeignKey { .. } => None,
+        other => object(other),
+    };
+    (kind(a), a.table()) == (kind(b), b.table()) && names_are_kept(a) == names_are_kept(b)
 }

@@ -344,26 +344,26 @@ impl<'c> Runner<'c> {
         if !self.engine.capability().rebuilds_tables {
             return Ok(false);
         }
-        let applied = self.applied(&self.db).await?.unwrap_or_default();
+        let mut rebuilding = Vec::new();
         for direction in directions {
             for migration in &self.migrations {
-                let is_applied = applied.iter().any(|(name, _)| name == migration.name());
-                // What is rolled back first is applied again.
-                let is_next = match direction {
-                    Direction::Up => !is_applied || directions.len() > 1,
-                    Direction::Down => is_applied,
-                };
-                if is_next
-                    && record(migration.as_ref(), self.engine, *direction)
-                        .await?
-                        .iter()
-                        .any(|sql| sql == FOREIGN_KEYS_ENFORCED)
-                {
-                    return Ok(true);
+                let statements = record(migration.as_ref(), self.engine, *direction).await?;
+                if statements.iter().any(|sql| sql == FOREIGN_KEYS_ENFORCED) {
+                    rebuilding.push((*direction, migration.name()));
                 }
             }
         }
-        Ok(false)
+        // Mostly there is none, and then there is nothing to ask the database.
+        if rebuilding.is_empty() {
+            return Ok(false);
+        }
+        let applied = self.applied(&self.db).await?.unwrap_or_default();
+        let is_applied = |name: &str| applied.iter().any(|(applied, _)| applied == name);
+        Ok(rebuilding.into_iter().any(|(direction, name)| match direction {
+            // What is rolled back first is applied again.
+            Direction::Up => !is_applied(name) || directions.len() > 1,
+            Direction::Down => is_applied(name),
+        }))
     }
 
     /// The names recorded as applied, with their times; `None` if there is no bookkeeping.

@@ -27,7 +27,9 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
         let mut now = table.clone();
         if !engine.capability().rebuilds_tables {
             now.foreign_keys.retain(|key| {
-                let ready = done.contains(&key.ref_table.as_str()) || key.is_to_key_of(table);
+                let ready = done.contains(&key.ref_table.as_str())
+                    || !schema.tables.contains_key(&key.ref_table)
+                    || key.is_to_key_of(table);
                 if !ready {
                     late.push(foreign_key(&table.name, key).to_string(PostgresQueryBuilder));
                 }
