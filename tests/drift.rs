@@ -8,10 +8,10 @@ use std::{
 };
 
 use migration::{
-    Runner,
+    MigratorTrait as _, Runner,
     db::Database,
     drift::{Accepted, drift, mend},
-    plan::PlannedMigration,
+    plan::{Object, PlannedMigration},
     schema::{
         Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, Schema, Table,
     },
@@ -25,6 +25,7 @@ on_both_engines!(
     a_dump_that_is_restored_has_no_differences,
     the_command_reports_and_prints_sql,
     accepted_differences_are_left_out_and_stale_ones_found,
+    a_difference_is_kept_by_a_migration_that_makes_it_elsewhere,
 );
 
 /// What is done to the schema, and the finding that it is.
@@ -400,6 +401,37 @@ async fn accepted_differences_are_left_out_and_stale_ones_found(db: TestDb) {
     assert!(unreasoned.stderr.contains("without a reason"), "{unreasoned:?}");
     accept("{\"code\": 1}").expect_code(2).clean_output();
     diff_with(&db, Path::new("nowhere.json")).expect_code(2).clean_output();
+}
+
+async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb) {
+    let entities = Schema::from_entities().unwrap();
+    let mut edited = entities.clone();
+    let leads = edited.tables.get_mut("leads").unwrap();
+    let phone =
+        Column { name: "phone".to_owned(), ty: ColumnType::Text, nullable: true, default: None };
+    leads.columns.push(phone);
+    leads.indexes.push(index("leads_tenant_id_phone_idx", &["tenant_id", "phone"], false));
+    let pair = Pair::plain(&entities, &edited.sorted());
+    let keep = || {
+        let unless = Object::added(&pair.forth().operations);
+        assert_eq!(unless.len(), 2);
+        PlannedMigration { unless, ..pair.migration("m_keep") }
+    };
+    let elsewhere = TestDb::new(db.engine);
+    for (db, by_hand) in [(&db, true), (&elsewhere, false)] {
+        db.migration(&["up"]).ok();
+        if by_hand {
+            db.execute("ALTER TABLE leads ADD COLUMN phone text").await;
+            db.execute("CREATE INDEX leads_tenant_id_phone_idx ON leads (tenant_id, phone)").await;
+        }
+        let opened = db.open().await;
+        let mut all = migration::Migrator::migrations();
+        all.push(Box::new(keep()));
+        Runner::of(&opened.connection, all, "seaql_migrations").unwrap().up(None).await.unwrap();
+        let found = findings(&opened, &Accepted::compiled_in().unwrap()).await;
+        assert_eq!(found, ["leads column-unexpected", "leads index-unexpected"], "{by_hand}");
+        opened.close().await;
+    }
 }
 
 fn diff_with(db: &TestDb, file: &Path) -> crate::support::Ran {

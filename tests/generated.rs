@@ -53,7 +53,7 @@ fn the_thirteen_migrations_are_what_the_generator_writes() {
         let proposal =
             propose(&snapshot, &schema, &Renames::default(), &Answers::default()).unwrap();
         assert_eq!(proposal.questions, []);
-        let text = source::migration(&proposal.up, &proposal.down);
+        let text = source::migration(&proposal.up, &proposal.down, &[]);
         let text = source::formatted(&text, folder.root()).unwrap();
         let new = folder.name(&name[17..], noon()).unwrap();
         folder.add(&new, &text).unwrap();
@@ -152,7 +152,9 @@ fn rows_without_a_value_are_asked_about() {
     let marked = ask(&to, &Answers::default()).unwrap();
     let question = Question::Backfill { table: "leads".to_owned(), column: "phone".to_owned() };
     assert_eq!(marked.questions, [question]);
-    assert!(source::migration(&marked.up, &marked.down).contains("// BACKFILL: rows that exist"));
+    assert!(
+        source::migration(&marked.up, &marked.down, &[]).contains("// BACKFILL: rows that exist")
+    );
 
     let fill = |table: &str, column: &str| {
         let mut answers = Answers::default();
@@ -161,7 +163,7 @@ fn rows_without_a_value_are_asked_about() {
     };
     let filled = ask(&to, &fill("leads", "phone")).unwrap();
     assert_eq!(filled.questions, []);
-    assert!(source::migration(&filled.up, &filled.down).contains(".fill(\"phone\", \"''\")"));
+    assert!(source::migration(&filled.up, &filled.down, &[]).contains(".fill(\"phone\", \"''\")"));
     let error = ask(&to, &fill("leads", "email")).unwrap_err().to_string();
     assert!(error.contains("--backfill leads.email"), "{error}");
 }

@@ -33,6 +33,7 @@ mod frozen_history;
 mod generated;
 mod library;
 mod property;
+mod rebuild;
 mod round_trip;
 mod seeding;
 mod shape;

@@ -70,7 +70,7 @@ impl Pair {
     /// Both ways as one migration.
     pub fn migration(&self, name: &str) -> PlannedMigration {
         let (up, down) = (self.forth().operations, self.reversed().forth().operations);
-        PlannedMigration { name: name.to_owned(), up, down }
+        PlannedMigration { name: name.to_owned(), unless: Vec::new(), up, down }
     }
 }
 

@@ -12,8 +12,9 @@ use crate::{
     config::env,
     diff::{Change, Hazard, Renames},
     drift::object,
-    error::Result,
+    error::{Error, Result},
     generate::{Adoption, Answers, Folder, Proposal, Question, adopt, propose, replayed, source},
+    plan::Object,
     refusal::Refusal,
     report::{Envelope, Finding},
     schema::Schema,
@@ -57,6 +58,11 @@ pub(super) struct Args {
     /// Go on although tables, columns or values are lost
     #[arg(long)]
     allow_data_loss: bool,
+    /// Write a migration that does nothing where what it adds is there already
+    ///
+    /// For what somebody made by hand in one database and every other one should get as well.
+    #[arg(long, conflicts_with_all = ["check", "empty", "adopt"])]
+    unless_there: bool,
     /// Name the file by local time instead of UTC
     #[arg(long, conflicts_with = "universal_time")]
     local_time: bool,
@@ -160,7 +166,13 @@ fn write_proposal(
         }
         return Err(refusal(&blocking).into());
     }
-    let text = source::migration(up, down);
+    let unless = if args.unless_there { Object::added(&up.operations) } else { Vec::new() };
+    if args.unless_there && unless.is_empty() {
+        return Err(Error::Config(
+            "--unless-there needs a table, a column or an index that is added, to look for".into(),
+        ));
+    }
+    let text = source::migration(up, down, &unless);
     let text = source::formatted(&text, folder.root()).unwrap_or_else(|error| {
         out.note(&format!("rustfmt did not run, so the file is not formatted: {error}"));
         text

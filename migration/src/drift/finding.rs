@@ -11,8 +11,9 @@ const APPLY: &str = "run `cargo run -p migration -- up`";
 
 /// What to do about a schema that differs: a migration is pending, or it was changed by hand.
 const MEND: &str = "apply what is pending, if `migration status` names something; else undo it \
-                    with `migration diff --sql`, or keep it by describing it in the entities, or \
-                    accept it in migration/accepted_drift.json";
+                    with `migration diff --sql`, or keep it by describing it in the entities and \
+                    `migration generate NAME --unless-there`, or accept it in \
+                    migration/accepted_drift.json";
 
 /// What is wrong with a database that would need this change to become what the entities say.
 #[must_use]

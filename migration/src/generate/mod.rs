@@ -15,7 +15,7 @@ pub use folder::Folder;
 use serde::Serialize;
 
 use crate::{
-    diff::{Change, Hazard, Renames},
+    diff::{Change, Hazard, Renames, conversion},
     error::{Error, Result},
     plan::{Backfills, Plan, Request, plan},
     schema::{Schema, Table},
@@ -47,7 +47,7 @@ pub struct Proposal {
 #[allow(missing_docs, reason = "each field is what its name says")]
 pub enum Question {
     /// Rows or values would be gone. Answered by `--allow-data-loss`.
-    DataLoss { table: String, column: Option<String>, change: String },
+    DataLoss { table: String, column: Option<String>, change: String, loss: String },
     /// A table or a column goes and a like one comes. Answered by `renamed_from` on the column or
     /// by `--rename-table`, or by `--allow-data-loss`.
     RenameOrDrop { table: String, column: Option<String>, new_name: String },
@@ -95,7 +95,7 @@ impl Question {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::DataLoss { change, .. } => format!("{change}, and what is in it is lost"),
+            Self::DataLoss { change, loss, .. } => format!("{change}, and {loss}"),
             Self::RenameOrDrop { table, column: Some(column), new_name } => {
                 format!("{table}.{column} goes and {table}.{new_name} comes, of the same type")
             }
@@ -212,6 +212,7 @@ fn questions(up: &Plan) -> Vec<Question> {
             table: change.table().to_owned(),
             column: change.column().map(ToOwned::to_owned),
             change: change.to_string(),
+            loss: loss(change).to_owned(),
         });
         match change {
             Change::DropColumn { table, column } => {
@@ -246,6 +247,17 @@ fn questions(up: &Plan) -> Vec<Question> {
     let unfilled = up.unfilled.iter().cloned();
     questions.extend(unfilled.map(|(table, column)| Question::Backfill { table, column }));
     questions
+}
+
+/// What a change that loses data does to what is there.
+fn loss(change: &Change) -> &'static str {
+    match change {
+        Change::AlterType { from, to, .. } => match conversion(&to.name, &from.ty, &to.ty) {
+            Some(_) => "a value that does not fit makes `up` fail, or is rounded",
+            None => "there is no way to convert its values, which are lost",
+        },
+        _ => "what is in it is lost",
+    }
 }
 
 /// Whether two tables have the same columns.

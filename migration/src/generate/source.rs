@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     diff::Change,
-    plan::{Operation, Plan, Rebuild, Step},
+    plan::{Object, Operation, Plan, Rebuild, Step},
     schema::{
         Action, BTREE, Column, ColumnType, ForeignKey, INCLUDE, Index, NULLS_NOT_DISTINCT, Table,
         ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID},
@@ -20,13 +20,36 @@ use crate::{
 /// The longest text that stands on one line.
 const LINE: usize = 60;
 
-/// A migration's source file, not yet formatted.
+/// A migration's source file, not yet formatted. Where all of `unless` is there already, applying
+/// it does nothing; if that is empty, it always does.
 #[must_use]
-pub fn migration(up: &Plan, down: &Plan) -> String {
+pub fn migration(up: &Plan, down: &Plan, unless: &[Object]) -> String {
     let mut file = File::default();
     let (up_body, down_body) =
         (file.body(&up.operations, "up"), file.body(&down.operations, "down"));
+    let up_body = skip(unless) + &up_body;
     file.assemble(&comment(up, down), &up_body, &down_body)
+}
+
+/// The beginning of an `up` that does nothing where everything is there.
+fn skip(unless: &[Object]) -> String {
+    if unless.is_empty() {
+        return String::new();
+    }
+    let conditions = unless.iter().map(|object| match object {
+        Object::Table { table } => format!("manager.has_table({}).await?", text(table)),
+        Object::Column { table, column } => {
+            format!("manager.has_column({}, {}).await?", text(table), text(column))
+        }
+        Object::Index { table, index } => {
+            format!("manager.has_index({}, {}).await?", text(table), text(index))
+        }
+    });
+    let conditions = conditions.collect::<Vec<_>>().join(" && ");
+    format!(
+        "// Where somebody made this by hand, nothing is left to do.\nif {conditions} {{\n\
+         return Ok(());\n}}\n"
+    )
 }
 
 /// A migration that somebody will write: both halves fail and say so.

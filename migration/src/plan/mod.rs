@@ -14,7 +14,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use operation::{Operation, PlannedMigration, Rebuild, Step};
+pub use operation::{Object, Operation, PlannedMigration, Rebuild, Step};
 
 use crate::{
     diff::{Change, Renames, conversion, diff},

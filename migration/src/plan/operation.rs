@@ -209,11 +209,66 @@ impl Rebuild {
     }
 }
 
+/// Something that can be looked for in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is what its name says")]
+pub enum Object {
+    Table { table: String },
+    Column { table: String, column: String },
+    Index { table: String, index: String },
+}
+
+impl Object {
+    /// Whether the database has it.
+    ///
+    /// # Errors
+    ///
+    /// If the query fails.
+    pub async fn is_there(&self, manager: &SchemaManager<'_>) -> Result<bool, DbErr> {
+        match self {
+            Self::Table { table } => manager.has_table(table).await,
+            Self::Column { table, column } => manager.has_column(table, column).await,
+            Self::Index { table, index } => manager.has_index(table, index).await,
+        }
+    }
+
+    /// What an operation adds.
+    fn added_by(operation: &Operation) -> Vec<Self> {
+        let column = |table: &str, column: &Column| Self::Column {
+            table: table.to_owned(),
+            column: column.name.clone(),
+        };
+        match operation {
+            Operation::CreateTable { table } => vec![Self::Table { table: table.name.clone() }],
+            Operation::AddColumn { table, column: added } => vec![column(table, added)],
+            Operation::CreateIndex { table, index } => {
+                vec![Self::Index { table: table.name.clone(), index: index.name.clone() }]
+            }
+            Operation::AlterTable { table, steps, .. } => {
+                let added = steps.iter().filter_map(|step| match step {
+                    Step::AddColumn(added) => Some(column(table, added)),
+                    _ => None,
+                });
+                added.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What all of these operations add.
+    #[must_use]
+    pub fn added(operations: &[Operation]) -> Vec<Self> {
+        operations.iter().flat_map(Self::added_by).collect()
+    }
+}
+
 /// Operations as a migration that was not written down: to be run, or recorded as SQL.
 #[derive(Clone, Debug, Default)]
 pub struct PlannedMigration {
     /// The migration's name.
     pub name: String,
+    /// Where all of this is there already, applying it does nothing; if empty, it always does.
+    pub unless: Vec<Object>,
     /// What applying it does.
     pub up: Vec<Operation>,
     /// What rolling it back does.
@@ -229,6 +284,13 @@ impl MigrationName for PlannedMigration {
 #[async_trait::async_trait]
 impl MigrationTrait for PlannedMigration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut is_done = !self.unless.is_empty();
+        for object in &self.unless {
+            is_done = is_done && object.is_there(manager).await?;
+        }
+        if is_done {
+            return Ok(());
+        }
         for operation in &self.up {
             operation.run(manager).await?;
         }
