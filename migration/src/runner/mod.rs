@@ -15,6 +15,7 @@ mod foreign_keys;
 mod guard;
 mod recorder;
 mod sample_rows;
+mod session;
 
 use std::{
     collections::BTreeSet,
@@ -32,16 +33,14 @@ use serde::Serialize;
 use bookkeeping::Relation;
 pub use bookkeeping::{MigrationState, State};
 pub use dependents::{Dependent, dependents};
-use foreign_keys::{Orphans, Unenforced};
 pub use guard::Destructive;
 use recorder::Effect;
 pub use recorder::{Direction, record};
 pub use sample_rows::{sample_ids, sample_rows};
 
 use crate::{
-    db::{begin_nested, begin_write, finish, quoted},
+    db::quoted,
     error::{Error, List, Result},
-    ops::v1::FOREIGN_KEYS_ENFORCED,
     refusal::Refusal,
 };
 
@@ -59,32 +58,6 @@ impl Outcome {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rolled_back.is_empty() && self.applied.is_empty()
-    }
-}
-
-/// The transaction of one call.
-struct Session {
-    tx: DatabaseTransaction,
-    /// The connection behind it, where foreign keys had to be switched off.
-    unenforced: Option<Unenforced>,
-    /// The rows that referred to nothing before.
-    orphans: Orphans,
-}
-
-impl Session {
-    /// Ends the transaction by its outcome.
-    async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
-        let outcome = match (outcome, &self.unenforced) {
-            (Ok(value), Some(_)) => {
-                foreign_keys::check(&self.tx, &self.orphans).await.map(|()| value)
-            }
-            (outcome, _) => outcome,
-        };
-        let outcome = finish(self.tx, outcome).await;
-        if let Some(unenforced) = self.unenforced {
-            unenforced.end().await?;
-        }
-        outcome
     }
 }
 
@@ -289,81 +262,6 @@ impl<'c> Runner<'c> {
             statements.extend(record(migration.as_ref(), self.engine, Direction::Up).await?);
         }
         Ok(Effect::of(&statements).left)
-    }
-
-    /// Starts the one transaction of a call that may run migrations in these directions.
-    async fn begin(&self, directions: &[Direction]) -> Result<Session> {
-        let connection = match &self.db {
-            SchemaManagerConnection::Connection(connection) => *connection,
-            // Whoever began the transaction has decided whether foreign keys are on.
-            SchemaManagerConnection::Transaction(tx) => {
-                let tx = begin_nested(tx, self.engine).await?;
-                return Ok(Session { tx, unenforced: None, orphans: Orphans::new() });
-            }
-            SchemaManagerConnection::OwnedTransaction(tx) => {
-                let tx = begin_nested(tx, self.engine).await?;
-                return Ok(Session { tx, unenforced: None, orphans: Orphans::new() });
-            }
-        };
-        let unenforced = if self.may_rebuild(directions).await? {
-            Some(Unenforced::of(connection).await?)
-        } else {
-            None
-        };
-        // The clone's callback is its own: the caller's connection keeps the one it has.
-        let mut connection =
-            unenforced.as_ref().map_or_else(|| connection.clone(), |own| own.connection.clone());
-        let failed = Arc::clone(&self.failed_statement);
-        connection.set_metric_callback(move |info| {
-            if info.failed {
-                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                *failed = Some(info.statement.sql.clone());
-            }
-        });
-        let begun = async {
-            let tx = begin_write(&connection, self.engine).await?;
-            let orphans = match &unenforced {
-                Some(_) => foreign_keys::orphans(&tx).await?,
-                None => Orphans::new(),
-            };
-            Ok((tx, orphans))
-        };
-        match begun.await {
-            Ok((tx, orphans)) => Ok(Session { tx, unenforced, orphans }),
-            Err(error) => {
-                if let Some(unenforced) = unenforced {
-                    unenforced.end().await?;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Whether a migration that may be run in these directions makes a table anew.
-    async fn may_rebuild(&self, directions: &[Direction]) -> Result<bool> {
-        if !self.engine.capability().rebuilds_tables {
-            return Ok(false);
-        }
-        let mut rebuilding = Vec::new();
-        for direction in directions {
-            for migration in &self.migrations {
-                let statements = record(migration.as_ref(), self.engine, *direction).await?;
-                if statements.iter().any(|sql| sql == FOREIGN_KEYS_ENFORCED) {
-                    rebuilding.push((*direction, migration.name()));
-                }
-            }
-        }
-        // Mostly there is none, and then there is nothing to ask the database.
-        if rebuilding.is_empty() {
-            return Ok(false);
-        }
-        let applied = self.applied(&self.db).await?.unwrap_or_default();
-        let is_applied = |name: &str| applied.iter().any(|(applied, _)| applied == name);
-        Ok(rebuilding.into_iter().any(|(direction, name)| match direction {
-            // What is rolled back first is applied again.
-            Direction::Up => !is_applied(name) || directions.len() > 1,
-            Direction::Down => is_applied(name),
-        }))
     }
 
     /// The names recorded as applied, with their times; `None` if there is no bookkeeping.
