@@ -8,7 +8,7 @@ use migration::{
     Migrator, MigratorTrait as _,
     diff::{Renames, diff},
     generate::{Answers, Folder, Proposal, Question, adopt, propose, replayed, source},
-    schema::{Column, ColumnType, Schema, Table},
+    schema::{Column, ColumnType, ForeignKey, Schema, Table},
 };
 use sea_orm_migration::MigrationTrait;
 use tempfile::TempDir;
@@ -247,6 +247,25 @@ async fn migrations_by_hand_are_adopted() {
     assert_eq!((seen.confirmed.len(), seen.missing.len()), (1, 1), "{seen:?}");
     assert_eq!(diff(&seen.snapshot, &entities), []);
     assert!(seen.foreign.is_empty());
+
+    // One of two foreign keys, which have no names on SQLite.
+    let with_keys = |targets: &[&str]| {
+        let mut schema = snapshot.clone();
+        let table = schema.tables.get_mut("inbox_messages").unwrap();
+        let like = table.foreign_keys[0].clone();
+        table.foreign_keys.extend(targets.iter().map(|target| ForeignKey {
+            name: Some(format!("inbox_messages_to_{target}")),
+            columns: vec!["tenant_id".to_owned(), "id".to_owned()],
+            ref_table: (*target).to_owned(),
+            ref_columns: vec!["tenant_id".to_owned(), "id".to_owned()],
+            ..like.clone()
+        }));
+        schema.sorted()
+    };
+    let (one, both) = (with_keys(&["leads"]), with_keys(&["leads", "companies"]));
+    let seen = adopt(&by_hand(&one), &snapshot, &both, &none).await.unwrap();
+    assert_eq!((seen.confirmed.len(), seen.missing.len()), (1, 1), "{seen:?}");
+    assert_eq!(seen.snapshot, one);
 
     // Made by a migration and in no entity.
     let seen = adopt(&by_hand(&entities), &snapshot, &snapshot, &none).await.unwrap();

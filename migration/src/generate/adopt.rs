@@ -9,7 +9,7 @@ use crate::{
     drift::object,
     error::Result,
     runner::{Direction, record},
-    schema::{self, Schema},
+    schema::{self, ForeignKey, Schema},
 };
 
 /// What came of comparing the migrations with the entities.
@@ -81,7 +81,7 @@ pub async fn adopt(
         let left = diff(&made, &wanted);
         let mut next = only(entities);
         let mut missing = Vec::new();
-        for change in changes.into_iter().rev() {
+        for change in changes {
             if left.iter().any(|left| is_same(left, &change)) {
                 change.undo(&mut next);
                 missing.push(change);
@@ -103,6 +103,8 @@ pub async fn adopt(
     });
     let unknown = unknown.filter_map(|name| made.tables.get(name));
     adoption.foreign.extend(unknown.map(|table| Change::AddTable { table: table.clone() }));
+    // What was taken back stands at the end of its list.
+    adoption.snapshot = adoption.snapshot.sorted();
     Ok(adoption)
 }
 
@@ -114,9 +116,21 @@ fn is_visible(change: &Change, before: &Schema, after: &Schema) -> bool {
 /// Whether two changes do the same to the same object, each in its own words.
 fn is_same(a: &Change, b: &Change) -> bool {
     let kind = |change: &Change| std::mem::discriminant(change);
-    let names_are_kept = |change: &Change| match change {
-        Change::AddForeignKey { .. } | Change::DropForeignKey { .. } => None,
-        other => object(other),
-    };
-    (kind(a), a.table()) == (kind(b), b.table()) && names_are_kept(a) == names_are_kept(b)
+    if (kind(a), a.table()) != (kind(b), b.table()) {
+        return false;
+    }
+    // SQLite keeps no names of foreign keys.
+    match (foreign_key(a), foreign_key(b)) {
+        (Some(a), Some(b)) => a.is_like(b),
+        _ => object(a) == object(b),
+    }
+}
+
+fn foreign_key(change: &Change) -> Option<&ForeignKey> {
+    match change {
+        Change::AddForeignKey { key, .. }
+        | Change::DropForeignKey { key, .. }
+        | Change::AlterForeignKey { from: key, .. } => Some(key),
+        _ => None,
+    }
 }
