@@ -259,6 +259,19 @@ where
     Ok(tx)
 }
 
+/// Starts a transaction that only reads, and sees everything as it is at one moment.
+///
+/// # Errors
+///
+/// If the transaction cannot be started.
+pub async fn begin_read(
+    db: &DatabaseConnection,
+    engine: Engine,
+) -> Result<DatabaseTransaction, DbErr> {
+    let isolation = engine.capability().table_locks.then_some(IsolationLevel::RepeatableRead);
+    db.begin_with_config(isolation, None).await
+}
+
 /// Starts a savepoint in the caller's transaction, which keeps its settings, and takes the lock of
 /// [`begin_write`] until that transaction ends.
 pub(crate) async fn begin_nested(

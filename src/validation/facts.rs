@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use entity::Engine;
 use migration::{
-    db::{Database, count_rows, quoted},
-    drift::{Accepted, Drift, drift},
+    db::{Database, begin_read, count_rows, quoted},
+    drift::{Accepted, Drift, INEXACT, drift},
     error::Result,
     schema::{ForeignKey, Schema},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, IsolationLevel, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
 use super::ValidateOptions;
 
@@ -39,8 +39,7 @@ pub(super) struct Orphans {
 /// Reads everything from one snapshot, so that what others do meanwhile is no finding.
 pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<Facts> {
     let engine = db.engine;
-    let isolation = engine.capability().table_locks.then_some(IsolationLevel::RepeatableRead);
-    let tx = db.connection.begin_with_config(isolation, None).await?;
+    let tx = begin_read(&db.connection, engine).await?;
     let facts = gather_in(&tx, engine, options).await;
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
@@ -55,11 +54,7 @@ async fn gather_in(
     let drift = drift(tx, engine, &Accepted::compiled_in()?).await?;
     let mut notes = Vec::new();
     if !drift.exact {
-        notes.push(
-            "defaults, checks and partial indexes were not compared: that needs the right to make \
-             temporary tables, on a server that is not read-only"
-                .to_owned(),
-        );
+        notes.push(INEXACT.to_owned());
     }
     let (orphans, skipped) =
         orphans(tx, engine, &drift.live, &drift.expected, options.deep).await?;

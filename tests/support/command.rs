@@ -154,15 +154,7 @@ impl Ran {
 fn path(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        // What Cargo tells this test of its package, ring's build script reads too, and would build
-        // everything anew for the change.
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-                cargo.env_remove(&*name);
-            }
-        }
+        let mut cargo = cargo();
         cargo.args(["build", "--quiet", "--workspace", "--bins"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
@@ -172,4 +164,17 @@ fn path(name: &str) -> PathBuf {
         Path::new(env!("CARGO_BIN_EXE_tenantry")).parent().unwrap().to_owned()
     });
     folder.join(name)
+}
+
+/// Cargo, without what the outer one tells this test of its package: ring's build script reads it
+/// too, and would build everything anew for the change.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&*name);
+        }
+    }
+    cargo
 }

@@ -4,8 +4,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
+
+use super::command::cargo;
 
 /// A copy under `target`, at a place of its own.
 pub struct Workspace {
@@ -76,15 +78,7 @@ impl Workspace {
     /// Runs cargo, and fails with all it said unless it succeeds.
     #[track_caller]
     pub fn cargo(&self, args: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO"));
-        // What Cargo tells this test of its package is none of the other one's business.
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-                command.env_remove(&*name);
-            }
-        }
-        let Output { status, stdout, stderr } = command
+        let Output { status, stdout, stderr } = cargo()
             .args(args)
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", target())

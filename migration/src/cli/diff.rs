@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use sea_orm::{IsolationLevel, TransactionTrait as _};
 use serde::Serialize;
 
 use super::{Printer, counted};
 use crate::{
     config::DatabaseArgs,
-    db::Absent,
+    db::{Absent, begin_read},
     diff::Change,
-    drift::{Accepted, drift, mend},
+    drift::{Accepted, INEXACT, drift, mend},
     error::Result,
     report::Envelope,
 };
@@ -41,8 +40,7 @@ struct Body<'a> {
 pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     let accepted = Accepted::read(args.accepted.as_deref())?;
     let db = super::open(database, Absent::Fail, out).await?;
-    let isolation = db.engine.capability().table_locks.then_some(IsolationLevel::RepeatableRead);
-    let tx = db.connection.begin_with_config(isolation, None).await?;
+    let tx = begin_read(&db.connection, db.engine).await?;
     let found = drift(&tx, db.engine, &accepted).await;
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
@@ -75,10 +73,7 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
         out.line(&counted(findings.len(), "difference", "differences"))?;
     }
     if !found.exact {
-        out.note(
-            "defaults, checks and partial indexes were not compared: that needs the right to make \
-             temporary tables, on a server that is not read-only",
-        );
+        out.note(INEXACT);
     }
     db.close().await;
     Ok(u8::from(!findings.is_empty()))

@@ -112,9 +112,7 @@ fn diff_indexes(table: &str, from: &[Index], to: &[Index], changes: &mut Vec<Cha
             changes.push(Change::AlterIndex { table: table(), from, to });
         }
     }
-    let (gone, new): (Vec<Index>, Vec<Index>) =
-        (gone.into_iter().cloned().collect(), new.into_iter().cloned().collect());
-    let Matched { both, gone, new } = matched(&gone, &new, same_index);
+    let Matched { both, gone, new } = matched(gone, new, same_index);
     for (from, to) in both {
         let (from, to) = (from.clone(), to.clone());
         changes.push(Change::RenameIndex { table: table(), from, to });
@@ -133,10 +131,8 @@ fn diff_checks(table: &str, from: &[Check], to: &[Check], changes: &mut Vec<Chan
         renamed(table, from.name.clone(), to.name.clone(), changes);
     }
     let table = || table.to_owned();
-    let (gone, new): (Vec<Check>, Vec<Check>) =
-        (gone.into_iter().cloned().collect(), new.into_iter().cloned().collect());
     let Matched { both, gone, new } =
-        matched(&gone, &new, |a, b| a.name.is_some() && a.name == b.name);
+        matched(gone, new, |a, b| a.name.is_some() && a.name == b.name);
     for (from, to) in both {
         let (from, to) = (from.clone(), to.clone());
         changes.push(Change::AlterCheck { table: table(), from, to });
@@ -183,8 +179,12 @@ struct Matched<'a, T> {
     new: Vec<&'a T>,
 }
 
-fn matched<'a, T>(from: &'a [T], to: &'a [T], same: impl Fn(&T, &T) -> bool) -> Matched<'a, T> {
-    let mut gone: Vec<&T> = from.iter().collect();
+fn matched<'a, T>(
+    from: impl IntoIterator<Item = &'a T>,
+    to: impl IntoIterator<Item = &'a T>,
+    same: impl Fn(&T, &T) -> bool,
+) -> Matched<'a, T> {
+    let mut gone: Vec<&T> = from.into_iter().collect();
     let (mut both, mut new) = (Vec::new(), Vec::new());
     for after in to {
         match gone.iter().position(|before| same(before, after)) {

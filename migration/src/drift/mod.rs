@@ -40,6 +40,10 @@ pub struct Drift {
     pub unknown_tables: Vec<String>,
 }
 
+/// What is said where expressions could not be compared.
+pub const INEXACT: &str = "defaults, checks and partial indexes were not compared: that needs the \
+                           right to make temporary tables, on a server that is not read-only";
+
 /// Compares a live database with the entities. What was accepted is left out.
 ///
 /// # Errors
