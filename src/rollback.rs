@@ -1,6 +1,6 @@
 //! Undo it all, and prove it.
 
-use migration::{Migrator, Outcome, Runner, db::Database, error::Result};
+use migration::{Outcome, db::Database, error::Result, runner_on};
 
 /// How [`rollback`] should go about it.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +20,5 @@ pub struct RollbackOptions {
 /// without consent. Otherwise if a migration fails, or something would be left. Nothing is changed
 /// then.
 pub async fn rollback(db: &Database, options: &RollbackOptions) -> Result<Outcome> {
-    Runner::new::<Migrator>(&db.connection)?
-        .confirm(options.confirm.clone())
-        .production(options.production)
-        .reset()
-        .await
+    runner_on(db)?.confirm(options.confirm.clone()).production(options.production).reset().await
 }

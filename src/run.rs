@@ -1,10 +1,11 @@
 //! Migrate, seed, validate.
 
 use migration::{
-    Error, Migrator, Outcome, Runner,
+    Error, Outcome,
     db::{Database, count_rows, quoted},
     error::Result,
     refusal::Refusal,
+    runner_on,
 };
 
 use crate::validation::{ValidateOptions, Validation, validate};
@@ -54,7 +55,7 @@ pub enum Seeding {
 /// rest is done, and the report says so.
 pub async fn run(db: &Database, options: &RunOptions) -> Result<RunReport> {
     tracing::info!("migrating");
-    let migrated = Runner::new::<Migrator>(&db.connection)?.up(None).await?;
+    let migrated = runner_on(db)?.up(None).await?;
     let (seeding, failure) = if options.production {
         (Seeding::Production, None)
     } else {

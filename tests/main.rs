@@ -20,6 +20,7 @@
 #[macro_use]
 mod support;
 
+mod application_role;
 mod atomicity;
 mod bad_input;
 mod budget;

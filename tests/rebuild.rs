@@ -63,7 +63,7 @@ async fn what_is_on_a_table_and_what_refers_to_it_stays() {
     connection.execute_unprepared("UPDATE companies SET name = 'z'").await.unwrap();
     assert_eq!(texts(connection, "SELECT text FROM log").await, ["z"]);
     assert_eq!(texts(connection, "SELECT name FROM named").await, ["z"]);
-    let schema = read(connection, Engine::Sqlite).await.unwrap();
+    let schema = read(connection, Engine::Sqlite, "").await.unwrap();
     assert_eq!(schema.tables["companies"].column("domain").unwrap().ty, ColumnType::Text);
     // The keys that refer to it hold again.
     let orphan = "DELETE FROM companies";

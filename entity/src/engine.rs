@@ -30,6 +30,8 @@ pub struct Capability {
     /// ALTER TABLE does little beyond adding a column, so that a table is altered by making it
     /// anew.
     pub rebuilds_tables: bool,
+    /// Roles and row-level policies exist, so that the database itself keeps tenants apart.
+    pub row_level_security: bool,
 }
 
 impl Engine {
@@ -72,6 +74,7 @@ impl Engine {
                 always_enforces_foreign_keys: false,
                 keeps_expression_text: true,
                 rebuilds_tables: true,
+                row_level_security: false,
             },
             Self::Postgres => Capability {
                 random_uuid_default: true,
@@ -80,6 +83,7 @@ impl Engine {
                 always_enforces_foreign_keys: true,
                 keeps_expression_text: false,
                 rebuilds_tables: false,
+                row_level_security: true,
             },
         }
     }

@@ -23,6 +23,12 @@ use sea_orm::{
 /// The column that makes a table tenant-scoped.
 pub const TENANT_ID: &str = "tenant_id";
 
+/// The setting that names the tenant whose rows the policies show: Nile's own name for it.
+pub const TENANT_SETTING: &str = "nile.tenant_id";
+
+/// The role that applications work as, unless another is named.
+pub const APPLICATION_ROLE: &str = "tenantry_app";
+
 /// Whom the rows of a table belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {

@@ -11,6 +11,9 @@ CREATE TABLE "tenants" (
     CONSTRAINT "tenants_pkey" PRIMARY KEY ("id")
 );
 CREATE UNIQUE INDEX "tenants_slug_key" ON "tenants" ("slug");
+ALTER TABLE "tenants" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "tenants_tenant_isolation" ON "tenants" USING (id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT ON "tenants" TO "tenantry_app";
 
 CREATE TABLE "users" (
     "id" uuid NOT NULL DEFAULT (gen_random_uuid()),
@@ -39,6 +42,9 @@ CREATE TABLE "companies" (
 );
 CREATE INDEX "companies_tenant_id_created_at_idx" ON "companies" ("tenant_id", "created_at");
 CREATE INDEX "companies_tenant_id_domain_idx" ON "companies" ("tenant_id", "domain");
+ALTER TABLE "companies" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "companies_tenant_isolation" ON "companies" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "companies" TO "tenantry_app";
 
 CREATE TABLE "domains" (
     "tenant_id" uuid NOT NULL,
@@ -51,6 +57,9 @@ CREATE TABLE "domains" (
 );
 CREATE UNIQUE INDEX "domains_tenant_id_name_key" ON "domains" ("tenant_id", "name");
 CREATE INDEX "domains_tenant_id_verified_idx" ON "domains" ("tenant_id", "verified");
+ALTER TABLE "domains" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "domains_tenant_isolation" ON "domains" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "domains" TO "tenantry_app";
 
 CREATE TABLE "email_services" (
     "tenant_id" uuid NOT NULL,
@@ -63,6 +72,9 @@ CREATE TABLE "email_services" (
 );
 CREATE INDEX "email_services_tenant_id_created_at_idx" ON "email_services" ("tenant_id", "created_at");
 CREATE INDEX "email_services_tenant_id_provider_idx" ON "email_services" ("tenant_id", "provider");
+ALTER TABLE "email_services" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "email_services_tenant_isolation" ON "email_services" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "email_services" TO "tenantry_app";
 
 CREATE TABLE "inbox_messages" (
     "tenant_id" uuid NOT NULL,
@@ -78,6 +90,9 @@ CREATE TABLE "inbox_messages" (
 CREATE INDEX "inbox_messages_tenant_id_from_email_idx" ON "inbox_messages" ("tenant_id", "from_email");
 CREATE INDEX "inbox_messages_tenant_id_received_at_idx" ON "inbox_messages" ("tenant_id", "received_at");
 CREATE INDEX "inbox_messages_tenant_id_to_email_idx" ON "inbox_messages" ("tenant_id", "to_email");
+ALTER TABLE "inbox_messages" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "inbox_messages_tenant_isolation" ON "inbox_messages" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "inbox_messages" TO "tenantry_app";
 
 CREATE TABLE "leads" (
     "tenant_id" uuid NOT NULL,
@@ -95,6 +110,9 @@ CREATE TABLE "leads" (
 CREATE INDEX "leads_tenant_id_created_at_idx" ON "leads" ("tenant_id", "created_at");
 CREATE INDEX "leads_tenant_id_email_idx" ON "leads" ("tenant_id", "email");
 CREATE INDEX "leads_tenant_id_status_idx" ON "leads" ("tenant_id", "status");
+ALTER TABLE "leads" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "leads_tenant_isolation" ON "leads" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "leads" TO "tenantry_app";
 
 CREATE TABLE "team_members" (
     "tenant_id" uuid NOT NULL,
@@ -123,6 +141,9 @@ CREATE INDEX "team_members_tenant_id_role_idx" ON "team_members" ("tenant_id", "
 CREATE INDEX "team_members_tenant_id_status_idx" ON "team_members" ("tenant_id", "status");
 CREATE UNIQUE INDEX "team_members_tenant_id_user_id_key" ON "team_members" ("tenant_id", "user_id");
 CREATE INDEX "team_members_user_id_idx" ON "team_members" ("user_id");
+ALTER TABLE "team_members" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "team_members_tenant_isolation" ON "team_members" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "team_members" TO "tenantry_app";
 
 CREATE TABLE "templates" (
     "tenant_id" uuid NOT NULL,
@@ -137,6 +158,9 @@ CREATE TABLE "templates" (
 );
 CREATE INDEX "templates_tenant_id_created_at_idx" ON "templates" ("tenant_id", "created_at");
 CREATE INDEX "templates_tenant_id_name_idx" ON "templates" ("tenant_id", "name");
+ALTER TABLE "templates" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "templates_tenant_isolation" ON "templates" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "templates" TO "tenantry_app";
 
 CREATE TABLE "campaigns" (
     "tenant_id" uuid NOT NULL,
@@ -154,6 +178,9 @@ CREATE TABLE "campaigns" (
 CREATE INDEX "campaigns_tenant_id_company_id_idx" ON "campaigns" ("tenant_id", "company_id");
 CREATE INDEX "campaigns_tenant_id_created_at_idx" ON "campaigns" ("tenant_id", "created_at");
 CREATE INDEX "campaigns_tenant_id_status_idx" ON "campaigns" ("tenant_id", "status");
+ALTER TABLE "campaigns" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "campaigns_tenant_isolation" ON "campaigns" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "campaigns" TO "tenantry_app";
 
 CREATE TABLE "company_settings" (
     "tenant_id" uuid NOT NULL,
@@ -167,6 +194,9 @@ CREATE TABLE "company_settings" (
     CONSTRAINT "company_settings_tenant_id_company_id_fkey" FOREIGN KEY ("tenant_id", "company_id") REFERENCES "companies" ("tenant_id", "id") ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX "company_settings_tenant_id_company_id_key" ON "company_settings" ("tenant_id", "company_id");
+ALTER TABLE "company_settings" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "company_settings_tenant_isolation" ON "company_settings" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "company_settings" TO "tenantry_app";
 
 CREATE TABLE "email_accounts" (
     "tenant_id" uuid NOT NULL,
@@ -182,6 +212,9 @@ CREATE TABLE "email_accounts" (
 CREATE INDEX "email_accounts_tenant_id_domain_id_idx" ON "email_accounts" ("tenant_id", "domain_id");
 CREATE UNIQUE INDEX "email_accounts_tenant_id_email_key" ON "email_accounts" ("tenant_id", "email");
 CREATE INDEX "email_accounts_tenant_id_provider_idx" ON "email_accounts" ("tenant_id", "provider");
+ALTER TABLE "email_accounts" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "email_accounts_tenant_isolation" ON "email_accounts" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "email_accounts" TO "tenantry_app";
 
 CREATE TABLE "payments" (
     "tenant_id" uuid NOT NULL,
@@ -202,3 +235,6 @@ CREATE TABLE "payments" (
 CREATE INDEX "payments_tenant_id_created_at_idx" ON "payments" ("tenant_id", "created_at");
 CREATE INDEX "payments_tenant_id_status_idx" ON "payments" ("tenant_id", "status");
 CREATE INDEX "payments_tenant_id_user_id_idx" ON "payments" ("tenant_id", "user_id");
+ALTER TABLE "payments" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "payments_tenant_isolation" ON "payments" USING (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON "payments" TO "tenantry_app";

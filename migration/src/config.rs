@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use entity::tenancy::APPLICATION_ROLE;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    schema::names::MAX_BYTES,
+};
 
 /// Every environment variable that the binaries read.
 pub mod env {
@@ -16,6 +20,8 @@ pub mod env {
     pub const DATABASE_SCHEMA: &str = "DATABASE_SCHEMA";
     /// `production` makes every destructive command ask for consent and keeps the seeder away.
     pub const APP_ENV: &str = "APP_ENV";
+    /// The role that applications work as. Without it, `tenantry_app`.
+    pub const TENANTRY_APP_ROLE: &str = "TENANTRY_APP_ROLE";
     /// The folder of the migration crate, for `generate` and `diff`.
     pub const MIGRATION_DIR: &str = "MIGRATION_DIR";
     /// What is logged, in the syntax of tracing's `EnvFilter`.
@@ -28,7 +34,7 @@ pub mod env {
 pub const DEFAULT_FILE: &str = "tenantry.db";
 
 /// Options that every command of every binary has.
-#[derive(Clone, Default, clap::Args)]
+#[derive(Clone, clap::Args)]
 #[allow(clippy::doc_markdown, reason = "the comments are the help texts")]
 pub struct DatabaseArgs {
     /// Database to work on: postgres://user:password@host:port/name or sqlite://path
@@ -53,9 +59,31 @@ pub struct DatabaseArgs {
         global = true
     )]
     pub database_schema: Option<String>,
+    /// Role that applications work as, bound by row-level security
+    #[arg(
+        long,
+        env = env::TENANTRY_APP_ROLE,
+        hide_env_values = true,
+        value_name = "ROLE",
+        default_value = APPLICATION_ROLE,
+        global = true
+    )]
+    pub app_role: String,
     /// Log more; RUST_LOG overrides
     #[arg(short = 'v', long, global = true)]
     pub verbose: bool,
+}
+
+impl Default for DatabaseArgs {
+    /// As if nothing was said.
+    fn default() -> Self {
+        Self {
+            database_url: None,
+            database_schema: None,
+            app_role: APPLICATION_ROLE.to_owned(),
+            verbose: false,
+        }
+    }
 }
 
 impl std::fmt::Debug for DatabaseArgs {
@@ -64,6 +92,7 @@ impl std::fmt::Debug for DatabaseArgs {
         f.debug_struct("DatabaseArgs")
             .field("database_url", &self.database_url.as_ref().map(|_| "<redacted>"))
             .field("database_schema", &self.database_schema)
+            .field("app_role", &self.app_role)
             .field("verbose", &self.verbose)
             .finish()
     }
@@ -87,6 +116,8 @@ pub enum Target {
         options: Box<PgConnectOptions>,
         /// The schema to work in, if one was given.
         schema: Option<String>,
+        /// The role that applications work as.
+        application_role: String,
         /// Host and database, for messages.
         name: String,
     },
@@ -141,7 +172,9 @@ impl DatabaseArgs {
         let kind = text.split_once(':').map(|(kind, _)| kind.to_ascii_lowercase());
         match kind.as_deref() {
             Some("sqlite") => sqlite(text),
-            Some("postgres" | "postgresql") if text.contains("://") => postgres(text, schema),
+            Some("postgres" | "postgresql") if text.contains("://") => {
+                postgres(text, schema, role_name(&self.app_role)?)
+            }
             Some(other) if text.contains("://") && is_scheme(other) => Err(Error::Config(format!(
                 "databases of the kind `{other}` are not supported: use postgres:// or sqlite://"
             ))),
@@ -220,7 +253,7 @@ fn percent_decoded(path: &str) -> Result<String> {
         .map_err(|_| Error::Config("the path in the SQLite URL is not UTF-8".into()))
 }
 
-fn postgres(text: &str, schema: Option<String>) -> Result<Target> {
+fn postgres(text: &str, schema: Option<String>, application_role: String) -> Result<Target> {
     // Neither parser's error is shown: both may quote a part of the URL.
     let unusable = || {
         Error::Config(
@@ -249,7 +282,7 @@ fn postgres(text: &str, schema: Option<String>) -> Result<Target> {
         options.get_database().unwrap_or_else(|| options.get_username()),
     );
     let options = options.application_name("tenantry");
-    Ok(Target::Postgres { options: Box::new(options), schema, name })
+    Ok(Target::Postgres { options: Box::new(options), schema, application_role, name })
 }
 
 /// The parameters of a PostgreSQL URL that sqlx 0.9 understands.
@@ -308,6 +341,33 @@ pub fn load_dotenv() -> Result<()> {
             Err(Error::Config(format!("the .env file cannot be read: {error}")))
         }
         Err(_) => Err(Error::Config("the .env file cannot be read".into())),
+    }
+}
+
+/// Checks the name of the application role.
+fn role_name(name: &str) -> Result<String> {
+    let reserved = matches!(name.to_ascii_lowercase().as_str(), "public" | "none")
+        || name.to_ascii_lowercase().starts_with("pg_");
+    // The name is not shown: it may be a URL in the wrong place.
+    let is_url = name.contains("://") || name.contains('@');
+    if name.is_empty() || name.len() > MAX_BYTES || name.contains('\0') || reserved || is_url {
+        return Err(Error::Config(format!(
+            "the name of the application role is not usable: it has to be 1 to {MAX_BYTES} bytes \
+             long, and not `public`, `none`, a URL, or one that begins with `pg_`"
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+/// The application role that the environment names.
+///
+/// # Errors
+///
+/// If what it names cannot be a role.
+pub fn application_role() -> Result<String> {
+    match std::env::var(env::TENANTRY_APP_ROLE) {
+        Ok(name) => role_name(&name),
+        Err(_) => Ok(APPLICATION_ROLE.to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use entity::Engine;
+use entity::{Engine, tenancy::APPLICATION_ROLE};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -46,6 +46,8 @@ pub struct Database {
     pub engine: Engine,
     /// The file, or host and database: for messages, without user and password.
     pub name: String,
+    /// The role that applications work as, where the engine has roles.
+    pub application_role: String,
 }
 
 impl Database {
@@ -59,9 +61,10 @@ impl Database {
     pub async fn open(target: &Target, absent: Absent) -> Result<Self> {
         let database = match target {
             Target::Sqlite { path, mode, .. } => open_sqlite(path, *mode, absent).await?,
-            Target::Postgres { options, schema, name } => {
-                open_postgres(options, schema.as_deref(), name).await?
-            }
+            Target::Postgres { options, schema, name, application_role } => Self {
+                application_role: application_role.clone(),
+                ..open_postgres(options, schema.as_deref(), name).await?
+            },
         };
         tracing::debug!(engine = %database.engine, database = %database.name, "connected");
         Ok(database)
@@ -122,6 +125,7 @@ async fn open_sqlite(path: &Path, mode: FileMode, absent: Absent) -> Result<Data
         connection: DatabaseConnection::from(pool),
         engine: Engine::Sqlite,
         name: path.display().to_string(),
+        application_role: APPLICATION_ROLE.to_owned(),
     })
 }
 
@@ -152,6 +156,7 @@ async fn open_postgres(
         connection: DatabaseConnection::from(pool),
         engine: Engine::Postgres,
         name: name.to_owned(),
+        application_role: APPLICATION_ROLE.to_owned(),
     })
 }
 
@@ -353,6 +358,12 @@ pub(crate) async fn in_memory() -> Result<DatabaseConnection, DbErr> {
         .await
         .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))?;
     Ok(DatabaseConnection::from(pool))
+}
+
+/// A text as an SQL literal.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A name as a quoted SQL identifier.

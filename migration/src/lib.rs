@@ -28,6 +28,7 @@
 //! of [`ops`], never in the `entity` crate's, since the entity will change again and the migration
 //! must not.
 
+pub mod application_role;
 pub mod cli;
 pub mod config;
 pub mod db;
@@ -113,7 +114,7 @@ impl MigratorTrait for Migrator {
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        Runner::new::<Self>(db)?.up(steps).await?;
+        runner(db)?.up(steps).await?;
         Ok(())
     }
 
@@ -150,7 +151,18 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// The runner of this schema's migrations, careful where `APP_ENV` says production.
+/// The runner of this schema's migrations on an open database.
+///
+/// # Errors
+///
+/// As [`Runner::new`].
+pub fn runner_on(db: &db::Database) -> Result<Runner<'_>> {
+    Ok(Runner::new::<Migrator>(&db.connection)?.application_role(&db.application_role))
+}
+
+/// The runner of this schema's migrations for an application, with what the environment says.
 fn runner<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Runner<'c>> {
-    Ok(Runner::new::<Migrator>(db)?.production(config::is_production()))
+    Ok(Runner::new::<Migrator>(db)?
+        .production(config::is_production())
+        .application_role(config::application_role()?))
 }

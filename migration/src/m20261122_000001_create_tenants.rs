@@ -34,6 +34,15 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        v1::alter_access("tenants")
+            .enable_row_security()
+            .create_policy(
+                "tenants_tenant_isolation",
+                "id = nullif(current_setting('nile.tenant_id', true), '')::uuid",
+            )
+            .grant(&["SELECT"])
+            .run(manager)
+            .await?;
         Ok(())
     }
 

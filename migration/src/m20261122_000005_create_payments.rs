@@ -87,6 +87,15 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        v1::alter_access("payments")
+            .enable_row_security()
+            .create_policy(
+                "payments_tenant_isolation",
+                "tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid",
+            )
+            .grant(&["SELECT", "INSERT", "UPDATE", "DELETE"])
+            .run(manager)
+            .await?;
         Ok(())
     }
 

@@ -53,6 +53,15 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        v1::alter_access("domains")
+            .enable_row_security()
+            .create_policy(
+                "domains_tenant_isolation",
+                "tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid",
+            )
+            .grant(&["SELECT", "INSERT", "UPDATE", "DELETE"])
+            .run(manager)
+            .await?;
         Ok(())
     }
 

@@ -57,6 +57,15 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        v1::alter_access("company_settings")
+            .enable_row_security()
+            .create_policy(
+                "company_settings_tenant_isolation",
+                "tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid",
+            )
+            .grant(&["SELECT", "INSERT", "UPDATE", "DELETE"])
+            .run(manager)
+            .await?;
         Ok(())
     }
 

@@ -77,6 +77,15 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        v1::alter_access("email_accounts")
+            .enable_row_security()
+            .create_policy(
+                "email_accounts_tenant_isolation",
+                "tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid",
+            )
+            .grant(&["SELECT", "INSERT", "UPDATE", "DELETE"])
+            .run(manager)
+            .await?;
         Ok(())
     }
 

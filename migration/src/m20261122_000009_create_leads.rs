@@ -69,6 +69,15 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        v1::alter_access("leads")
+            .enable_row_security()
+            .create_policy(
+                "leads_tenant_isolation",
+                "tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid",
+            )
+            .grant(&["SELECT", "INSERT", "UPDATE", "DELETE"])
+            .run(manager)
+            .await?;
         Ok(())
     }
 

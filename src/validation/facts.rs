@@ -38,9 +38,8 @@ pub(super) struct Orphans {
 
 /// Reads everything from one snapshot, so that what others do meanwhile is no finding.
 pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<Facts> {
-    let engine = db.engine;
-    let tx = begin_read(&db.connection, engine).await?;
-    let facts = gather_in(&tx, engine, options).await;
+    let tx = begin_read(&db.connection, db.engine).await?;
+    let facts = gather_in(&tx, db, options).await;
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     facts
@@ -48,10 +47,11 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
 
 async fn gather_in(
     tx: &DatabaseTransaction,
-    engine: Engine,
+    db: &Database,
     options: &ValidateOptions,
 ) -> Result<Facts> {
-    let drift = drift(tx, engine, &Accepted::compiled_in()?).await?;
+    let engine = db.engine;
+    let drift = drift(tx, engine, &db.application_role, &Accepted::compiled_in()?).await?;
     let mut notes = Vec::new();
     if !drift.exact {
         notes.push(INEXACT.to_owned());

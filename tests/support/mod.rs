@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 pub use command::{Bin, Ran};
 pub use entity::Engine;
+use entity::tenancy::APPLICATION_ROLE;
 
 /// Declares each test function once for SQLite and once for PostgreSQL. The function takes a
 /// [`TestDb`] that is empty.
@@ -157,7 +158,8 @@ impl TestDb {
 
     /// As [`TestDb::catalogue`], over a connection that is open already.
     pub async fn catalogue_of(&self, db: &Database) -> String {
-        let schema = migration::schema::read(&db.connection, self.engine).await.unwrap();
+        let schema =
+            migration::schema::read(&db.connection, self.engine, APPLICATION_ROLE).await.unwrap();
         let sql = match self.engine {
             Engine::Sqlite => "SELECT type || ' ' || name AS name FROM sqlite_schema ORDER BY 1",
             _ => {
@@ -172,7 +174,8 @@ impl TestDb {
     /// The names of all tables.
     pub async fn tables(&self) -> Vec<String> {
         let db = self.open().await;
-        let schema = migration::schema::read(&db.connection, self.engine).await.unwrap();
+        let schema =
+            migration::schema::read(&db.connection, self.engine, APPLICATION_ROLE).await.unwrap();
         db.close().await;
         schema.tables.into_keys().collect()
     }

@@ -10,6 +10,7 @@ use std::{
     sync::OnceLock,
 };
 
+use entity::tenancy::APPLICATION_ROLE;
 use sea_orm::sqlx::{self, Connection as _, PgConnection, postgres::PgConnectOptions};
 
 /// Part of every password, so that a test can look for it in any output.
@@ -99,18 +100,20 @@ impl Cluster {
             .arg("-D")
             .arg(&data)
             .args(["-o", &settings, "start"]));
+        superuser_at(port, "postgres", &[&format!("CREATE ROLE {APPLICATION_ROLE} NOLOGIN")]);
         Self { port }
     }
 }
 
 impl OwnDatabase {
-    /// Creates the database and a role that owns it and can do nothing else.
+    /// Creates the database and a role that owns it and can do nothing else but become the
+    /// application role, which all databases of the cluster share.
     pub fn create() -> Self {
         let name = format!("test_{}", super::unique());
         superuser(
             "postgres",
             &[
-                &format!("CREATE ROLE {name} LOGIN PASSWORD '{SECRET}'"),
+                &format!("CREATE ROLE {name} LOGIN PASSWORD '{SECRET}' IN ROLE {APPLICATION_ROLE}"),
                 &format!("CREATE DATABASE {name} OWNER {name}"),
                 // PostgreSQL 15 lets nobody but the owner create in public, older ones everybody.
                 &format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"),
@@ -166,9 +169,13 @@ impl Drop for OwnDatabase {
 /// Runs statements one by one as the superuser, on a thread of its own: the caller may be inside a
 /// runtime already.
 fn superuser(database: &str, statements: &[&str]) {
+    superuser_at(port(), database, statements);
+}
+
+fn superuser_at(port: u16, database: &str, statements: &[&str]) {
     let options = PgConnectOptions::new_without_pgpass()
         .host("127.0.0.1")
-        .port(port())
+        .port(port)
         .username(SUPERUSER)
         .password(SECRET)
         .database(database);

@@ -6,12 +6,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use entity::tenancy::APPLICATION_ROLE;
 use migration::{
     diff::{Renames, conversion},
     plan::{Backfills, Plan, PlannedMigration, Request, plan},
     schema::{
-        Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema,
-        Table, ddl, names,
+        Action, BTREE, Check, Column, ColumnType, ForeignKey, Grant, Grantee, Index, IndexPart,
+        Policy, PrimaryKey, RowSecurity, Schema, Table, access::PRIVILEGES, ddl, names,
     },
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -100,6 +101,7 @@ struct TableSpec {
     unique: bool,
     keys: Vec<Option<KeySpec>>,
     indexes: Vec<Option<IndexSpec>>,
+    access: AccessSpec,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +138,24 @@ struct IndexSpec {
     descending: bool,
     partial: Option<usize>,
     expression: bool,
+    other_name: bool,
+}
+
+/// Never forced on the owner, who could not put rows into the tables then.
+#[derive(Clone, Debug)]
+struct AccessSpec {
+    enabled: bool,
+    policies: Vec<Option<PolicySpec>>,
+    privileges: Vec<bool>,
+    public: bool,
+}
+
+#[derive(Clone, Debug)]
+struct PolicySpec {
+    column: usize,
+    kind: u8,
+    command: u8,
+    restrictive: bool,
     other_name: bool,
 }
 
@@ -186,6 +206,29 @@ fn index() -> impl Strategy<Value = IndexSpec> {
         })
 }
 
+fn access() -> impl Strategy<Value = AccessSpec> {
+    let policy = (0..COLUMNS, 0u8..3, 0u8..4, prop::bool::weighted(0.2), prop::bool::weighted(0.2))
+        .prop_map(|(column, kind, command, restrictive, other_name)| PolicySpec {
+            column,
+            kind,
+            command,
+            restrictive,
+            other_name,
+        });
+    (
+        any::<bool>(),
+        vec(option::weighted(0.5, policy), 2),
+        vec(any::<bool>(), 4),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(enabled, policies, privileges, public)| AccessSpec {
+            enabled,
+            policies,
+            privileges,
+            public,
+        })
+}
+
 fn table() -> impl Strategy<Value = TableSpec> {
     (
         prop::bool::weighted(0.15),
@@ -195,15 +238,10 @@ fn table() -> impl Strategy<Value = TableSpec> {
         any::<bool>(),
         vec(option::weighted(0.5, key()), 2),
         vec(option::weighted(0.6, index()), 3),
+        access(),
     )
-        .prop_map(|(renamed, primary_key, id, columns, unique, keys, indexes)| TableSpec {
-            renamed,
-            primary_key,
-            id,
-            columns,
-            unique,
-            keys,
-            indexes,
+        .prop_map(|(renamed, primary_key, id, columns, unique, keys, indexes, access)| {
+            TableSpec { renamed, primary_key, id, columns, unique, keys, indexes, access }
         })
 }
 
@@ -216,7 +254,7 @@ fn spec() -> impl Strategy<Value = Spec> {
 /// Random pairs. In a part of them the second schema is the first one with a few slots exchanged,
 /// as edits are in real life.
 pub fn pairs() -> impl Strategy<Value = Pair> {
-    let edits = vec((0..TABLES, 0usize..8, 0..COLUMNS), 1..5);
+    let edits = vec((0..TABLES, 0usize..9, 0..COLUMNS), 1..5);
     (spec(), spec(), option::weighted(0.6, edits), any::<u16>()).prop_map(
         |(from, other, edits, hints)| {
             let to = match edits {
@@ -257,6 +295,12 @@ fn edit(to: &mut Option<TableSpec>, other: Option<&TableSpec>, what: usize, slot
                     }
                     column.nullable = other.nullable;
                     column.check = other.check;
+                }
+            }
+            7 if slot.is_multiple_of(2) => to.access.clone_from(&other.access),
+            7 => {
+                for policy in to.access.policies.iter_mut().flatten() {
+                    policy.other_name = !policy.other_name;
                 }
             }
             _ => {
@@ -455,7 +499,41 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
             table.indexes.push(built);
         }
     }
+    add_access(&mut table, spec);
     table
+}
+
+fn add_access(table: &mut Table, spec: &TableSpec) {
+    if spec.access.enabled {
+        table.row_security = RowSecurity::Enabled;
+    }
+    for (number, policy) in spec.access.policies.iter().enumerate() {
+        let Some(policy) = policy else { continue };
+        let column = columns(spec).find(|(slot, _, _)| *slot == policy.column);
+        let condition = column
+            .and_then(|(_, name, column)| {
+                check_of(&quoted(&name), &column_type(column.ty), policy.kind)
+            })
+            .unwrap_or_else(|| "\"id\" IS NOT NULL".to_owned());
+        let name = format!("p_{number}{}", if policy.other_name { "_renamed" } else { "" });
+        let mut built = Policy::complete(name, condition);
+        built.restrictive = policy.restrictive;
+        match policy.command {
+            1 => (built.command, built.with_check) = ("SELECT".to_owned(), None),
+            2 => (built.command, built.using) = ("INSERT".to_owned(), None),
+            3 => built.roles = vec![APPLICATION_ROLE.to_owned()],
+            _ => {}
+        }
+        table.policies.push(built);
+    }
+    let privileges = PRIVILEGES.iter().zip(&spec.access.privileges).filter(|(_, has)| **has);
+    let privileges: Vec<&str> = privileges.map(|(privilege, _)| *privilege).collect();
+    if !privileges.is_empty() {
+        table.grants.push(Grant::new(Grantee::Application, privileges));
+    }
+    if spec.access.public {
+        table.grants.push(Grant::new(Grantee::Public, ["SELECT"]));
+    }
 }
 
 fn build_index(table: &Table, spec: &TableSpec, index: &IndexSpec) -> Option<Index> {

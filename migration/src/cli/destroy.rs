@@ -2,10 +2,11 @@
 
 use super::{Printer, counted, with_consent};
 use crate::{
-    Migrator, Outcome, Runner,
+    Outcome, Runner,
     config::{DatabaseArgs, is_production},
     db::Absent,
     error::Result,
+    runner_on,
 };
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +51,7 @@ async fn run(
 ) -> Result<u8> {
     let db = super::open(database, absent, out).await?;
     let outcome = with_consent(args.confirm, out, async |hash| {
-        let runner = Runner::new::<Migrator>(&db.connection)?;
+        let runner = runner_on(&db)?;
         work(&runner.confirm(hash).production(is_production())).await
     })
     .await?;

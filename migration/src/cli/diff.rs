@@ -41,7 +41,7 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
     let accepted = Accepted::read(args.accepted.as_deref())?;
     let db = super::open(database, Absent::Fail, out).await?;
     let tx = begin_read(&db.connection, db.engine).await?;
-    let found = drift(&tx, db.engine, &accepted).await;
+    let found = drift(&tx, db.engine, &db.application_role, &accepted).await;
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     let found = found?;

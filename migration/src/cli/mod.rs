@@ -6,6 +6,7 @@
 mod destroy;
 mod diff;
 mod generate;
+mod grant;
 mod printer;
 mod status;
 mod up;
@@ -152,6 +153,8 @@ enum Action {
     Generate(Box<generate::Args>),
     /// Compare the database with the entities; exit code 1 if they differ
     Diff(diff::Args),
+    /// Make the application role, and grant it what it does not have yet
+    Grant,
     /// List all migrations and whether they are applied; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
@@ -173,6 +176,7 @@ impl Command for Migrations {
             Action::Up(args) => up::run(&args, database, out).await,
             Action::Generate(args) => generate::run(&args, out).await,
             Action::Diff(args) => diff::run(&args, database, out).await,
+            Action::Grant => grant::run(database, out).await,
             Action::Status(args) => status::run(&args, database, out).await,
             Action::Down(args) => destroy::down(args, database, out).await,
             Action::Fresh(args) => destroy::fresh(args, database, out).await,

@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::Printer;
 use crate::{
-    Migrator, Runner,
+    Migrator,
     config::DatabaseArgs,
     db::Absent,
     error::Result,
     report::{Envelope, Finding},
     runner::{MigrationState, State},
+    runner_on,
 };
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +30,7 @@ struct Body {
 
 pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     let db = super::open(database, Absent::Fail, out).await?;
-    let migrations = Runner::new::<Migrator>(&db.connection)?.status().await?;
+    let migrations = runner_on(&db)?.status().await?;
     let count = |state| migrations.iter().filter(|entry| entry.state == state).count();
     let (applied, pending, missing) =
         (count(State::Applied), count(State::Pending), count(State::Missing));

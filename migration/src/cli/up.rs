@@ -1,7 +1,7 @@
 //! `migration up`
 
 use super::{Printer, counted};
-use crate::{Migrator, Runner, config::DatabaseArgs, db::Absent, error::Result};
+use crate::{config::DatabaseArgs, db::Absent, error::Result, runner_on};
 
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
@@ -12,7 +12,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     let db = super::open(database, Absent::Create, out).await?;
-    let outcome = Runner::new::<Migrator>(&db.connection)?.up(args.num).await?;
+    let outcome = runner_on(&db)?.up(args.num).await?;
     db.close().await;
     out.line(&match outcome.applied.len() {
         0 => "nothing to apply".to_owned(),

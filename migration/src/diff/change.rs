@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::conversion;
 use crate::schema::{
-    Check, Column, ForeignKey, Index, PrimaryKey, Table,
+    Check, Column, ForeignKey, Grant, Index, Policy, PrimaryKey, RowSecurity, Table,
     ddl::{LOCAL_NOW, Literal, NOW},
 };
 
@@ -57,6 +57,20 @@ pub enum Change {
     AlterCheck { table: String, from: Check, to: Check },
     /// A key or a check gets another name.
     RenameConstraint { table: String, from: String, to: String },
+    /// Row-level security is switched on or off.
+    AlterRowSecurity { table: String, from: RowSecurity, to: RowSecurity },
+    /// A policy is added.
+    AddPolicy { table: String, policy: Policy },
+    /// A policy is dropped.
+    DropPolicy { table: String, policy: Policy },
+    /// A policy keeps its name and becomes another.
+    AlterPolicy { table: String, from: Policy, to: Policy },
+    /// A policy gets another name.
+    RenamePolicy { table: String, from: Policy, to: Policy },
+    /// Privileges are granted.
+    AddGrant { table: String, grant: Grant },
+    /// Privileges are revoked.
+    DropGrant { table: String, grant: Grant },
 }
 
 /// What a change may cost on a table with rows in use.
@@ -105,7 +119,14 @@ impl Change {
             | Self::AddCheck { table, .. }
             | Self::DropCheck { table, .. }
             | Self::AlterCheck { table, .. }
-            | Self::RenameConstraint { table, .. } => table,
+            | Self::RenameConstraint { table, .. }
+            | Self::AlterRowSecurity { table, .. }
+            | Self::AddPolicy { table, .. }
+            | Self::DropPolicy { table, .. }
+            | Self::AlterPolicy { table, .. }
+            | Self::RenamePolicy { table, .. }
+            | Self::AddGrant { table, .. }
+            | Self::DropGrant { table, .. } => table,
         }
     }
 
@@ -139,7 +160,14 @@ impl Change {
             | Self::AlterDefault { .. }
             | Self::DropForeignKey { .. }
             | Self::DropIndex { .. }
-            | Self::DropCheck { .. } => Hazard::Safe,
+            | Self::DropCheck { .. }
+            | Self::AlterRowSecurity { .. }
+            | Self::AddPolicy { .. }
+            | Self::DropPolicy { .. }
+            | Self::AlterPolicy { .. }
+            | Self::RenamePolicy { .. }
+            | Self::AddGrant { .. }
+            | Self::DropGrant { .. } => Hazard::Safe,
             Self::AddColumn { .. }
             | Self::AlterNullable { .. }
             | Self::AlterPrimaryKey { .. }
@@ -229,6 +257,27 @@ impl fmt::Display for Change {
             }
             Self::RenameConstraint { table, from, to } => {
                 write!(f, "the constraint {from} on {table} is renamed to {to}")
+            }
+            Self::AlterRowSecurity { table, to, .. } => {
+                write!(f, "row-level security of {table} is {to}")
+            }
+            Self::AddPolicy { table, policy } => {
+                write!(f, "the policy {} on {table} is added", policy.name)
+            }
+            Self::DropPolicy { table, policy } => {
+                write!(f, "the policy {} on {table} is dropped", policy.name)
+            }
+            Self::AlterPolicy { table, to, .. } => {
+                write!(f, "the policy {} on {table} becomes {}", to.name, to.definition())
+            }
+            Self::RenamePolicy { table, from, to } => {
+                write!(f, "the policy {} on {table} is renamed to {}", from.name, to.name)
+            }
+            Self::AddGrant { table, grant } => {
+                write!(f, "{} gets {} on {table}", grant.grantee, grant.privileges.join(", "))
+            }
+            Self::DropGrant { table, grant } => {
+                write!(f, "{} loses {} on {table}", grant.grantee, grant.privileges.join(", "))
             }
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Change;
-use crate::schema::{Check, Column, ForeignKey, Index, PrimaryKey, Schema, Table, expr};
+use crate::schema::{
+    Check, Column, ForeignKey, Grant, Grantee, Index, Policy, PrimaryKey, Schema, Table, expr,
+};
 
 /// Everything that has to change to make `from` into `to`, table by table in name order.
 ///
@@ -43,6 +45,7 @@ fn diff_table(from: &Table, to: &Table, changes: &mut Vec<Change>) {
     diff_foreign_keys(table, &from.foreign_keys, &to.foreign_keys, changes);
     diff_indexes(table, &from.indexes, &to.indexes, changes);
     diff_checks(table, &from.checks, &to.checks, changes);
+    diff_access(from, to, changes);
 }
 
 fn diff_column(table: &str, from: &Column, to: &Column, changes: &mut Vec<Change>) {
@@ -143,6 +146,55 @@ fn diff_checks(table: &str, from: &[Check], to: &[Check], changes: &mut Vec<Chan
     for check in gone {
         changes.push(Change::DropCheck { table: table(), check: check.clone() });
     }
+}
+
+/// Compares row-level security, policies and grants.
+fn diff_access(from: &Table, to: &Table, changes: &mut Vec<Change>) {
+    let table = || to.name.clone();
+    if from.row_security != to.row_security {
+        let (from, to) = (from.row_security, to.row_security);
+        changes.push(Change::AlterRowSecurity { table: table(), from, to });
+    }
+    let Matched { both, gone, new } =
+        matched(&from.policies, &to.policies, |a, b| a.name == b.name);
+    for (from, to) in both {
+        if !same_policy(from, to) {
+            let (from, to) = (from.clone(), to.clone());
+            changes.push(Change::AlterPolicy { table: table(), from, to });
+        }
+    }
+    let Matched { both, gone, new } = matched(gone, new, same_policy);
+    for (from, to) in both {
+        let (from, to) = (from.clone(), to.clone());
+        changes.push(Change::RenamePolicy { table: table(), from, to });
+    }
+    for policy in new {
+        changes.push(Change::AddPolicy { table: table(), policy: policy.clone() });
+    }
+    for policy in gone {
+        changes.push(Change::DropPolicy { table: table(), policy: policy.clone() });
+    }
+    for grantee in [Grantee::Application, Grantee::Public] {
+        let (before, after) = (from.privileges_of(grantee), to.privileges_of(grantee));
+        let only = |these: &[String], those: &[String]| {
+            let only: Vec<String> =
+                these.iter().filter(|privilege| !those.contains(privilege)).cloned().collect();
+            (!only.is_empty()).then(|| Grant::new(grantee, only))
+        };
+        if let Some(grant) = only(after, before) {
+            changes.push(Change::AddGrant { table: table(), grant });
+        }
+        if let Some(grant) = only(before, after) {
+            changes.push(Change::DropGrant { table: table(), grant });
+        }
+    }
+}
+
+/// Whether two policies differ in nothing but their names.
+fn same_policy(a: &Policy, b: &Policy) -> bool {
+    (a.restrictive, &a.command, &a.roles) == (b.restrictive, &b.command, &b.roles)
+        && same_text(a.using.as_ref(), b.using.as_ref())
+        && same_text(a.with_check.as_ref(), b.with_check.as_ref())
 }
 
 /// Reports another name of something that is otherwise the same.

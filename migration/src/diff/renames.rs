@@ -7,7 +7,7 @@ use entity::tenancy::TableDef;
 use sea_orm::DbBackend;
 
 use super::Change;
-use crate::schema::{Schema, Table, expr};
+use crate::schema::{Policy, Schema, Table, expr};
 
 /// Which tables and columns had which names before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,6 +146,9 @@ impl Table {
         }
         for check in &mut self.checks {
             check.expr = expr::rename_column(&check.expr, old, new);
+        }
+        for condition in self.policies.iter_mut().flat_map(Policy::conditions_mut) {
+            *condition = expr::rename_column(condition, old, new);
         }
     }
 }

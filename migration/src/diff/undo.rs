@@ -72,6 +72,24 @@ impl Change {
                     check.clone_from(from);
                 }
             }
+            Self::AlterRowSecurity { from, .. } => table.row_security = *from,
+            Self::AddPolicy { policy, .. } => table.policies.retain(|p| p.name != policy.name),
+            Self::DropPolicy { policy, .. } => table.policies.push(policy.clone()),
+            Self::AlterPolicy { from, to, .. } | Self::RenamePolicy { from, to, .. } => {
+                for policy in table.policies.iter_mut().filter(|policy| policy.name == to.name) {
+                    policy.clone_from(from);
+                }
+            }
+            Self::AddGrant { grant, .. } => {
+                let mut left = table.privileges_of(grant.grantee).to_vec();
+                left.retain(|privilege| !grant.privileges.contains(privilege));
+                table.set_privileges(grant.grantee, left);
+            }
+            Self::DropGrant { grant, .. } => {
+                let mut all = table.privileges_of(grant.grantee).to_vec();
+                all.extend(grant.privileges.iter().cloned());
+                table.set_privileges(grant.grantee, all);
+            }
             Self::RenameConstraint { from, to, .. } => {
                 let keys = table.foreign_keys.iter_mut().map(|key| &mut key.name);
                 let primary = table.primary_key.iter_mut().map(|key| &mut key.name);

@@ -3,7 +3,7 @@
 use crate::{
     diff::Change,
     report::Finding,
-    schema::{Check, PrimaryKey, names},
+    schema::{Check, PrimaryKey, RowSecurity, names},
 };
 
 /// What to do about a table that is not there.
@@ -39,6 +39,14 @@ pub fn object(change: &Change) -> Option<String> {
     Some(match change {
         Change::AddTable { .. } | Change::DropTable { .. } | Change::RenameTable { .. } => {
             return None;
+        }
+        Change::AlterRowSecurity { .. } => "row-level security".to_owned(),
+        Change::AddPolicy { policy, .. }
+        | Change::DropPolicy { policy, .. }
+        | Change::AlterPolicy { from: policy, .. }
+        | Change::RenamePolicy { from: policy, .. } => policy.name.clone(),
+        Change::AddGrant { grant, .. } | Change::DropGrant { grant, .. } => {
+            grant.grantee.to_string()
         }
         Change::AlterPrimaryKey { table, .. } => names::primary_key(table),
         Change::AddForeignKey { table, key }
@@ -140,6 +148,56 @@ fn described(change: &Change) -> (&'static str, String) {
         Change::RenameConstraint { from, to, .. } => {
             ("constraint-name", format!("the constraint {from} should be named {to}"))
         }
+        Change::AlterRowSecurity { .. }
+        | Change::AddPolicy { .. }
+        | Change::DropPolicy { .. }
+        | Change::AlterPolicy { .. }
+        | Change::RenamePolicy { .. }
+        | Change::AddGrant { .. }
+        | Change::DropGrant { .. } => described_access(change),
+    }
+}
+
+/// The same for row-level security, policies and grants.
+fn described_access(change: &Change) -> (&'static str, String) {
+    match change {
+        Change::AlterRowSecurity { from, to, .. } => {
+            let code = match (from, to) {
+                (RowSecurity::Disabled, _) => "row-security-disabled",
+                (RowSecurity::Forced, _) => "row-security-forced",
+                (RowSecurity::Enabled, _) => "row-security-unexpected",
+            };
+            (code, format!("row-level security is {from}, and should be {to}"))
+        }
+        Change::AddPolicy { policy, .. } => {
+            ("policy-missing", format!("the policy {} does not exist", policy.name))
+        }
+        Change::DropPolicy { policy, .. } => {
+            let (name, definition) = (&policy.name, policy.definition());
+            ("policy-unexpected", format!("no entity has the policy {name} ({definition})"))
+        }
+        Change::AlterPolicy { from, to, .. } => (
+            "policy-differs",
+            format!(
+                "the policy {} is {}, and should be {}",
+                to.name,
+                from.definition(),
+                to.definition()
+            ),
+        ),
+        Change::RenamePolicy { from, to, .. } => {
+            ("policy-name", format!("the policy {} should be named {}", from.name, to.name))
+        }
+        Change::AddGrant { grant, .. } => {
+            let (grantee, privileges) = (grant.grantee, grant.privileges.join(", "));
+            ("grant-missing", format!("{grantee} does not have {privileges}, and should"))
+        }
+        Change::DropGrant { grant, .. } => {
+            let (grantee, privileges) = (grant.grantee, grant.privileges.join(", "));
+            ("grant-unexpected", format!("{grantee} has {privileges}, and should not"))
+        }
+        // What is about the table itself was described before.
+        other => ("schema-differs", other.to_string()),
     }
 }
 

@@ -8,9 +8,12 @@ use super::Drift;
 use crate::{
     diff::Renames,
     error::Result,
-    ops::v1::FOREIGN_KEYS_ENFORCED,
+    ops::{
+        context::{ApplicationRole, Context},
+        v1::FOREIGN_KEYS_ENFORCED,
+    },
     plan::{Backfills, PlannedMigration, Request, plan},
-    runner::{Direction, record},
+    runner::{Direction, record_in},
 };
 
 /// A script for psql or sqlite3, with what each change may cost; empty if nothing differs.
@@ -34,7 +37,14 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     };
     let plan = plan(&request);
     let planned = PlannedMigration { up: plan.operations, ..PlannedMigration::default() };
-    let statements = record(&planned, engine, Direction::Up).await?;
+    let context = match &drift.application_role {
+        Some(role) => {
+            let application_role = ApplicationRole { name: role.name.clone(), exists: role.exists };
+            Context { engine, application_role }
+        }
+        None => Context::usual(engine),
+    };
+    let statements = record_in(context, &planned, Direction::Up).await?;
     if statements.is_empty() {
         return Ok(String::new());
     }

@@ -15,6 +15,7 @@ pub use mend::mend;
 
 use crate::{
     Migrator,
+    application_role::{self, RoleFacts},
     diff::{Change, diff},
     error::Result,
     report::Finding,
@@ -38,27 +39,36 @@ pub struct Drift {
     pub stale: Vec<AcceptedDrift>,
     /// Live tables that no entity describes.
     pub unknown_tables: Vec<String>,
+    /// The application role; `None` where the engine has no roles.
+    pub application_role: Option<RoleFacts>,
 }
 
 /// What is said where expressions could not be compared.
 pub const INEXACT: &str = "defaults, checks and partial indexes were not compared: that needs the \
                            right to make temporary tables, on a server that is not read-only";
 
-/// Compares a live database with the entities. What was accepted is left out.
+/// Compares a live database with the entities, and the application role of the given name with
+/// what it should be. What was accepted is left out.
 ///
 /// # Errors
 ///
 /// If the entities make no schema or a query fails.
-pub async fn drift<C>(db: &C, engine: Engine, accepted: &Accepted) -> Result<Drift>
+pub async fn drift<C>(
+    db: &C,
+    engine: Engine,
+    application_role: &str,
+    accepted: &Accepted,
+) -> Result<Drift>
 where
     C: ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction>,
 {
     let entities = Schema::from_entities()?;
-    let live = schema::read(db, engine).await?;
+    let live = schema::read(db, engine, application_role).await?;
     let mut unknown_tables: Vec<String> =
         live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
     unknown_tables.retain(|name| *name != Migrator::bookkeeping());
     let live = live.filtered(|name| entities.tables.contains_key(name));
+    let application_role = application_role::facts(db, engine, application_role).await?;
     let expected = schema::expected(db, engine, entities.clone()).await?;
     let changes = if expected.exact {
         diff(&live, &expected.schema)
@@ -74,6 +84,7 @@ where
         changes,
         stale,
         unknown_tables,
+        application_role,
     })
 }
 
@@ -81,8 +92,16 @@ impl Drift {
     /// What was found, one finding for one fact: what only follows from another change is left out.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        let changes = without_consequences(&self.changes);
-        let mut findings: Vec<Finding> = changes.into_iter().map(finding).collect();
+        let has_role = self.application_role.as_ref().is_none_or(|role| role.exists);
+        let tables: Vec<&str> = self.entities.tables.keys().map(String::as_str).collect();
+        let of_role = self.application_role.iter().flat_map(|role| role.findings(&tables));
+        let mut findings: Vec<Finding> = without_consequences(&self.changes)
+            .into_iter()
+            // Whoever does not exist has no privileges.
+            .filter(|change| has_role || !matches!(change, Change::AddGrant { .. }))
+            .map(finding)
+            .chain(of_role)
+            .collect();
         findings.extend(self.stale.iter().map(AcceptedDrift::stale));
         findings.sort();
         findings
@@ -109,6 +128,9 @@ fn without_consequences(changes: &[Change]) -> Vec<&Change> {
         Change::AddCheck { check, .. } | Change::AlterCheck { to: check, .. } => {
             expr::mentions(&check.expr, column)
         }
+        Change::AddPolicy { policy, .. } | Change::AlterPolicy { to: policy, .. } => {
+            policy.conditions().any(|sql| expr::mentions(sql, column))
+        }
         Change::AlterPrimaryKey { to: Some(key), .. } => key.columns.iter().any(|c| c == column),
         Change::AlterDefault { to, .. } => to.name == column,
         _ => false,
@@ -120,7 +142,8 @@ fn without_consequences(changes: &[Change]) -> Vec<&Change> {
                 let follows = match change {
                     Change::AlterDefault { .. }
                     | Change::AlterIndex { .. }
-                    | Change::AlterCheck { .. } => !missing,
+                    | Change::AlterCheck { .. }
+                    | Change::AlterPolicy { .. } => !missing,
                     _ => *missing,
                 };
                 follows && change.table() == *table && concerns(change, column)

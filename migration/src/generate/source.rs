@@ -10,15 +10,19 @@ use std::{
 
 use crate::{
     diff::Change,
-    plan::{Object, Operation, Plan, Rebuild, Step},
+    plan::{AccessStep, Object, Operation, Plan, Rebuild, Step},
     schema::{
-        Action, BTREE, Column, ColumnType, ForeignKey, INCLUDE, Index, NULLS_NOT_DISTINCT, Table,
+        Action, BTREE, Column, ColumnType, ForeignKey, Grant, Grantee, INCLUDE, Index,
+        NULLS_NOT_DISTINCT, Table,
         ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID},
     },
 };
 
 /// The longest text that stands on one line.
 const LINE: usize = 60;
+
+/// The same where less stands before it.
+const LONG_LINE: usize = 72;
 
 /// A migration's source file, not yet formatted. Where all of `unless` is there already, applying
 /// it does nothing; if that is empty, it always does.
@@ -188,6 +192,10 @@ impl File {
                 }
                 source + ".run(manager)"
             }
+            Operation::AlterAccess { table, steps } => {
+                let steps: String = steps.iter().map(access_step).collect();
+                format!("v1::alter_access({}){steps}.run(manager)", text(table))
+            }
         }
     }
 
@@ -318,6 +326,39 @@ fn index(table: &Table, index: &Index) -> String {
         let _ = write!(source, ".and_where(Expr::cust({}))", text(predicate));
     }
     source + ".take()"
+}
+
+fn access_step(step: &AccessStep) -> String {
+    let privileges = |grant: &Grant| {
+        let privileges: Vec<String> = grant.privileges.iter().map(|one| text(one)).collect();
+        format!("&[{}]", privileges.join(", "))
+    };
+    match step {
+        AccessStep::EnableRowSecurity => ".enable_row_security()".to_owned(),
+        AccessStep::DisableRowSecurity => ".disable_row_security()".to_owned(),
+        AccessStep::ForceRowSecurity => ".force_row_security()".to_owned(),
+        AccessStep::NoForceRowSecurity => ".no_force_row_security()".to_owned(),
+        AccessStep::CreatePolicy(policy) => {
+            let name = text(&policy.name);
+            let condition = policy.condition().map(|sql| text_within(LONG_LINE, sql));
+            condition.map_or_else(
+                || format!(".create_policy_as({name}, {})", text(&policy.definition())),
+                |condition| format!(".create_policy({name}, {condition})"),
+            )
+        }
+        AccessStep::DropPolicy(name) => format!(".drop_policy({})", text(name)),
+        AccessStep::RenamePolicy { from, to } => {
+            format!(".rename_policy({}, {})", text(from), text(to))
+        }
+        AccessStep::Grant(grant) => match grant.grantee {
+            Grantee::Application => format!(".grant({})", privileges(grant)),
+            Grantee::Public => format!(".grant_to_public({})", privileges(grant)),
+        },
+        AccessStep::Revoke(grant) => match grant.grantee {
+            Grantee::Application => format!(".revoke({})", privileges(grant)),
+            Grantee::Public => format!(".revoke_from_public({})", privileges(grant)),
+        },
+    }
 }
 
 fn step(table: &str, step: &Step) -> String {
@@ -495,11 +536,16 @@ fn type_value(ty: &ColumnType) -> String {
 /// A string literal. A long one is broken between words, since rustfmt gives up on an expression
 /// with a line that it cannot shorten.
 fn text(value: &str) -> String {
+    text_within(LINE, value)
+}
+
+/// As [`text`], with room for so many bytes on a line.
+fn text_within(room: usize, value: &str) -> String {
     let mut lines: Vec<String> = vec![String::new()];
     for word in value.split_inclusive(' ') {
         let line = lines.last().map_or(0, String::len);
         // A new line must not begin with white space: the literal would lose it.
-        let fits = line + word.len() <= LINE || word.starts_with(char::is_whitespace);
+        let fits = line + word.len() <= room || word.starts_with(char::is_whitespace);
         match lines.last_mut() {
             Some(line) if fits || line.is_empty() => line.push_str(word),
             _ => lines.push(word.to_owned()),

@@ -3,4 +3,5 @@
 //! A migration is frozen history, and so is everything it calls: a module here is append-only, and
 //! a changed behaviour is a new module. The SQL of every migration is pinned by the tests.
 
+pub(crate) mod context;
 pub mod v1;

@@ -1,8 +1,11 @@
 //! Version 1 of the operations. Append only: a change of behaviour belongs in `v2`.
 
+mod access;
 mod alter;
 mod rebuild;
 
+pub use access::{AlterAccess, alter_access};
+pub(crate) use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_security_sql};
 pub(crate) use alter::index_sql;
 pub use alter::{AlterTable, alter_table, create_index, rename_column, rename_index};
 pub(crate) use rebuild::FOREIGN_KEYS_ENFORCED;
@@ -13,6 +16,8 @@ use sea_orm_migration::{
     prelude::{ColumnDef, Expr, SchemaManager},
     schema::uuid,
 };
+
+use super::context::Context;
 
 /// The `id` column: a UUID that the application makes; where the engine can, the database makes
 /// one for rows that come without.
@@ -62,6 +67,9 @@ pub fn local_now_sql(engine: Engine) -> &'static str {
 }
 
 fn engine(manager: &SchemaManager<'_>) -> Engine {
+    if let Some(context) = Context::current() {
+        return context.engine;
+    }
     // The runner has refused every other backend before a migration is called.
     Engine::of(manager.get_database_backend()).unwrap_or(Engine::Postgres)
 }

@@ -2,10 +2,11 @@
 //!
 //! 1. Tables and columns are renamed.
 //! 2. Foreign keys go that are in the way of what follows.
-//! 3. Tables are dropped, referring ones first.
-//! 4. Table by table, those referred to first: a new one is created, and one that stays loses
-//!    indexes, is altered, and gets indexes.
-//! 5. Foreign keys come that had to wait.
+//! 3. Policies and privileges go that are no longer wanted, or in the way.
+//! 4. Tables are dropped, referring ones first.
+//! 5. Table by table, those referred to first: a new one is created, and one that stays loses
+//!    indexes, is altered, and gets indexes; then come policies and privileges.
+//! 6. Foreign keys come that had to wait.
 //!
 //! An alteration is steps for engines that alter, and a rebuild for those that rebuild.
 
@@ -14,11 +15,11 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use operation::{Object, Operation, PlannedMigration, Rebuild, Step};
+pub use operation::{AccessStep, Object, Operation, PlannedMigration, Rebuild, Step};
 
 use crate::{
     diff::{Change, Renames, conversion, diff},
-    schema::{ForeignKey, Schema, Table},
+    schema::{ForeignKey, RowSecurity, Schema, Table},
 };
 
 /// What a plan is made from.
@@ -137,6 +138,11 @@ impl Work<'_> {
                 Some(rebuild)
             });
             operations.push(Operation::AlterTable { table: (*name).to_owned(), steps, rebuild });
+        }
+        for table in &order {
+            if let Some(altered) = altered.get_mut(table.name.as_str()) {
+                operations.extend(access(table, std::mem::take(&mut altered.early_access)));
+            }
         }
         self.drop_tables(operations);
         let mut unfilled = Vec::new();
@@ -266,7 +272,12 @@ impl Work<'_> {
     }
 }
 
-/// Creates a table without the keys that have to wait, and its indexes.
+/// The operation that takes these steps, if there are any.
+fn access(table: &Table, steps: Vec<AccessStep>) -> Option<Operation> {
+    (!steps.is_empty()).then(|| Operation::AlterAccess { table: table.name.clone(), steps })
+}
+
+/// Creates a table without the keys that have to wait, with its indexes and who may use it.
 fn create(table: &Table, late: &[ForeignKey], operations: &mut Vec<Operation>) {
     let mut now = Table { indexes: Vec::new(), ..table.clone() };
     now.foreign_keys.retain(|key| !late.contains(key));
@@ -274,6 +285,10 @@ fn create(table: &Table, late: &[ForeignKey], operations: &mut Vec<Operation>) {
     for index in &table.indexes {
         operations.push(Operation::CreateIndex { table: table.clone(), index: index.clone() });
     }
+    let mut steps = AccessStep::row_security(RowSecurity::Disabled, table.row_security);
+    steps.extend(table.policies.iter().cloned().map(AccessStep::CreatePolicy));
+    steps.extend(table.grants.iter().cloned().map(AccessStep::Grant));
+    operations.extend(access(table, steps));
 }
 
 fn drop_constraint(key: &ForeignKey) -> Option<Step> {

@@ -9,7 +9,10 @@ use sea_orm_migration::{
 
 use crate::{
     ops::v1,
-    schema::{Check, Column, ForeignKey, Index, PrimaryKey, Table, ddl},
+    schema::{
+        Check, Column, ForeignKey, Grant, Grantee, Index, Policy, PrimaryKey, RowSecurity, Table,
+        ddl,
+    },
 };
 
 /// One operation on a schema.
@@ -36,6 +39,8 @@ pub enum Operation {
     RenameIndex { table: Table, from: String, to: Index },
     /// Alters a table by steps, or by a rebuild where the engine rebuilds tables.
     AlterTable { table: String, steps: Vec<Step>, rebuild: Option<Rebuild> },
+    /// Alters who may see and change a table's rows.
+    AlterAccess { table: String, steps: Vec<AccessStep> },
 }
 
 /// One step of altering a table.
@@ -69,6 +74,69 @@ pub enum Step {
         from: String,
         to: String,
     },
+}
+
+/// One step of altering who may see and change a table's rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is what its name says")]
+pub enum AccessStep {
+    EnableRowSecurity,
+    DisableRowSecurity,
+    ForceRowSecurity,
+    NoForceRowSecurity,
+    CreatePolicy(Policy),
+    DropPolicy(String),
+    RenamePolicy { from: String, to: String },
+    Grant(Grant),
+    Revoke(Grant),
+}
+
+impl AccessStep {
+    /// The steps that make row-level security of one kind another.
+    pub(super) fn row_security(from: RowSecurity, to: RowSecurity) -> Vec<Self> {
+        let mut steps = Vec::new();
+        let is_on = |it| it != RowSecurity::Disabled;
+        match (is_on(from), is_on(to)) {
+            (false, true) => steps.push(Self::EnableRowSecurity),
+            (true, false) => steps.push(Self::DisableRowSecurity),
+            _ => {}
+        }
+        match (from == RowSecurity::Forced, to == RowSecurity::Forced) {
+            (false, true) => steps.push(Self::ForceRowSecurity),
+            (true, false) => steps.push(Self::NoForceRowSecurity),
+            _ => {}
+        }
+        steps
+    }
+
+    fn add_to(&self, alter: v1::AlterAccess) -> v1::AlterAccess {
+        match self {
+            Self::EnableRowSecurity => alter.enable_row_security(),
+            Self::DisableRowSecurity => alter.disable_row_security(),
+            Self::ForceRowSecurity => alter.force_row_security(),
+            Self::NoForceRowSecurity => alter.no_force_row_security(),
+            Self::CreatePolicy(policy) => match policy.condition() {
+                Some(condition) => alter.create_policy(&policy.name, condition),
+                None => alter.create_policy_as(&policy.name, &policy.definition()),
+            },
+            Self::DropPolicy(name) => alter.drop_policy(name),
+            Self::RenamePolicy { from, to } => alter.rename_policy(from, to),
+            Self::Grant(Grant { grantee, privileges }) => {
+                let privileges: Vec<&str> = privileges.iter().map(String::as_str).collect();
+                match grantee {
+                    Grantee::Application => alter.grant(&privileges),
+                    Grantee::Public => alter.grant_to_public(&privileges),
+                }
+            }
+            Self::Revoke(Grant { grantee, privileges }) => {
+                let privileges: Vec<&str> = privileges.iter().map(String::as_str).collect();
+                match grantee {
+                    Grantee::Application => alter.revoke(&privileges),
+                    Grantee::Public => alter.revoke_from_public(&privileges),
+                }
+            }
+        }
+    }
 }
 
 /// How a table is made anew.
@@ -138,6 +206,10 @@ impl Operation {
                     alter = alter.rebuild(rebuild.to_op(engine));
                 }
                 alter.run(manager).await
+            }
+            Self::AlterAccess { table, steps } => {
+                let alter = v1::alter_access(table);
+                steps.iter().fold(alter, |alter, step| step.add_to(alter)).run(manager).await
             }
         }
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use entity::Engine;
 
-use super::{Operation, Rebuild, Request, Step, is_replaced};
+use super::{AccessStep, Operation, Rebuild, Request, Step, is_replaced};
 use crate::{
     db::quoted,
     diff::{Change, conversion},
     schema::{
-        Check, Column, ColumnType, ForeignKey, Index, Schema, Table,
+        Check, Column, ColumnType, ForeignKey, Index, Policy, Schema, Table,
         ddl::{self, Literal, RANDOM_UUID},
         expr,
     },
@@ -36,6 +36,9 @@ pub(super) struct Altered {
     /// Until some operation has taken it along.
     pub(super) rebuild: Option<Rebuild>,
     make_indexes: Vec<Operation>,
+    /// What has to go before tables are altered.
+    pub(super) early_access: Vec<AccessStep>,
+    late_access: Vec<AccessStep>,
     pub(super) unfilled: Vec<String>,
 }
 
@@ -72,6 +75,10 @@ impl Altered {
         }
         operations.append(&mut drops);
         operations.append(&mut self.make_indexes);
+        let steps = std::mem::take(&mut self.late_access);
+        if !steps.is_empty() {
+            operations.push(Operation::AlterAccess { table: table.to_owned(), steps });
+        }
     }
 }
 
@@ -110,6 +117,7 @@ impl Alter<'_> {
         let mut altered = Altered::default();
         self.indexes(&mut altered);
         self.steps(&mut altered);
+        self.access(&mut altered);
         if self.needs_rebuild() {
             altered.rebuild = Some(self.rebuild());
         }
@@ -185,6 +193,50 @@ impl Alter<'_> {
         let expressions: Vec<&str> = expressions.chain(index.predicate.as_deref()).collect();
         let retyped = self.retyped();
         retyped.iter().any(|column| expressions.iter().any(|text| expr::mentions(text, column)))
+    }
+
+    /// Which policies and privileges go before the table is altered, and which come after.
+    fn access(&self, altered: &mut Altered) {
+        let (early, late) = (&mut altered.early_access, &mut altered.late_access);
+        let gone: BTreeSet<&str> = self
+            .changes
+            .iter()
+            .filter(|change| matches!(change, Change::DropColumn { .. }))
+            .filter_map(|change| change.column())
+            .chain(self.retyped())
+            .collect();
+        let is_disturbed = |policy: &Policy| {
+            gone.iter().any(|column| policy.conditions().any(|sql| expr::mentions(sql, column)))
+        };
+        for change in &self.changes {
+            match change {
+                Change::AlterRowSecurity { from, to, .. } => {
+                    late.extend(AccessStep::row_security(*from, *to));
+                }
+                Change::DropPolicy { policy, .. } => {
+                    early.push(AccessStep::DropPolicy(policy.name.clone()));
+                }
+                Change::AddPolicy { policy, .. } => {
+                    late.push(AccessStep::CreatePolicy(policy.clone()));
+                }
+                Change::RenamePolicy { from, to, .. } if !is_disturbed(from) => {
+                    let (from, to) = (from.name.clone(), to.name.clone());
+                    late.push(AccessStep::RenamePolicy { from, to });
+                }
+                Change::AlterPolicy { from, to, .. } | Change::RenamePolicy { from, to, .. } => {
+                    early.push(AccessStep::DropPolicy(from.name.clone()));
+                    late.push(AccessStep::CreatePolicy(to.clone()));
+                }
+                Change::AddGrant { grant, .. } => late.push(AccessStep::Grant(grant.clone())),
+                Change::DropGrant { grant, .. } => early.push(AccessStep::Revoke(grant.clone())),
+                _ => {}
+            }
+        }
+        let stays = |policy: &&Policy| self.after.policies.contains(policy);
+        for policy in self.before.policies.iter().filter(stays).filter(|p| is_disturbed(p)) {
+            early.push(AccessStep::DropPolicy(policy.name.clone()));
+            late.push(AccessStep::CreatePolicy(policy.clone()));
+        }
     }
 
     fn changes_of(&self, column: &str) -> impl Iterator<Item = &Change> {

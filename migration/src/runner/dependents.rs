@@ -130,7 +130,7 @@ pub async fn dependents<C: ConnectionTrait>(
 async fn on_sqlite<C: ConnectionTrait>(db: &C, tables: &[String]) -> Result<Vec<Dependent>, DbErr> {
     // Names differ in case only here, and mean the same.
     let known = |name: &str| tables.iter().find(|table| table.eq_ignore_ascii_case(name));
-    let live = schema::read(db, Engine::Sqlite).await?;
+    let live = schema::read(db, Engine::Sqlite, "").await?;
     let mut found: Vec<Dependent> = Vec::new();
     for table in live.tables.values() {
         for key in &table.foreign_keys {
@@ -265,8 +265,8 @@ async fn on_postgres<C: ConnectionTrait>(
         .collect()
 }
 
-/// What is attached to `tables` and goes with them, as sentences: triggers, and on PostgreSQL rules
-/// and row-level policies. No migration makes any.
+/// What is attached to `tables` and goes with them, as sentences: triggers, and on PostgreSQL rules.
+/// No migration makes any.
 pub(super) async fn attached<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
@@ -282,8 +282,7 @@ pub(super) async fn attached<C: ConnectionTrait>(
              SELECT 'trigger' AS kind, tgname::text AS name, tgrelid AS oid FROM pg_trigger \
              WHERE NOT tgisinternal UNION ALL \
              SELECT 'rule', rulename::text, ev_class FROM pg_rewrite \
-             WHERE rulename <> '_RETURN' UNION ALL \
-             SELECT 'policy', polname::text, polrelid FROM pg_policy) x \
+             WHERE rulename <> '_RETURN') x \
              JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE n.nspname = current_schema()"
         }

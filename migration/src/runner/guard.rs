@@ -50,7 +50,8 @@ pub(super) async fn check(
 ) -> Result<(Destructive, Vec<String>)> {
     let engine = request.engine;
     lock(tx, request).await?;
-    let live = schema::read(tx, engine).await?;
+    // Privileges are no work of anybody's that would be lost.
+    let live = schema::read(tx, engine, "").await?;
     let existing = |names: &[String]| -> Vec<String> {
         names.iter().filter(|name| live.tables.contains_key(*name)).cloned().collect()
     };
@@ -193,6 +194,9 @@ fn addition(change: &Change) -> Option<String> {
         Change::AddForeignKey { key, .. } => Some(format!("the foreign key {table}{key}")),
         Change::AddIndex { index, .. } => Some(format!("the index {} on {table}", index.name)),
         Change::AddCheck { check, .. } => Some(format!("the check ({}) on {table}", check.expr)),
+        Change::AddPolicy { policy, .. } | Change::AlterPolicy { to: policy, .. } => {
+            Some(format!("the policy {} on {table}", policy.name))
+        }
         _ => None,
     }
 }

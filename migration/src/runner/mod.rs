@@ -9,6 +9,7 @@
 //! - before rows are dropped, their tables are locked, compared with what the migrations made, and
 //!   counted; see [`Refusal`].
 
+mod application_role;
 mod bookkeeping;
 mod dependents;
 mod foreign_keys;
@@ -22,7 +23,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use entity::Engine;
+use entity::{Engine, tenancy::APPLICATION_ROLE};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManager,
@@ -30,11 +31,13 @@ use sea_orm_migration::{
 };
 use serde::Serialize;
 
+pub use application_role::Granted;
 use bookkeeping::Relation;
 pub use bookkeeping::{MigrationState, State};
 pub use dependents::{Dependent, dependents};
 pub use guard::Destructive;
 use recorder::Effect;
+pub(crate) use recorder::record_in;
 pub use recorder::{Direction, record};
 pub use sample_rows::{sample_ids, sample_rows};
 
@@ -79,6 +82,7 @@ pub struct Runner<'c> {
     table: String,
     consent: Option<String>,
     production: bool,
+    application_role: String,
     failed_statement: Arc<Mutex<Option<String>>>,
 }
 
@@ -116,6 +120,7 @@ impl<'c> Runner<'c> {
             table: bookkeeping.to_owned(),
             consent: None,
             production: false,
+            application_role: APPLICATION_ROLE.to_owned(),
             failed_statement: Arc::default(),
         })
     }
@@ -141,21 +146,33 @@ impl<'c> Runner<'c> {
         self
     }
 
-    /// Applies pending migrations, at most `steps`.
+    /// Grants to the role of this name what migrations grant to the application role, instead of to
+    /// [`APPLICATION_ROLE`].
+    #[must_use]
+    pub fn application_role(mut self, name: impl Into<String>) -> Self {
+        self.application_role = name.into();
+        self
+    }
+
+    /// Applies pending migrations, at most `steps`. Makes the application role if there is none,
+    /// and grants it what it should have had before.
     ///
     /// # Errors
     ///
     /// If a migration fails, if a migration that was applied is unknown here, or if tables are in
     /// the way. Nothing is changed then.
     pub async fn up(&self, steps: Option<u32>) -> Result<Outcome> {
+        let role = self.role(true).await?;
         let session = self.begin(&[Direction::Up]).await?;
         let tx = &session.tx;
         let work = async {
             let applied = self.known_applied(tx).await?;
-            let applied = self.apply(tx, &applied, steps).await?;
-            Ok(Outcome { applied, ..Outcome::default() })
+            let new = self.apply(tx, &applied, steps).await?;
+            let all: Vec<String> = applied.into_iter().chain(new.iter().cloned()).collect();
+            self.finish_grants(tx, &role, &all).await?;
+            Ok(Outcome { applied: new, ..Outcome::default() })
         };
-        let outcome = work.await;
+        let outcome = self.context(&role).during(work).await;
         session.finish(outcome).await
     }
 
@@ -166,6 +183,7 @@ impl<'c> Runner<'c> {
     /// [`Error::Refused`] if real rows or hand-made changes would be lost without consent, and as
     /// [`Runner::up`].
     pub async fn down(&self, steps: Option<u32>) -> Result<Outcome> {
+        let role = self.role(false).await?;
         let session = self.begin(&[Direction::Down]).await?;
         let tx = &session.tx;
         let work = async {
@@ -173,7 +191,7 @@ impl<'c> Runner<'c> {
             let rolled_back = self.roll_back(tx, &applied, steps).await?;
             Ok(Outcome { rolled_back, ..Outcome::default() })
         };
-        let outcome = work.await;
+        let outcome = self.context(&role).during(work).await;
         session.finish(outcome).await
     }
 
@@ -183,15 +201,17 @@ impl<'c> Runner<'c> {
     ///
     /// As [`Runner::down`].
     pub async fn refresh(&self) -> Result<Outcome> {
+        let role = self.role(true).await?;
         let session = self.begin(&[Direction::Down, Direction::Up]).await?;
         let tx = &session.tx;
         let work = async {
             let applied = self.known_applied(tx).await?;
             let rolled_back = self.roll_back(tx, &applied, None).await?;
             let applied = self.apply(tx, &[], None).await?;
+            self.finish_grants(tx, &role, &applied).await?;
             Ok(Outcome { rolled_back, applied })
         };
-        let outcome = work.await;
+        let outcome = self.context(&role).during(work).await;
         session.finish(outcome).await
     }
 
@@ -202,16 +222,18 @@ impl<'c> Runner<'c> {
     ///
     /// As [`Runner::down`], and if something is left.
     pub async fn reset(&self) -> Result<Outcome> {
+        let role = self.role(false).await?;
         let session = self.begin(&[Direction::Down]).await?;
         let tx = &session.tx;
         let work = async {
             let applied = self.known_applied(tx).await?;
             let rolled_back = self.roll_back(tx, &applied, None).await?;
             self.drop_bookkeeping(tx).await?;
+            self.revoke_usage(tx, &role).await?;
             self.prove_nothing_left(tx).await?;
             Ok(Outcome { rolled_back, ..Outcome::default() })
         };
-        let outcome = work.await;
+        let outcome = self.context(&role).during(work).await;
         session.finish(outcome).await
     }
 
@@ -222,6 +244,7 @@ impl<'c> Runner<'c> {
     ///
     /// As [`Runner::down`].
     pub async fn fresh(&self) -> Result<Outcome> {
+        let role = self.role(true).await?;
         let session = self.begin(&[Direction::Down, Direction::Up]).await?;
         let tx = &session.tx;
         let work = async {
@@ -234,9 +257,10 @@ impl<'c> Runner<'c> {
             self.drop_tables(tx, &doomed, &permit).await?;
             self.drop_bookkeeping(tx).await?;
             let applied = self.apply(tx, &[], None).await?;
+            self.finish_grants(tx, &role, &applied).await?;
             Ok(Outcome { applied, ..Outcome::default() })
         };
-        let outcome = work.await;
+        let outcome = self.context(&role).during(work).await;
         session.finish(outcome).await
     }
 
@@ -368,7 +392,7 @@ impl<'c> Runner<'c> {
 
     /// Fails if a table that the migrations make is there.
     async fn prove_nothing_left(&self, tx: &DatabaseTransaction) -> Result<()> {
-        let live = crate::schema::read(tx, self.engine).await?;
+        let live = crate::schema::read(tx, self.engine, &self.application_role).await?;
         let owned = self.owned_tables().await?;
         let left: Vec<String> =
             live.tables.into_keys().filter(|name| owned.contains(name)).collect();

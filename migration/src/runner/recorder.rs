@@ -1,17 +1,23 @@
 //! What a migration would send, found out without a database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entity::Engine;
 use sea_orm::{DatabaseConnection, DbErr, MockDatabase, MockExecResult, Value};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlparser::{
-    ast::{AlterTableOperation, ObjectName, ObjectType, RenameTableNameKind, Statement},
+    ast::{
+        AlterTableOperation, GrantObjects, Grantee, GranteesType, ObjectName, ObjectType,
+        Privileges, RenameTableNameKind, Statement,
+    },
     dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    ops::context::Context,
+};
 
 /// Which half of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,16 @@ pub async fn record(
     engine: Engine,
     direction: Direction,
 ) -> Result<Vec<String>> {
+    record_in(Context::usual(engine), migration, direction).await
+}
+
+/// As [`record`], where operations are told this.
+pub(crate) async fn record_in(
+    context: Context,
+    migration: &dyn MigrationTrait,
+    direction: Direction,
+) -> Result<Vec<String>> {
+    let engine = context.engine;
     // What SchemaManager's questions get for an answer: there is no such thing.
     let nothing: BTreeMap<String, Value> = ["has_table", "has_column", "has_index"]
         .map(|question| (question.to_owned(), Value::from(false)))
@@ -45,10 +61,13 @@ pub async fn record(
         .append_query_results(vec![vec![nothing]; ANSWERS])
         .into_connection();
     let manager = SchemaManager::new(&connection);
-    let outcome = match direction {
-        Direction::Up => migration.up(&manager).await,
-        Direction::Down => migration.down(&manager).await,
+    let work = async {
+        match direction {
+            Direction::Up => migration.up(&manager).await,
+            Direction::Down => migration.down(&manager).await,
+        }
     };
+    let outcome = context.during(work).await;
     outcome.map_err(|source: DbErr| Error::Migration {
         name: migration.name().to_owned(),
         direction: if direction == Direction::Up { "up" } else { "down" },
@@ -73,6 +92,10 @@ pub(super) struct Effect {
     pub thins: Vec<String>,
     /// Tables that are made anew, under the names they had before, with the columns they get.
     pub rebuilt: Vec<(String, Vec<String>)>,
+    /// Privileges of the application role on tables that these statements leave, by table.
+    pub granted: BTreeSet<(String, String)>,
+    /// Whether privileges of the application role are granted or revoked at all.
+    pub names_role: bool,
     /// Statements whose effect cannot be told.
     pub unknown: Vec<String>,
     /// The names that renamed tables had before.
@@ -110,12 +133,23 @@ impl Effect {
             }
             Statement::Drop { object_type: ObjectType::Table, names, .. } => {
                 for name in names.iter().map(name) {
+                    self.granted.retain(|(table, _)| *table != name);
                     if self.left.contains(&name) {
                         self.left.retain(|other| *other != name);
                     } else {
                         self.drops.push(self.before(&name));
                         self.renamed.remove(&name);
                     }
+                }
+            }
+            Statement::Grant(grant) if !is_to_public(&grant.grantees) => {
+                self.names_role = true;
+                self.granted.extend(privileges(&grant.privileges, grant.objects.as_ref()));
+            }
+            Statement::Revoke(revoke) if !is_to_public(&revoke.grantees) => {
+                self.names_role = true;
+                for gone in privileges(&revoke.privileges, revoke.objects.as_ref()) {
+                    self.granted.remove(&gone);
                 }
             }
             Statement::AlterTable(alter) => {
@@ -146,6 +180,10 @@ impl Effect {
     }
 
     fn rename(&mut self, from: &str, to: String) {
+        let granted = std::mem::take(&mut self.granted).into_iter();
+        let renamed = granted
+            .map(|(table, privilege)| (if table == from { to.clone() } else { table }, privilege));
+        self.granted = renamed.collect();
         if !self.left.iter().any(|left| left == from) {
             let before = self.before(from);
             self.renamed.remove(from);
@@ -164,6 +202,22 @@ impl Effect {
             left.clone_from(&to);
         }
     }
+}
+
+fn is_to_public(grantees: &[Grantee]) -> bool {
+    grantees.iter().any(|grantee| matches!(grantee.grantee_type, GranteesType::Public))
+}
+
+/// Privileges on whole tables, by table.
+fn privileges(privileges: &Privileges, objects: Option<&GrantObjects>) -> Vec<(String, String)> {
+    let (Privileges::Actions(actions), Some(GrantObjects::Tables(tables))) = (privileges, objects)
+    else {
+        return Vec::new();
+    };
+    let tables = tables.iter().map(name);
+    let all = tables
+        .flat_map(|table| actions.iter().map(move |action| (table.clone(), action.to_string())));
+    all.filter(|(_, privilege)| !privilege.contains('(')).collect()
 }
 
 /// A statement in either dialect; `None` if neither understands it.

@@ -1,6 +1,6 @@
 //! A schema as statements: what creates it on an engine.
 
-use entity::Engine;
+use entity::{Engine, tenancy::APPLICATION_ROLE};
 use sea_orm::{
     Value,
     sea_query::{
@@ -11,10 +11,10 @@ use sea_orm::{
 };
 
 use super::{
-    Action, BTREE, Column, ColumnType, ForeignKey, INCLUDE, Index, NULLS_NOT_DISTINCT, PrimaryKey,
-    Schema, Table,
+    Action, BTREE, Column, ColumnType, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT,
+    PrimaryKey, RowSecurity, Schema, Table,
 };
-use crate::ops::v1;
+use crate::{db::quoted, ops::v1};
 
 /// The statements that create `schema` on `engine`, tables in foreign-key order and each followed
 /// by its indexes. Foreign keys that go round in a circle come last.
@@ -45,10 +45,42 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
                 backend.build(&create).to_string()
             });
         }
+        if engine.capability().row_level_security {
+            statements.extend(access(table, APPLICATION_ROLE));
+        }
         done.push(&table.name);
     }
     statements.append(&mut late);
     statements
+}
+
+/// The statements that give a new table its row-level security, policies and grants.
+#[must_use]
+pub fn access(table: &Table, application_role: &str) -> Vec<String> {
+    let mut statements: Vec<String> = row_security(table.row_security)
+        .into_iter()
+        .map(|action| v1::row_security_sql(&table.name, action))
+        .collect();
+    for policy in &table.policies {
+        statements.push(v1::policy_sql(&table.name, &policy.name, &policy.definition()));
+    }
+    for grant in &table.grants {
+        let grantee = match grant.grantee {
+            Grantee::Application => quoted(application_role),
+            Grantee::Public => grant.grantee.to_string(),
+        };
+        statements.extend(v1::grant_sql(&table.name, &grant.privileges, &grantee));
+    }
+    statements
+}
+
+/// What ALTER TABLE does to a new table to make its row-level security so.
+fn row_security(wanted: RowSecurity) -> Vec<&'static str> {
+    match wanted {
+        RowSecurity::Disabled => Vec::new(),
+        RowSecurity::Enabled => vec![v1::ENABLE],
+        RowSecurity::Forced => vec![v1::ENABLE, v1::FORCE],
+    }
 }
 
 /// The whole schema as an SQL script that people read: one part of a table a line.

@@ -44,6 +44,7 @@ impl Schema {
             let table = table(def).map_err(|what| ModelError(format!("{}: {what}", def.name)))?;
             schema.tables.insert(table.name.clone(), table);
         }
+        schema.tables.values_mut().for_each(Table::secure);
         match tenancy::violations(&schema).first() {
             Some(violation) => Err(ModelError(violation.clone())),
             None => Ok(schema.sorted()),

@@ -1,13 +1,17 @@
-//! Reads a schema from a live PostgreSQL: three queries over `pg_catalog`, however many tables.
+//! Reads a schema from a live PostgreSQL: four queries over `pg_catalog`, however many tables.
 //!
 //! `information_schema` shows neither index predicates nor invalid indexes, hides what the role
 //! does not own, and is slow on Nile; `pg_catalog` is none of that.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
+use serde::Deserialize;
+
 use super::{
-    Action, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema, Table,
+    Action, Check, Column, ColumnType, ForeignKey, Grantee, Index, IndexPart, Policy, PrimaryKey,
+    RowSecurity, Schema, Table,
 };
+use crate::{db::literal, ops::v1::GRANTABLE};
 
 /// Which namespace to read.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +65,24 @@ struct IndexRow {
     predicate: Option<String>,
 }
 
+#[derive(FromQueryResult)]
+struct AccessRow {
+    table_name: String,
+    is_enabled: bool,
+    is_forced: bool,
+    /// JSON: a list of policies.
+    policies: String,
+    /// JSON: a list of [`Privilege`]s.
+    privileges: String,
+}
+
+#[derive(Deserialize)]
+struct Privilege {
+    grantee: Grantee,
+    name: String,
+    grantable: bool,
+}
+
 /// Reads every ordinary and partitioned table of `namespace`.
 ///
 /// Left out are indexes that are not valid, and foreign keys and checks that were never validated:
@@ -68,6 +90,7 @@ struct IndexRow {
 pub(super) async fn read<C: ConnectionTrait>(
     db: &C,
     namespace: Namespace,
+    application_role: &str,
 ) -> Result<Schema, DbErr> {
     let oid = namespace.oid();
     let columns: Vec<ColumnRow> = rows(
@@ -137,7 +160,63 @@ pub(super) async fn read<C: ConnectionTrait>(
         ),
     )
     .await?;
-    Ok(assemble(columns, constraints, indexes))
+    let mut schema = assemble(columns, constraints, indexes);
+    for row in rows::<AccessRow, _>(db, access_query(oid, application_role)).await? {
+        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+        add_access(table, &row)?;
+    }
+    Ok(schema.sorted())
+}
+
+/// Policies, and the privileges of PUBLIC and the application role, also those on columns.
+fn access_query(namespace: &str, application_role: &str) -> String {
+    format!(
+        "SELECT c.relname::text AS table_name, c.relrowsecurity AS is_enabled, \
+         c.relforcerowsecurity AS is_forced, \
+         coalesce((SELECT json_agg(json_build_object('name', p.polname, \
+         'restrictive', NOT p.polpermissive, \
+         'command', CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' \
+         WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END, \
+         'roles', ARRAY(SELECT r.rolname FROM pg_roles r WHERE r.oid = ANY (p.polroles) \
+         ORDER BY r.rolname), \
+         'using', pg_get_expr(p.polqual, p.polrelid, true), \
+         'with_check', pg_get_expr(p.polwithcheck, p.polrelid, true))) \
+         FROM pg_policy p WHERE p.polrelid = c.oid), '[]')::text AS policies, \
+         coalesce((SELECT json_agg(json_build_object( \
+         'grantee', CASE a.grantee WHEN 0 THEN 'public' ELSE 'application' END, \
+         'name', a.privilege_type || coalesce(' (' || quote_ident(a.attname) || ')', ''), \
+         'grantable', a.is_grantable)) \
+         FROM (SELECT e.*, NULL::name AS attname FROM aclexplode(c.relacl) e \
+         UNION ALL SELECT e.*, t.attname FROM pg_attribute t CROSS JOIN aclexplode(t.attacl) e \
+         WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped) a \
+         WHERE a.grantee <> c.relowner AND (a.grantee = 0 OR a.grantee = \
+         (SELECT oid FROM pg_roles WHERE rolname = {role}))), '[]')::text AS privileges \
+         FROM pg_class c WHERE c.relnamespace = {namespace} AND c.relkind IN ('r', 'p') \
+         ORDER BY c.relname",
+        role = literal(application_role),
+    )
+}
+
+fn add_access(table: &mut Table, row: &AccessRow) -> Result<(), DbErr> {
+    let broken = |error: serde_json::Error| DbErr::Type(error.to_string());
+    table.row_security = match (row.is_enabled, row.is_forced) {
+        (false, _) => RowSecurity::Disabled,
+        (true, false) => RowSecurity::Enabled,
+        (true, true) => RowSecurity::Forced,
+    };
+    table.policies = serde_json::from_str::<Vec<Policy>>(&row.policies).map_err(broken)?;
+    let privileges: Vec<Privilege> = serde_json::from_str(&row.privileges).map_err(broken)?;
+    for grantee in [Grantee::Application, Grantee::Public] {
+        let mut all = Vec::new();
+        for one in privileges.iter().filter(|one| one.grantee == grantee) {
+            all.push(one.name.clone());
+            if one.grantable {
+                all.push(format!("{}{GRANTABLE}", one.name));
+            }
+        }
+        table.set_privileges(grantee, all);
+    }
+    Ok(())
 }
 
 async fn rows<T: FromQueryResult, C: ConnectionTrait>(
@@ -207,7 +286,7 @@ fn assemble(
             predicate: row.predicate,
         });
     }
-    schema.sorted()
+    schema
 }
 
 /// `pg_constraint.confdeltype` and `confupdtype`, as the PostgreSQL manual lists them.

@@ -10,6 +10,7 @@
 //! A schema built from the entities is neutral: it is written in PostgreSQL's words, and
 //! [`Schema::on`] says what becomes of it on an engine that has other words or fewer distinctions.
 
+pub mod access;
 pub mod ddl;
 pub mod expr;
 mod from_entities;
@@ -25,6 +26,7 @@ use std::{collections::BTreeMap, fmt};
 use entity::Engine;
 use serde::{Deserialize, Serialize};
 
+pub use access::{Grant, Grantee, Policy, RowSecurity};
 pub(crate) use from_postgres::attribute_names;
 pub use normalise::{Expected, expected, read, replay};
 
@@ -51,6 +53,15 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Checks, ordered by name and text.
     pub checks: Vec<Check>,
+    /// Whether rows are shown by policies only.
+    #[serde(default)]
+    pub row_security: RowSecurity,
+    /// Row-level policies, ordered by name.
+    #[serde(default)]
+    pub policies: Vec<Policy>,
+    /// What others than the owner may do, ordered by grantee.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
 }
 
 /// A column.
@@ -206,6 +217,8 @@ impl Schema {
             });
             table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
             table.checks.sort_by(|a, b| (&a.name, &a.expr).cmp(&(&b.name, &b.expr)));
+            table.policies.sort_by(|a, b| a.name.cmp(&b.name));
+            table.grants.sort_by_key(|grant| grant.grantee);
         }
         self
     }
@@ -249,6 +262,9 @@ impl Schema {
     /// expressions as they were written.
     #[must_use]
     pub fn on(mut self, engine: Engine) -> Self {
+        if !engine.capability().row_level_security {
+            self = self.without_access();
+        }
         if !engine.capability().keeps_expression_text {
             return self;
         }
@@ -278,13 +294,27 @@ impl Schema {
         self.sorted()
     }
 
+    /// The schema without row-level security, policies and grants.
+    #[must_use]
+    pub fn without_access(mut self) -> Self {
+        for table in self.tables.values_mut() {
+            table.row_security = RowSecurity::Disabled;
+            table.policies.clear();
+            table.grants.clear();
+        }
+        self
+    }
+
     /// The schema without the texts that only the server itself can compare: defaults, checks,
-    /// index predicates and index expressions are left out.
+    /// index predicates, index expressions and the conditions of policies are left out.
     #[must_use]
     pub fn without_expressions(mut self) -> Self {
         for table in self.tables.values_mut() {
             table.checks.clear();
             table.indexes.retain(|index| index.predicate.is_none());
+            for policy in &mut table.policies {
+                (policy.using, policy.with_check) = (None, None);
+            }
             for column in &mut table.columns {
                 column.default = None;
             }
@@ -304,6 +334,9 @@ impl Table {
             foreign_keys: Vec::new(),
             indexes: Vec::new(),
             checks: Vec::new(),
+            row_security: RowSecurity::default(),
+            policies: Vec::new(),
+            grants: Vec::new(),
         }
     }
 

@@ -31,6 +31,12 @@ pub fn check(table: &str, column: &str) -> String {
     join(table, &[column.to_owned()], "check")
 }
 
+/// `leads_tenant_isolation`
+#[must_use]
+pub fn policy(table: &str) -> String {
+    join(table, &[], "tenant_isolation")
+}
+
 /// Joins the parts by underscores. What exceeds [`MAX_BYTES`] is replaced by a hash of the whole
 /// name, so that two long names never become one.
 fn join(table: &str, parts: &[String], suffix: &str) -> String {

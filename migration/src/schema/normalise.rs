@@ -21,15 +21,20 @@ pub struct Expected {
     pub exact: bool,
 }
 
-/// Reads the live schema that unqualified names belong to.
+/// Reads the live schema that unqualified names belong to, with the privileges of the given
+/// application role.
 ///
 /// # Errors
 ///
 /// If a catalogue query fails.
-pub async fn read<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Schema, DbErr> {
+pub async fn read<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    application_role: &str,
+) -> Result<Schema, DbErr> {
     match engine {
         Engine::Sqlite => from_sqlite::read(db).await,
-        _ => from_postgres::read(db, from_postgres::Namespace::Current).await,
+        _ => from_postgres::read(db, from_postgres::Namespace::Current, application_role).await,
     }
 }
 
@@ -46,7 +51,15 @@ where
         return Ok(Expected { schema: neutral.on(engine), exact: true });
     }
     match replay(db, engine, &ddl::create(&neutral, engine)).await {
-        Ok(schema) => Ok(Expected { schema, exact: true }),
+        Ok(mut schema) => {
+            // What the server has nothing to rewrite in.
+            for table in schema.tables.values_mut() {
+                if let Some(neutral) = neutral.tables.get(&table.name) {
+                    table.grants.clone_from(&neutral.grants);
+                }
+            }
+            Ok(Expected { schema, exact: true })
+        }
         // insufficient_privilege, read_only_sql_transaction
         Err(error) if matches!(sqlstate(&error).as_deref(), Some("42501" | "25006")) => {
             Ok(Expected { schema: neutral.without_expressions(), exact: false })
@@ -56,7 +69,8 @@ where
 }
 
 /// Runs statements that create tables where nothing of them remains, and reads the result: as
-/// temporary tables on PostgreSQL, in a database in memory on SQLite.
+/// temporary tables on PostgreSQL, in a database in memory on SQLite. What they grant is left out:
+/// roles are no part of a database, and need not be there.
 ///
 /// # Errors
 ///
@@ -74,13 +88,23 @@ where
     }
     let transaction = db.begin().await?;
     // One round trip; an empty search path but for the temporary schema keeps the names apart.
-    let sql = format!("SET LOCAL search_path = pg_temp; {}", script(statements));
+    let without_grants: Vec<String> =
+        statements.iter().filter(|sql| !is_grant(sql)).cloned().collect();
+    let sql = format!("SET LOCAL search_path = pg_temp; {}", script(&without_grants));
     let outcome = match transaction.execute_unprepared(&sql).await {
-        Ok(_) => from_postgres::read(&transaction, from_postgres::Namespace::Temporary).await,
+        Ok(_) => {
+            let namespace = from_postgres::Namespace::Temporary;
+            from_postgres::read(&transaction, namespace, "").await
+        }
         Err(error) => Err(error),
     };
     transaction.rollback().await?;
     outcome
+}
+
+/// Whether a statement is about privileges.
+fn is_grant(sql: &str) -> bool {
+    sql.starts_with("GRANT ") || sql.starts_with("REVOKE ")
 }
 
 fn script(statements: &[String]) -> String {

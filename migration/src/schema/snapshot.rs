@@ -64,6 +64,9 @@ fn table(table: &Table) -> Result<String, serde_json::Error> {
     list(&mut text, "foreign_keys", &table.foreign_keys)?;
     list(&mut text, "indexes", &table.indexes)?;
     list(&mut text, "checks", &table.checks)?;
+    let _ = writeln!(text, "\"row_security\": {},", serde_json::to_string(&table.row_security)?);
+    list(&mut text, "policies", &table.policies)?;
+    list(&mut text, "grants", &table.grants)?;
     text.truncate(text.len() - ",\n".len());
     text.push_str("\n}");
     Ok(text)
