@@ -36,6 +36,7 @@ mod library;
 mod property;
 mod rebuild;
 mod round_trip;
+mod scope;
 mod seeding;
 mod shape;
 mod source_is_the_sql;

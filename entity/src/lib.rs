@@ -25,10 +25,12 @@ mod behavior;
 pub mod engine;
 pub mod prelude;
 pub mod sample_id;
+pub mod scope;
 pub mod tenancy;
 
 pub use engine::{Capability, Engine};
-pub use tenancy::{Scope, Table};
+pub use scope::TenantScope;
+pub use tenancy::{Scope, Table, TenantScoped};
 
 /// Declares the entity modules and builds the one list of them.
 macro_rules! entities {

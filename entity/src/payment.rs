@@ -80,3 +80,5 @@ pub struct Model {
 crate::behavior::active_model_behavior!(created: [created_at]);
 
 impl crate::Table for Entity {}
+
+impl crate::TenantScoped for Entity {}

@@ -29,9 +29,10 @@ pub use crate::{
     inbox_message::{self, Entity as InboxMessage},
     lead::{self, Entity as Lead},
     payment::{self, Entity as Payment},
+    scope::TenantScope,
     team_member::{self, Entity as TeamMember},
     template::{self, Entity as Template},
-    tenancy::{Scope, Table},
+    tenancy::{Scope, Table, TenantScoped},
     tenant::{self, Entity as Tenant},
     user::{self, Entity as User},
 };

@@ -132,3 +132,5 @@ pub struct Model {
 crate::behavior::active_model_behavior!(created: [joined_at, created_at], updated: updated_at);
 
 impl crate::Table for Entity {}
+
+impl crate::TenantScoped for Entity {}

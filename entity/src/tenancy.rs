@@ -59,6 +59,11 @@ pub trait Table: EntityTrait {
     }
 }
 
+/// A tenant-scoped entity: one with a `tenant_id` column, which [`TenantScope`] can filter by.
+///
+/// [`TenantScope`]: crate::TenantScope
+pub trait TenantScoped: Table {}
+
 /// An entity as plain data, for code that goes over all of them.
 #[derive(Clone, Debug)]
 pub struct TableDef {

@@ -1,0 +1,405 @@
+//! The one connection of a scope, and the transaction on it.
+//!
+//! SeaORM's `DatabaseTransaction` cannot be asked to close its connection, and its drop panics
+//! while a query of a nested transaction runs elsewhere. So a scope holds the pool's connection
+//! itself. It goes back to the pool only in a state that is known: after a commit that was looked
+//! at, after a rollback, or with a rollback queued that the pool waits for. Otherwise it is closed.
+
+use std::sync::{
+    Arc, Mutex as StdMutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures_util::lock::{Mutex, MutexGuard};
+use sea_orm::{
+    DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
+    sea_query::Values,
+    sqlx::{
+        self, AssertSqlSafe, Database, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
+        pool::PoolConnection,
+    },
+};
+use sea_query_sqlx::SqlxValues;
+use sqlx_core::transaction::TransactionManager as _;
+use uuid::Uuid;
+
+use super::statement;
+use crate::tenancy::TENANT_SETTING;
+
+type Manager<DB> = <DB as Database>::TransactionManager;
+
+/// What the statements of a scope run on.
+pub(super) struct Session {
+    pub tenant: Uuid,
+    /// The role that the scope works as; `None` where the engine has none.
+    role: Option<String>,
+    /// `None` as soon as the transaction has ended.
+    live: Mutex<Option<Connection>>,
+    state: StdMutex<State>,
+    /// A statement was begun and has not come to its end. Not part of the state, since the future
+    /// that should say so may be dropped at any await.
+    busy: AtomicBool,
+}
+
+struct State {
+    /// How many transactions are open: 1, and one more for each savepoint.
+    depth: u32,
+    /// The savepoint to go back to before anything else is done: its transaction was dropped.
+    undo_to: Option<u32>,
+    /// How the scope has ended, if it has.
+    ended: Option<&'static str>,
+}
+
+enum Connection {
+    Postgres(PoolConnection<Postgres>),
+    Sqlite(PoolConnection<Sqlite>),
+}
+
+/// Does the same with whichever connection it is.
+macro_rules! on_either {
+    ($connection:expr, $inner:ident => $work:expr) => {
+        match $connection {
+            Connection::Postgres($inner) => $work,
+            Connection::Sqlite($inner) => $work,
+        }
+    };
+}
+
+/// A statement of SeaORM's as one of sqlx's. Always the extended protocol, in which a server takes
+/// one statement and no second one behind it.
+macro_rules! query {
+    ($stmt:expr) => {
+        sqlx::query_with(
+            AssertSqlSafe($stmt.sql),
+            SqlxValues($stmt.values.unwrap_or_else(|| Values(Vec::new()))),
+        )
+    };
+}
+
+impl Connection {
+    /// Drops the connection in a way that leaves nothing of an open transaction to the next user.
+    fn abandon(self, is_busy: bool) {
+        match self {
+            // A statement may still run, and for long: the pool must not wait for it.
+            Self::Postgres(mut connection) if is_busy => connection.close_on_drop(),
+            // The pool sends the rollback and waits for it before it hands the connection out.
+            Self::Postgres(mut connection) => Manager::<Postgres>::start_rollback(&mut connection),
+            // The worker finishes what it does, and then rolls back.
+            Self::Sqlite(mut connection) => Manager::<Sqlite>::start_rollback(&mut connection),
+        }
+    }
+}
+
+/// A connection on which a transaction is being begun. Where that does not come to its end, the
+/// connection is closed: the transaction may have begun nevertheless.
+struct Beginning<DB: Database>(Option<PoolConnection<DB>>);
+
+impl<DB: Database> Beginning<DB> {
+    async fn begin(mut self, sql: String) -> Result<PoolConnection<DB>, sqlx::Error> {
+        if let Some(connection) = &mut self.0 {
+            Manager::<DB>::begin(connection, Some(AssertSqlSafe(sql).into_sql_str())).await?;
+        }
+        // There is one until now.
+        self.0.take().ok_or(sqlx::Error::WorkerCrashed)
+    }
+}
+
+impl<DB: Database> Drop for Beginning<DB> {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.0 {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// Whom the transaction works for, and whether its role has temporary tables, which are found
+/// before those of the schema and outlive the transaction.
+const WHOSE: &str = "SELECT pg_catalog.current_setting($1, true), current_user::text, \
+                     EXISTS (SELECT 1 FROM pg_catalog.pg_class \
+                     WHERE relnamespace = pg_catalog.pg_my_temp_schema() \
+                     AND relowner = (SELECT oid FROM pg_catalog.pg_roles \
+                     WHERE rolname = current_user))";
+
+/// Whether the session is as it was before the transaction: no tenant, and its own role.
+const IS_CLEAN: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = '' \
+                        AND CASE WHEN pg_catalog.current_setting('role') = 'none' THEN true ELSE \
+                        (SELECT setting = reset_val FROM pg_catalog.pg_settings \
+                        WHERE name = 'role') END";
+
+impl Session {
+    /// Begins on PostgreSQL, in one round trip. The setting comes first, which is what Nile asks
+    /// for.
+    pub(super) async fn on_postgres(
+        pool: &PgPool,
+        tenant: Uuid,
+        role: &str,
+    ) -> Result<Self, DbErr> {
+        let connection = pool.acquire().await.map_err(failed)?;
+        let begin = format!(
+            "BEGIN; SET LOCAL {TENANT_SETTING} = '{tenant}'; SET LOCAL ROLE \"{}\"",
+            role.replace('"', "\"\"")
+        );
+        let connection = Beginning(Some(connection)).begin(begin).await;
+        let connection = connection.map_err(|error| not_as(role, error))?;
+        Ok(Self::of(Connection::Postgres(connection), tenant, Some(role.to_owned())))
+    }
+
+    /// Begins on SQLite, where scopes wait for each other: it has one writer.
+    pub(super) async fn on_sqlite(pool: &SqlitePool, tenant: Uuid) -> Result<Self, DbErr> {
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        let begin = AssertSqlSafe("BEGIN IMMEDIATE".to_owned()).into_sql_str();
+        Manager::<Sqlite>::begin(&mut connection, Some(begin)).await.map_err(failed)?;
+        Ok(Self::of(Connection::Sqlite(connection), tenant, None))
+    }
+
+    fn of(connection: Connection, tenant: Uuid, role: Option<String>) -> Self {
+        Self {
+            tenant,
+            role,
+            live: Mutex::new(Some(connection)),
+            state: StdMutex::new(State { depth: 1, undo_to: None, ended: None }),
+            busy: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        self.role.is_some()
+    }
+
+    pub(super) async fn execute(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
+        statement::check(&stmt.sql)?;
+        let mut turn = self.turn().await?;
+        let done = on_either!(turn.connection()?, inner => {
+            query!(stmt).execute(&mut **inner).await.map(ExecResult::from)
+        });
+        turn.done(done).map_err(not_executed)
+    }
+
+    pub(super) async fn query_all(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        statement::check(&stmt.sql)?;
+        let mut turn = self.turn().await?;
+        let rows = on_either!(turn.connection()?, inner => {
+            let rows = query!(stmt).fetch_all(&mut **inner).await;
+            rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+        });
+        turn.done(rows).map_err(failed)
+    }
+
+    pub(super) async fn query_one(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
+        statement::check(&stmt.sql)?;
+        let mut turn = self.turn().await?;
+        let row = on_either!(turn.connection()?, inner => {
+            query!(stmt).fetch_optional(&mut **inner).await.map(|row| row.map(QueryResult::from))
+        });
+        turn.done(row).map_err(failed)
+    }
+
+    /// Opens a transaction inside the one of `depth`; returns its own depth.
+    pub(super) async fn open(&self, depth: u32) -> Result<u32, DbErr> {
+        let mut turn = self.turn().await?;
+        turn.innermost(depth)?;
+        turn.run(&format!("SAVEPOINT scope_{}", depth + 1)).await?;
+        self.state().depth = depth + 1;
+        Ok(depth + 1)
+    }
+
+    /// Ends the inner transaction of `depth`.
+    pub(super) async fn close(&self, depth: u32, keep: bool) -> Result<(), DbErr> {
+        let mut turn = self.turn().await?;
+        turn.innermost(depth)?;
+        turn.close(depth, keep).await
+    }
+
+    /// The inner transaction of `depth` was dropped: what it did is undone before anything else
+    /// is done.
+    pub(super) fn abandon(&self, depth: u32) {
+        let mut state = self.state();
+        if state.depth >= depth {
+            state.undo_to = Some(state.undo_to.map_or(depth, |other| other.min(depth)));
+        }
+    }
+
+    /// Commits, unless something has made the transaction that of another tenant or role, and
+    /// gives the connection back.
+    pub(super) async fn commit(&self) -> Result<(), DbErr> {
+        let mut turn = self.turn().await?;
+        let verified = async {
+            turn.innermost(1)?;
+            turn.verify().await
+        };
+        let verified = verified.await;
+        if verified.is_err() {
+            self.end("it was rolled back");
+            turn.roll_back().await;
+            return verified;
+        }
+        // From here on, whatever is cut short closes the connection.
+        self.end("it was committed");
+        self.busy.store(true, Ordering::Relaxed);
+        let committed = match turn.connection()? {
+            Connection::Postgres(inner) => Manager::<Postgres>::commit(inner).await,
+            Connection::Sqlite(inner) => Manager::<Sqlite>::commit(inner).await,
+        };
+        committed.map_err(not_executed)?;
+        turn.give_back().await;
+        Ok(())
+    }
+
+    /// Rolls back, and gives the connection back.
+    pub(super) async fn roll_back(&self) {
+        self.end("it was rolled back");
+        let live = self.live.lock().await;
+        Turn { session: self, live }.roll_back().await;
+    }
+
+    /// The scope itself was dropped, perhaps with inner transactions at work elsewhere: they can
+    /// do no more, and the last of them lets the connection go.
+    pub(super) fn end(&self, how: &'static str) {
+        self.state().ended.get_or_insert(how);
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no other statement runs, and undoes what was abandoned.
+    async fn turn(&self) -> Result<Turn<'_>, DbErr> {
+        let live = self.live.lock().await;
+        let undo_to = {
+            let mut state = self.state();
+            if let Some(how) = state.ended {
+                return Err(DbErr::Custom(format!("the tenant scope has ended: {how}")));
+            }
+            state.undo_to.take()
+        };
+        let mut turn = Turn { session: self, live };
+        if let Some(depth) = undo_to
+            && let Err(error) = turn.close(depth, false).await
+        {
+            self.end("a transaction inside it could not be rolled back");
+            return Err(error);
+        }
+        self.busy.store(true, Ordering::Relaxed);
+        Ok(turn)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = self.live.get_mut().take() {
+            connection.abandon(*self.busy.get_mut());
+        }
+    }
+}
+
+/// The connection, while one statement runs on it.
+struct Turn<'a> {
+    session: &'a Session,
+    live: MutexGuard<'a, Option<Connection>>,
+}
+
+impl Turn<'_> {
+    fn connection(&mut self) -> Result<&mut Connection, DbErr> {
+        let gone = || DbErr::Custom("the tenant scope has ended".to_owned());
+        self.live.as_mut().ok_or_else(gone)
+    }
+
+    /// The statement has come to its end, whether well or not.
+    fn done<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        self.session.busy.store(false, Ordering::Relaxed);
+        outcome
+    }
+
+    /// Fails unless the transaction of `depth` is the innermost one: what an outer one did while
+    /// an inner one is open would be undone with the inner one.
+    fn innermost(&self, depth: u32) -> Result<(), DbErr> {
+        let open = self.session.state().depth;
+        if open == depth {
+            return Ok(());
+        }
+        self.session.busy.store(false, Ordering::Relaxed);
+        Err(DbErr::Custom("a transaction inside this one is still open".to_owned()))
+    }
+
+    /// Runs a statement of our own.
+    async fn run(&mut self, sql: &str) -> Result<(), DbErr> {
+        self.session.busy.store(true, Ordering::Relaxed);
+        let sql = AssertSqlSafe(sql.to_owned());
+        let done = on_either!(self.connection()?, inner => {
+            sqlx::raw_sql(sql).execute(&mut **inner).await.map(|_| ())
+        });
+        self.done(done).map_err(not_executed)
+    }
+
+    async fn close(&mut self, depth: u32, keep: bool) -> Result<(), DbErr> {
+        if !keep {
+            self.run(&format!("ROLLBACK TO SAVEPOINT scope_{depth}")).await?;
+        }
+        self.run(&format!("RELEASE SAVEPOINT scope_{depth}")).await?;
+        self.session.state().depth = depth - 1;
+        Ok(())
+    }
+
+    /// Fails if the transaction is not the tenant's and the role's any more.
+    async fn verify(&mut self) -> Result<(), DbErr> {
+        let Connection::Postgres(inner) = self.connection()? else { return Ok(()) };
+        let whose = sqlx::query_as(WHOSE).bind(TENANT_SETTING).fetch_one(&mut **inner).await;
+        let whose: (Option<String>, String, bool) = self.done(whose).map_err(failed)?;
+        let (tenant, role) = (self.session.tenant.to_string(), self.session.role.clone());
+        if whose == (Some(tenant), role.unwrap_or_default(), false) {
+            return Ok(());
+        }
+        Err(DbErr::Custom(
+            "the tenant scope was not committed: a statement has changed its tenant or its role, \
+             or made a temporary table; everything was rolled back"
+                .to_owned(),
+        ))
+    }
+
+    /// Rolls back, and gives the connection back; if that fails, closes it.
+    async fn roll_back(mut self) {
+        self.session.busy.store(true, Ordering::Relaxed);
+        let Ok(connection) = self.connection() else { return };
+        let rolled_back = match connection {
+            Connection::Postgres(inner) => Manager::<Postgres>::rollback(inner).await,
+            Connection::Sqlite(inner) => Manager::<Sqlite>::rollback(inner).await,
+        };
+        if rolled_back.is_ok() {
+            self.give_back().await;
+        }
+        // Otherwise it is closed with the session.
+    }
+
+    /// Gives the connection back to the pool, if no tenant and no role stays on it.
+    async fn give_back(mut self) {
+        if let Ok(Connection::Postgres(inner)) = self.connection() {
+            let clean = sqlx::query_scalar(IS_CLEAN).bind(TENANT_SETTING).fetch_one(&mut **inner);
+            if !matches!(clean.await, Ok(true)) {
+                inner.close_on_drop();
+            }
+        }
+        drop(self.live.take());
+        self.session.busy.store(false, Ordering::Relaxed);
+    }
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+fn not_executed(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// Beginning fails with a reason of the role's in most cases.
+fn not_as(role: &str, error: sqlx::Error) -> DbErr {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match code.as_deref() {
+        // invalid_parameter_value: no such role; insufficient_privilege: not a member of it
+        Some("22023" | "42501") => DbErr::Custom(format!(
+            "a tenant scope cannot work as the application role {role}: it does not exist, or the \
+             role of this connection may not become it; `migration grant` says what to do"
+        )),
+        _ => failed(error),
+    }
+}
