@@ -46,6 +46,9 @@ enum Action {
         /// Look for orphans in large tables too
         #[arg(long)]
         deep: bool,
+        /// Print what came of each attack on each table
+        #[arg(long, conflicts_with = "json")]
+        matrix: bool,
     },
 }
 
@@ -58,7 +61,9 @@ impl Command for Tenantry {
         match self.command {
             Action::Run { alongside } => run(&self.database, alongside, out).await,
             Action::Rollback { confirm } => rollback(&self.database, confirm, out).await,
-            Action::Validate { json, deep } => validate(&self.database, json, deep, out).await,
+            Action::Validate { json, deep, matrix } => {
+                validate(&self.database, json, deep, matrix, out).await
+            }
         }
     }
 }
@@ -116,7 +121,13 @@ async fn rollback(args: &DatabaseArgs, confirm: Option<String>, out: &mut Printe
     Ok(0)
 }
 
-async fn validate(args: &DatabaseArgs, json: bool, deep: bool, out: &mut Printer) -> Result<u8> {
+async fn validate(
+    args: &DatabaseArgs,
+    json: bool,
+    deep: bool,
+    matrix: bool,
+    out: &mut Printer,
+) -> Result<u8> {
     let db = open(args, Absent::Fail, out).await?;
     let validation = crate::validate(&db, &ValidateOptions { deep }).await?;
     let code = u8::from(!validation.findings.is_empty());
@@ -124,6 +135,9 @@ async fn validate(args: &DatabaseArgs, json: bool, deep: bool, out: &mut Printer
         let (findings, body) = validation.into_parts();
         out.json(&Envelope::new("validate", &db, body, findings))?;
     } else {
+        if let Some(isolation) = validation.isolation.as_ref().filter(|_| matrix) {
+            out.line(isolation.text().trim_end())?;
+        }
         print_findings(&validation, out)?;
         for note in &validation.notes {
             out.note(&format!("note: {note}"));
@@ -142,7 +156,14 @@ async fn validate(args: &DatabaseArgs, json: bool, deep: bool, out: &mut Printer
 
 fn said(validation: &Validation) -> String {
     match validation.findings.len() {
-        0 => format!("no findings in {} tables", validation.tables),
+        0 => match &validation.isolation {
+            Some(matrix) => format!(
+                "no findings in {} tables; {} attacks held off",
+                validation.tables,
+                matrix.attacks()
+            ),
+            None => format!("no findings in {} tables", validation.tables),
+        },
         count => counted(count, "finding", "findings"),
     }
 }

@@ -1,20 +1,22 @@
 //! The application role: made once for a whole cluster, whoever is first; done without where it
 //! may not be made; granted later what was skipped; and never dropped.
 
+use std::collections::BTreeSet;
+
 use sea_orm::ConnectionTrait as _;
 
 use crate::support::{Engine, Ran, TestDb, postgres::SECRET};
 
 /// A database with an application role of its own, which does not exist yet, so that no other test
 /// sees what becomes of it.
-struct Own {
-    db: TestDb,
-    role: String,
+pub(crate) struct Own {
+    pub(crate) db: TestDb,
+    pub(crate) role: String,
 }
 
 impl Own {
     /// The owner may create roles, if `may_create` says so.
-    fn new(may_create: bool) -> Self {
+    pub(crate) fn new(may_create: bool) -> Self {
         let db = TestDb::new(Engine::Postgres);
         let owner = &db.server().name;
         if may_create {
@@ -25,7 +27,7 @@ impl Own {
         Self { db, role }
     }
 
-    fn run(&self, name: &str, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, name: &str, args: &[&str]) -> Ran {
         self.db.bin(name).env("TENANTRY_APP_ROLE", &self.role).args(args).run()
     }
 
@@ -177,9 +179,10 @@ async fn what_it_may_do_beyond_that_is_found() {
     ];
     for (damage, repair, codes) in weakened {
         own.db.server().execute_as_superuser(&damage);
-        let mut found = own.findings();
-        found.sort();
-        assert_eq!(found, *codes, "{damage}");
+        // What can be done with it is attacked elsewhere.
+        let found = own.findings().into_iter().filter(|code| !code.starts_with("isolation"));
+        let found: BTreeSet<String> = found.collect();
+        assert!(found.iter().eq(codes), "{damage}: {found:?}");
         own.db.server().execute_as_superuser(&repair);
         assert_eq!(own.findings(), Vec::<String>::new(), "{repair}");
     }

@@ -32,6 +32,7 @@ mod entities;
 mod equivalence;
 mod frozen_history;
 mod generated;
+mod isolation;
 mod library;
 mod property;
 mod rebuild;

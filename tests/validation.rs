@@ -214,7 +214,12 @@ async fn each_damage_is_exactly_its_finding(db: TestDb) {
         one.seeder(&[]).ok();
         one.damage(if db.engine == Engine::Sqlite { &sqlite } else { &postgres }).await;
         let report = one.tenantry(&["validate", "--json"]).expect_code(1).clean_output();
-        assert_eq!(report.finding_codes(), [finding], "{name}: {report:#?}");
+        let mut expected = vec![finding];
+        if db.engine == Engine::Postgres && name == "a foreign key is dropped" {
+            // What that means for tenants is tried, too.
+            expected.push("campaigns isolation-broken");
+        }
+        assert_eq!(report.finding_codes(), expected, "{name}: {report:#?}");
         for finding in report.json()["findings"].as_array().unwrap() {
             for key in ["code", "table", "message", "help"] {
                 assert!(
@@ -224,7 +229,8 @@ async fn each_damage_is_exactly_its_finding(db: TestDb) {
             }
         }
         let text = one.tenantry(&["validate"]).expect_code(1).clean_output();
-        assert_eq!(text.last_line(), "1 finding", "{name}");
+        let count = if expected.len() == 1 { "1 finding" } else { "2 findings" };
+        assert_eq!(text.last_line(), count, "{name}");
     }
 }
 
@@ -270,5 +276,7 @@ async fn orphans_are_found_where_their_key_is_gone_too(db: TestDb) {
         }
     }
     let report = db.tenantry(&["validate", "--json"]).expect_code(1);
-    assert_eq!(report.finding_codes(), ["campaigns foreign-key-missing", "campaigns orphan-rows"]);
+    let mut codes = report.finding_codes();
+    codes.retain(|code| code != "campaigns isolation-broken");
+    assert_eq!(codes, ["campaigns foreign-key-missing", "campaigns orphan-rows"]);
 }

@@ -36,6 +36,7 @@ pub mod diff;
 pub mod drift;
 pub mod error;
 pub mod generate;
+pub mod isolation;
 pub mod logging;
 pub mod ops;
 pub mod plan;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use entity::Engine;
 use migration::{
     db::{Database, begin_read, count_rows, quoted},
+    diff::Change,
     drift::{Accepted, Drift, INEXACT, drift},
     error::Result,
+    isolation::{self, Matrix},
     schema::{ForeignKey, Schema},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
@@ -26,6 +28,8 @@ pub(super) struct Facts {
     pub samples: BTreeMap<&'static str, (u64, u64)>,
     /// What could not be checked, and why.
     pub notes: Vec<String>,
+    /// What came of attacking one tenant as another; `None` where that could not be tried.
+    pub isolation: Option<Matrix>,
 }
 
 /// Rows of a table whose parent does not exist.
@@ -42,7 +46,27 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
     let facts = gather_in(&tx, db, options).await;
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
-    facts
+    let mut facts = facts?;
+    if db.engine.capability().row_level_security {
+        match attack(db, &facts.drift).await {
+            Ok(matrix) => facts.isolation = Some(matrix),
+            Err(why) => facts.notes.push(format!("isolation was not attacked: {why}")),
+        }
+    }
+    Ok(facts)
+}
+
+/// Attacks one tenant as another, unless it is clear that no scope can begin.
+async fn attack(db: &Database, drift: &Drift) -> std::result::Result<Matrix, String> {
+    let missing =
+        |change: &Change| matches!(change, Change::AddTable { .. } | Change::AddColumn { .. });
+    if drift.changes.iter().any(missing) {
+        return Err("tables or columns are missing".to_owned());
+    }
+    match &drift.application_role {
+        Some(role) if !role.exists => Err(format!("{} does not exist", role.name)),
+        _ => isolation::probe(db, &drift.entities).await,
+    }
 }
 
 async fn gather_in(
@@ -65,7 +89,7 @@ async fn gather_in(
         ));
     }
     let samples = samples(tx, engine, &drift.live).await?;
-    Ok(Facts { drift, orphans, samples, notes })
+    Ok(Facts { drift, orphans, samples, notes, isolation: None })
 }
 
 /// Finds rows without their parent, along the keys that should be there, whether they are or not.

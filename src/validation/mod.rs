@@ -13,7 +13,7 @@
 mod facts;
 mod rules;
 
-use migration::{db::Database, error::Result, report::Finding};
+use migration::{db::Database, error::Result, isolation::Matrix, report::Finding};
 use serde::Serialize;
 
 /// How [`validate`] should go about it.
@@ -35,6 +35,8 @@ pub struct Validation {
     pub unknown_tables: Vec<String>,
     /// What could not be checked, and why.
     pub notes: Vec<String>,
+    /// What came of attacking one tenant as another; `None` where that could not be tried.
+    pub isolation: Option<Matrix>,
 }
 
 impl Validation {
@@ -46,7 +48,8 @@ impl Validation {
 }
 
 /// Compares the live database with the entities: tables, columns, keys, uniques, indexes, checks,
-/// orphaned rows, and whether the sample rows are all there. Changes nothing.
+/// orphaned rows, whether the sample rows are all there, and whether one tenant is safe from another.
+/// Changes nothing.
 ///
 /// # Errors
 ///
@@ -54,12 +57,14 @@ impl Validation {
 /// but a finding.
 pub async fn validate(db: &Database, options: &ValidateOptions) -> Result<Validation> {
     let facts = facts::gather(db, options).await?;
-    let mut findings: Vec<Finding> = rules::ALL.iter().flat_map(|rule| rule(&facts)).collect();
+    let findings = rules::ALL.iter().flat_map(|rule| rule(&facts));
+    let mut findings: Vec<Finding> = findings.collect();
     findings.sort_by(|a, b| (&a.table, a.code, &a.message).cmp(&(&b.table, b.code, &b.message)));
     Ok(Validation {
         findings,
         tables: facts.drift.entities.tables.len(),
         unknown_tables: facts.drift.unknown_tables,
         notes: facts.notes,
+        isolation: facts.isolation,
     })
 }

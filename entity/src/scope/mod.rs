@@ -14,6 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use self::session::Session;
+pub use self::statement::check;
 use crate::tenancy::APPLICATION_ROLE;
 
 /// A transaction that works for one tenant and sees nothing of any other.

@@ -13,8 +13,13 @@ const ALLOWED: [&str; 12] = [
 /// The function that changes settings inside any SELECT.
 const SET_CONFIG: &str = "set_config";
 
-/// Lets one statement of an allowed kind pass.
-pub(super) fn check(sql: &str) -> Result<(), DbErr> {
+/// Whether a [`TenantScope`](super::TenantScope) sends this text: one statement, of a kind that can
+/// neither end the transaction nor change whom it works for.
+///
+/// # Errors
+///
+/// What is refused about it.
+pub fn check(sql: &str) -> Result<(), DbErr> {
     let refused = |what: &str| Err(DbErr::Custom(format!("a tenant scope refuses {what}")));
     let mut rest = Reader { rest: sql };
     let Some(command) = rest.command() else { return refused("an empty statement") };

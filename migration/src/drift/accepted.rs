@@ -73,24 +73,27 @@ impl Accepted {
 
     /// Leaves out what was accepted; gives the rest, and the entries that fit nothing.
     #[must_use]
-    pub fn without(&self, changes: Vec<Change>) -> (Vec<Change>, Vec<AcceptedDrift>) {
+    pub fn without(
+        &self,
+        mut changes: Vec<Change>,
+        mut exposed: Vec<Finding>,
+    ) -> (Vec<Change>, Vec<Finding>, Vec<AcceptedDrift>) {
         let mut used = vec![false; self.accepted.len()];
-        let changes = changes
-            .into_iter()
-            .filter(|change| {
-                let found = finding(change);
-                let entry = self.accepted.iter().position(|entry| {
-                    (entry.code.as_str(), &entry.table, &entry.object)
-                        == (found.code, &found.table, &found.object)
-                });
-                if let Some(at) = entry {
-                    used[at] = true;
-                }
-                entry.is_none()
-            })
-            .collect();
+        let mut is_new = |found: &Finding| {
+            let entry = self.accepted.iter().position(|entry| {
+                (entry.code.as_str(), &entry.table, &entry.object)
+                    == (found.code, &found.table, &found.object)
+            });
+            if let Some(at) = entry {
+                used[at] = true;
+            }
+            entry.is_none()
+        };
+        changes.retain(|change| is_new(&finding(change)));
+        exposed.retain(is_new);
         let stale = self.accepted.iter().zip(used).filter(|(_, used)| !used);
-        (changes, stale.map(|(entry, _)| entry.clone()).collect())
+        let stale = stale.map(|(entry, _)| entry.clone()).collect();
+        (changes, exposed, stale)
     }
 }
 

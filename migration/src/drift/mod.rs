@@ -3,6 +3,7 @@
 //! undoes it.
 
 mod accepted;
+mod exposed;
 mod finding;
 mod mend;
 
@@ -39,6 +40,8 @@ pub struct Drift {
     pub stale: Vec<AcceptedDrift>,
     /// Live tables that no entity describes.
     pub unknown_tables: Vec<String>,
+    /// What the application role could reach around the policies.
+    pub exposed: Vec<Finding>,
     /// The application role; `None` where the engine has no roles.
     pub application_role: Option<RoleFacts>,
 }
@@ -68,6 +71,7 @@ where
         live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
     unknown_tables.retain(|name| *name != Migrator::bookkeeping());
     let live = live.filtered(|name| entities.tables.contains_key(name));
+    let exposed = exposed::exposed(db, engine, application_role, &entities).await?;
     let application_role = application_role::facts(db, engine, application_role).await?;
     let expected = schema::expected(db, engine, entities.clone()).await?;
     let changes = if expected.exact {
@@ -75,7 +79,7 @@ where
     } else {
         diff(&live.clone().without_expressions(), &expected.schema)
     };
-    let (changes, stale) = accepted.without(changes);
+    let (changes, exposed, stale) = accepted.without(changes, exposed);
     Ok(Drift {
         entities,
         live,
@@ -84,6 +88,7 @@ where
         changes,
         stale,
         unknown_tables,
+        exposed,
         application_role,
     })
 }
@@ -101,6 +106,7 @@ impl Drift {
             .filter(|change| has_role || !matches!(change, Change::AddGrant { .. }))
             .map(finding)
             .chain(of_role)
+            .chain(self.exposed.iter().cloned())
             .collect();
         findings.extend(self.stale.iter().map(AcceptedDrift::stale));
         findings.sort();

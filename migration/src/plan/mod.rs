@@ -16,6 +16,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use operation::{AccessStep, Object, Operation, PlannedMigration, Rebuild, Step};
+pub(crate) use table::plainest_value;
 
 use crate::{
     diff::{Change, Renames, conversion, diff},

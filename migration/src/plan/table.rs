@@ -555,7 +555,7 @@ pub(super) fn whole(table: &Table) -> Rebuild {
 }
 
 /// The plainest value of a type, as SQL.
-fn plainest_value(ty: &ColumnType) -> &'static str {
+pub(crate) fn plainest_value(ty: &ColumnType) -> &'static str {
     match ty {
         ColumnType::Uuid => "'00000000-0000-0000-0000-000000000000'",
         ColumnType::SmallInt

@@ -1,5 +1,6 @@
 //! One rule a file; see the recipe in [`super`].
 
+mod isolation;
 mod orphans;
 mod sample_rows;
 mod structure;
@@ -12,4 +13,5 @@ use super::facts::Facts;
 type Rule = fn(&Facts) -> Vec<Finding>;
 
 /// Every rule.
-pub(super) const ALL: &[Rule] = &[structure::check, orphans::check, sample_rows::check];
+pub(super) const ALL: &[Rule] =
+    &[structure::check, isolation::check, orphans::check, sample_rows::check];

@@ -1,0 +1,265 @@
+//! The attacks of the catalogue, tried as every kind of role, and the probe that tries them:
+//! whatever is weakened, it or the comparison finds it.
+
+use std::collections::BTreeSet;
+
+use migration::{
+    config::DatabaseArgs,
+    db::{Absent, Database},
+    isolation::{
+        Matrix, Outcome,
+        attack::{CATALOGUE, Expect},
+        probe_from,
+    },
+    schema::{RowSecurity, Schema},
+};
+use tenantry::{ValidateOptions, validate};
+
+use crate::{
+    application_role::Own,
+    support::{Engine, TestDb, postgres::SECRET},
+};
+
+async fn open(url: &str, role: &str) -> Database {
+    let args = DatabaseArgs {
+        database_url: Some(url.to_owned()),
+        app_role: role.to_owned(),
+        ..DatabaseArgs::default()
+    };
+    Database::open(&args.target().unwrap(), Absent::Fail).await.unwrap()
+}
+
+/// Every attack was tried, and nothing went through.
+fn assert_safe(matrix: &Matrix) {
+    assert_eq!(matrix.findings, []);
+    let tried: Vec<&str> = matrix.attacks.iter().map(|line| line.attack).collect();
+    let all: Vec<&str> = CATALOGUE.iter().map(|attack| attack.code).collect();
+    assert_eq!(tried, all);
+    for line in &matrix.attacks {
+        assert!(!line.tables.is_empty(), "{} was tried on nothing", line.attack);
+        for (table, outcome) in &line.tables {
+            let good = match line.expected {
+                Expect::NoRow => *outcome == Outcome::NoRow,
+                Expect::Refused => *outcome == Outcome::Refused,
+                Expect::OwnRow => *outcome == Outcome::OwnRow,
+            };
+            assert!(good, "{} on {table}: {outcome:?}", line.attack);
+        }
+    }
+}
+
+#[tokio::test]
+async fn as_an_owner_who_is_no_superuser() {
+    let test = TestDb::new(Engine::Postgres);
+    test.tenantry(&["run"]).ok();
+    let ran = test.tenantry(&["validate", "--matrix"]).ok();
+    insta::assert_snapshot!("isolation_matrix", ran.stdout);
+    let rows = test.rows().await;
+    let db = test.open().await;
+    let validation = validate(&db, &ValidateOptions::default()).await.unwrap();
+    db.close().await;
+    assert_safe(&validation.isolation.unwrap());
+    assert_eq!(test.rows().await, rows, "the probe leaves nothing");
+}
+
+#[tokio::test]
+async fn as_a_superuser() {
+    let test = TestDb::new(Engine::Postgres);
+    test.tenantry(&["run"]).ok();
+    let db = open(&test.server().url_as("postgres", SECRET), "tenantry_app").await;
+    let validation = validate(&db, &ValidateOptions::default()).await.unwrap();
+    db.close().await;
+    assert_safe(&validation.isolation.unwrap());
+}
+
+#[tokio::test]
+async fn as_a_login_that_is_only_a_member_of_the_role() {
+    let test = TestDb::new(Engine::Postgres);
+    test.tenantry(&["run"]).ok();
+    let login = test.server().role("IN ROLE tenantry_app");
+    let owner = test.open().await;
+    let attacker = open(&test.server().url_as(&login, SECRET), "tenantry_app").await;
+    let schema = Schema::from_entities().unwrap();
+    assert_safe(&probe_from(&attacker, &owner, &schema).await.unwrap());
+    attacker.close().await;
+    owner.close().await;
+}
+
+/// Each way of weakening it, on every table, one after the other.
+#[tokio::test]
+async fn whatever_is_weakened_is_found() {
+    let own = Own::new(true);
+    own.run("migration", &["up"]).ok();
+    let (role, owner) = (own.role.as_str(), own.db.server().name.clone());
+    let mut weakened: Vec<(String, String, &str, Option<&str>)> = Vec::new();
+    for (table, model) in Schema::from_entities().unwrap().tables {
+        if model.row_security != RowSecurity::Enabled {
+            continue;
+        }
+        let policy = format!("{table}_tenant_isolation");
+        let condition = model.policies[0].condition().unwrap();
+        let full = format!("USING ({condition}) WITH CHECK ({condition})");
+        let mended =
+            format!("DROP POLICY {policy} ON {table}; CREATE POLICY {policy} ON {table} {full}");
+        let again = |definition: &str| {
+            format!(
+                "DROP POLICY {policy} ON {table}; CREATE POLICY {policy} ON {table} {definition}"
+            )
+        };
+        let is_scoped = table != "tenants";
+        weakened.extend([
+            (
+                format!("DROP POLICY {policy} ON {table}"),
+                format!("CREATE POLICY {policy} ON {table} {full}"),
+                "policy-missing",
+                Some("isolation-blind"),
+            ),
+            // Without WITH CHECK, USING is the check: nothing goes through, but it is not the same.
+            (again(&format!("USING ({condition})")), mended.clone(), "policy-differs", None),
+            (
+                again(&format!("USING ({condition}) WITH CHECK (true)")),
+                mended.clone(),
+                "policy-differs",
+                is_scoped.then_some("isolation-broken"),
+            ),
+            (
+                again(&format!("USING (true) WITH CHECK ({condition})")),
+                mended,
+                "policy-differs",
+                Some("isolation-broken"),
+            ),
+            (
+                format!("CREATE POLICY more ON {table} FOR SELECT USING (true)"),
+                format!("DROP POLICY more ON {table}"),
+                "policy-unexpected",
+                Some("isolation-broken"),
+            ),
+            (
+                format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"),
+                format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"),
+                "row-security-disabled",
+                Some("isolation-broken"),
+            ),
+            (
+                format!("GRANT TRUNCATE ON {table} TO {role}"),
+                format!("REVOKE TRUNCATE ON {table} FROM {role}"),
+                "grant-unexpected",
+                // What others refer to cannot be emptied alone, whoever tries.
+                None,
+            ),
+            (
+                format!("ALTER TABLE {table} OWNER TO {role}"),
+                format!(
+                    "ALTER TABLE {table} OWNER TO {owner}; GRANT {} ON {table} TO {role}",
+                    model.grants[0].privileges.join(", ")
+                ),
+                "application-role-owns",
+                Some("isolation-broken"),
+            ),
+            (
+                format!(
+                    "CREATE VIEW seen AS SELECT * FROM {table}; GRANT SELECT ON seen TO {role}"
+                ),
+                "DROP VIEW seen".to_owned(),
+                "view-exposed",
+                None,
+            ),
+        ]);
+    }
+    for (damage, repair, code, isolation) in [
+        (
+            "GRANT DELETE ON tenants TO",
+            "REVOKE DELETE ON tenants FROM",
+            "grant-unexpected",
+            Some("isolation-broken"),
+        ),
+        (
+            "GRANT UPDATE ON tenants TO",
+            "REVOKE UPDATE ON tenants FROM",
+            "grant-unexpected",
+            Some("isolation-broken"),
+        ),
+        (
+            "GRANT SELECT ON users TO",
+            "REVOKE SELECT ON users FROM",
+            "grant-unexpected",
+            Some("isolation-broken"),
+        ),
+        ("GRANT DELETE ON users TO", "REVOKE DELETE ON users FROM", "grant-unexpected", None),
+        (
+            "GRANT SELECT (email) ON users TO",
+            "REVOKE SELECT (email) ON users FROM",
+            "grant-unexpected",
+            None,
+        ),
+        (
+            "GRANT CREATE ON SCHEMA public TO",
+            "REVOKE CREATE ON SCHEMA public FROM",
+            "application-role-creates",
+            Some("isolation-broken"),
+        ),
+    ] {
+        let (damage, repair) = (format!("{damage} {role}"), format!("{repair} {role}"));
+        weakened.push((damage, repair, code, isolation));
+    }
+    weakened.extend([
+        (
+            format!("ALTER ROLE {role} BYPASSRLS"),
+            format!("ALTER ROLE {role} NOBYPASSRLS"),
+            "application-role-bypasses",
+            Some("isolation-broken"),
+        ),
+        (
+            "GRANT SELECT ON leads TO PUBLIC".to_owned(),
+            "REVOKE SELECT ON leads FROM PUBLIC".to_owned(),
+            "grant-unexpected",
+            None,
+        ),
+        (
+            "CREATE FUNCTION all_leads() RETURNS SETOF leads LANGUAGE sql SECURITY DEFINER \
+             AS 'SELECT * FROM leads'"
+                .to_owned(),
+            "DROP FUNCTION all_leads()".to_owned(),
+            "function-exposed",
+            None,
+        ),
+        (
+            format!("CREATE TABLE notes (tenant_id uuid); GRANT SELECT ON notes TO {role}"),
+            "DROP TABLE notes".to_owned(),
+            "table-exposed",
+            None,
+        ),
+    ]);
+    assert!(weakened.len() > 110, "{}", weakened.len());
+    let db = open(&own.db.url, role).await;
+    for (damage, repair, code, isolation) in weakened {
+        own.db.server().execute_as_superuser(&damage);
+        let found = validate(&db, &ValidateOptions::default()).await.unwrap();
+        let codes: BTreeSet<&str> = found.findings.iter().map(|finding| finding.code).collect();
+        assert!(codes.contains(code), "{damage}: {codes:?}");
+        if let Some(isolation) = isolation {
+            assert!(codes.contains(isolation), "{damage}: {found:#?}");
+        }
+        own.db.server().execute_as_superuser(&repair);
+    }
+    let found = validate(&db, &ValidateOptions::default()).await.unwrap();
+    assert_eq!(found.findings, []);
+    assert_safe(&found.isolation.unwrap());
+    db.close().await;
+}
+
+/// Who cannot try says so, and everything else is still checked.
+#[tokio::test]
+async fn what_cannot_be_attacked_is_said() {
+    let test = TestDb::new(Engine::Postgres);
+    test.migration(&["up"]).ok();
+    let reader = test.server().role("IN ROLE pg_read_all_data");
+    let url = test.server().url_as(&reader, SECRET);
+    let ran = test.bin("tenantry").env("DATABASE_URL", &url).args(&["validate"]).run();
+    assert!(ran.stderr.contains("isolation was not attacked"), "{ran:?}");
+    assert!(ran.stderr.contains("permission denied"), "{ran:?}");
+    let sqlite = TestDb::new(Engine::Sqlite);
+    sqlite.migration(&["up"]).ok();
+    let ran = sqlite.tenantry(&["validate", "--matrix"]).ok();
+    assert_eq!(ran.stdout, "no findings in 13 tables\n");
+}
