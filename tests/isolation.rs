@@ -8,7 +8,7 @@ use migration::{
     db::{Absent, Database},
     isolation::{
         Matrix, Outcome,
-        attack::{CATALOGUE, Expect},
+        attack::{self, CATALOGUE, Expect},
         probe_from,
     },
     schema::{RowSecurity, Schema},
@@ -262,4 +262,13 @@ async fn what_cannot_be_attacked_is_said() {
     sqlite.migration(&["up"]).ok();
     let ran = sqlite.tenantry(&["validate", "--matrix"]).ok();
     assert_eq!(ran.stdout, "no findings in 13 tables\n");
+}
+
+/// The table in the documentation is the catalogue's.
+#[test]
+fn the_documentation_lists_every_attack() {
+    let docs = include_str!("../docs/tenancy.md");
+    let (_, rest) = docs.split_once("<!-- attacks -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- end of attacks -->").unwrap();
+    assert_eq!(table, attack::markdown());
 }

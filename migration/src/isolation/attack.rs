@@ -5,6 +5,8 @@
 //! Put it into [`CATALOGUE`]: the probe tries it at every `validate`, the tests try it as every
 //! kind of role, and the table in `docs/tenancy.md` shows it.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 /// One thing that somebody who works for tenant A may try.
@@ -338,3 +340,30 @@ pub const CATALOGUE: &[Attack] = &[
     ),
     client("two-statements", "hides a second statement in a text", "SELECT 1; RESET ROLE"),
 ];
+
+/// The catalogue as the table of `docs/tenancy.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let on = |attack: &Attack| {
+        let names = attack.on.iter().map(|on| match on {
+            On::Scoped => "tenant-scoped",
+            On::Tenants => "`tenants`",
+            On::Shared => "shared",
+            On::Database => "",
+        });
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let mut table =
+        "| attack | somebody … | tables | comes to | held off by |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for attack in CATALOGUE {
+        let comes_to = match attack.expect {
+            Expect::NoRow => "no row",
+            Expect::Refused => "refused",
+            Expect::OwnRow => "the own row",
+        };
+        let Attack { code, what, why, .. } = attack;
+        let _ = writeln!(table, "| `{code}` | {what} | {} | {comes_to} | {why} |", on(attack));
+    }
+    table
+}
