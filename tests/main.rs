@@ -34,6 +34,7 @@ mod frozen_history;
 mod generated;
 mod isolation;
 mod library;
+mod proof;
 mod property;
 mod rebuild;
 mod round_trip;

@@ -40,6 +40,7 @@ pub mod isolation;
 pub mod logging;
 pub mod ops;
 pub mod plan;
+pub mod prove;
 pub mod refusal;
 pub mod report;
 pub mod runner;

@@ -8,6 +8,7 @@ mod diff;
 mod generate;
 mod grant;
 mod printer;
+mod prove;
 mod status;
 mod up;
 
@@ -155,6 +156,8 @@ enum Action {
     Diff(diff::Args),
     /// Make the application role, and grant it what it does not have yet
     Grant,
+    /// Prove schema, migrations and isolation in a database of its own, and write the report
+    Prove(prove::Args),
     /// List all migrations and whether they are applied; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
@@ -177,6 +180,7 @@ impl Command for Migrations {
             Action::Generate(args) => generate::run(&args, out).await,
             Action::Diff(args) => diff::run(&args, database, out).await,
             Action::Grant => grant::run(database, out).await,
+            Action::Prove(args) => prove::run(&args, database, out).await,
             Action::Status(args) => status::run(&args, database, out).await,
             Action::Down(args) => destroy::down(args, database, out).await,
             Action::Fresh(args) => destroy::fresh(args, database, out).await,
