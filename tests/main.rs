@@ -5,6 +5,7 @@
 
 #![allow(
     clippy::assigning_clones,
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::format_push_string,
     clippy::panic,
@@ -42,4 +43,5 @@ mod scope;
 mod seeding;
 mod shape;
 mod source_is_the_sql;
+mod tenant_api;
 mod validation;

@@ -49,7 +49,6 @@ async fn pool(db: &TestDb, size: u32) -> DatabaseConnection {
     connect(&db.url, size).await
 }
 
-#[allow(clippy::disallowed_methods, reason = "as an application connects")]
 async fn connect(url: &str, size: u32) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(size).min_connections(size);

@@ -21,6 +21,11 @@
 //! [shared](Scope::Shared); see [`tenancy`] for the rules that follow from it. How to add a table
 //! is written in the README, under "Add a table".
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what SeaORM derives calls `find`, and scoped queries are made of it"
+)]
+
 mod behavior;
 pub mod engine;
 pub mod prelude;
