@@ -19,6 +19,7 @@ on_both_engines!(
     a_scope_sees_and_changes_its_own_rows,
     a_scope_that_is_not_committed_is_undone,
     transactions_inside_a_scope,
+    a_rollback_that_is_cut_off_is_made_up_for,
     statements_that_could_leave_the_scope_are_refused,
     several_rows_at_once,
 );
@@ -208,6 +209,26 @@ async fn transactions_inside_a_scope(db: TestDb) {
         assert_eq!(count(&scope).await, 2);
     }
 
+    // What the outer one did meanwhile would be undone with the inner one.
+    let inner = TransactionTrait::begin(&scope).await.unwrap();
+    assert!(scope.insert(new_lead("meanwhile@example.com")).await.is_err());
+    assert!(scope.find::<Lead>().all(&scope).await.is_err());
+    inner.rollback().await.unwrap();
+
+    // One that outlives the transaction around it can do no more, and does nothing to others.
+    let parent = TransactionTrait::begin(&scope).await.unwrap();
+    let orphan = TransactionTrait::begin(&parent).await.unwrap();
+    orphan.insert(new_lead("orphan@example.com")).await.unwrap();
+    drop(parent);
+    assert!(orphan.insert(new_lead("orphan@example.com")).await.is_err());
+    let other = TransactionTrait::begin(&scope).await.unwrap();
+    let its_own = TransactionTrait::begin(&other).await.unwrap();
+    its_own.insert(new_lead("other@example.com")).await.unwrap();
+    assert!(orphan.commit().await.is_err());
+    its_own.commit().await.unwrap();
+    other.rollback().await.unwrap();
+    assert_eq!(count(&scope).await, 2);
+
     // The outer one is dropped while an inner one goes on elsewhere: nothing is kept.
     let inner = TransactionTrait::begin(&scope).await.unwrap();
     let elsewhere = tokio::spawn(async move {
@@ -230,6 +251,28 @@ async fn transactions_inside_a_scope(db: TestDb) {
     assert!(inner.insert(new_lead("late@example.com")).await.is_err());
     drop(inner);
     assert_eq!(Lead::find().count(&pool).await.unwrap(), 6);
+}
+
+/// A rollback that is cut off counts as dropped, wherever that is: it is made up for, or, where the
+/// server has done it and nobody has heard so, the scope ends and keeps nothing.
+async fn a_rollback_that_is_cut_off_is_made_up_for(db: TestDb) {
+    let pool = pool(&db, 1).await;
+    let [a, ..] = tenants(&pool).await;
+    for polls in 0..150 {
+        let scope = TenantScope::begin(&pool, a).await.unwrap();
+        let inner = TransactionTrait::begin(&scope).await.unwrap();
+        inner.insert(new_lead("cut@example.com")).await.unwrap();
+        Cancelled { future: Box::pin(inner.rollback()), polls }.await;
+        Cancelled { future: Box::pin(scope.find::<Lead>().count(&scope)), polls }.await;
+        let count = scope.find::<Lead>().count(&scope).await;
+        assert!(count.is_err() || count == Ok(1), "{polls}: {count:?}");
+        let committed = scope.commit().await;
+        assert_eq!(committed.is_ok(), count.is_ok(), "{polls}: {committed:?}");
+        assert_eq!(Lead::find().count(&pool).await.unwrap(), 6, "{polls}");
+    }
+    if db.engine == Engine::Postgres {
+        assert_eq!(left_behind(&pool, 1).await, clean(1));
+    }
 }
 
 async fn statements_that_could_leave_the_scope_are_refused(db: TestDb) {
@@ -272,6 +315,9 @@ async fn what_a_function_changes_is_found_before_the_commit() {
     db.server().execute_as_superuser(&format!(
         "CREATE FUNCTION change(name text, value text, local bool) RETURNS text LANGUAGE sql \
          AS 'SELECT set_config(name, value, local)'; \
+         CREATE FUNCTION shadow() RETURNS int LANGUAGE plpgsql \
+         AS 'BEGIN CREATE TEMP TABLE leads (id int); RETURN 1; END'; \
+         CREATE FUNCTION hold() RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_lock(42)'; \
          GRANT TEMP ON DATABASE {owner} TO tenantry_app"
     ));
     let tenant =
@@ -281,7 +327,7 @@ async fn what_a_function_changes_is_found_before_the_commit() {
         vec![tenant(b, false)],
         vec!["SELECT change('role', 'none', true)".to_owned()],
         vec!["SELECT change('role', 'none', false)".to_owned()],
-        vec!["SELECT 1 AS id INTO TEMP leads".to_owned()],
+        vec!["SELECT shadow()".to_owned()],
     ];
     for statements in refused {
         let scope = TenantScope::begin(&pool, a).await.unwrap();
@@ -293,6 +339,18 @@ async fn what_a_function_changes_is_found_before_the_commit() {
         assert!(error.contains("not committed"), "{statements:?}: {error}");
         assert_eq!(Lead::find().count(&pool).await.unwrap(), 6, "{statements:?}");
         assert_eq!(left_behind(&pool, 1).await, clean(1), "{statements:?}");
+    }
+    // A lock of the session goes with the scope.
+    for commit in [true, false] {
+        let scope = TenantScope::begin(&pool, a).await.unwrap();
+        scope.execute_unprepared("SELECT hold()").await.unwrap();
+        if commit {
+            scope.commit().await.unwrap();
+        } else {
+            scope.rollback().await.unwrap();
+        }
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42";
+        assert_eq!(db.number(held).await, 0);
     }
     // There and back: what is committed is the tenant's, but the session would keep the setting.
     let hidden: [[String; 2]; 2] =
@@ -339,6 +397,9 @@ async fn a_role_that_cannot_be_worked_as_is_named() {
     for role in ["no such role \"", stranger.as_str()] {
         let error = TenantScope::options().role(role).begin(&pool, a).await.unwrap_err();
         assert!(error.to_string().contains("migration grant"), "{error}");
+    }
+    for role in ["none", "", &"x".repeat(64)] {
+        assert!(TenantScope::options().role(role).begin(&pool, a).await.is_err(), "{role}");
     }
     // The connection of the failed attempt does no harm.
     assert_eq!(left_behind(&pool, 1).await, clean(1));

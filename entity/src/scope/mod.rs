@@ -54,8 +54,8 @@ use crate::tenancy::APPLICATION_ROLE;
 #[must_use = "a scope that is dropped is rolled back"]
 pub struct TenantScope {
     session: Arc<Session>,
-    /// 1, or more inside another scope's transaction.
-    depth: u32,
+    /// Which savepoint it is; `None` for the transaction itself.
+    inner: Option<u64>,
     is_open: bool,
 }
 
@@ -105,7 +105,7 @@ impl ScopeOptions {
             }
             _ => return Err(unsupported()),
         };
-        Ok(TenantScope { session: Arc::new(session), depth: 1, is_open: true })
+        Ok(TenantScope { session: Arc::new(session), inner: None, is_open: true })
     }
 }
 
@@ -144,45 +144,45 @@ impl TenantScope {
     /// transaction is no longer that of the tenant and the application role. Everything is rolled
     /// back then.
     pub async fn commit(mut self) -> Result<(), DbErr> {
-        self.is_open = false;
-        if self.depth == 1 { self.session.commit().await } else { self.close(true).await }
+        match self.inner {
+            None => self.session.commit().await,
+            Some(id) => {
+                // Cut short, it counts as dropped.
+                let closed = self.session.close(id, true).await;
+                self.is_open = closed.is_err();
+                closed
+            }
+        }
     }
 
     /// Undoes what was done.
     ///
     /// # Errors
     ///
-    /// Inside another scope's transaction, if the statement fails.
+    /// If the server does not answer, or the statement fails; the connection is closed then.
     pub async fn rollback(mut self) -> Result<(), DbErr> {
-        self.is_open = false;
-        if self.depth == 1 {
-            self.session.roll_back().await;
-            Ok(())
-        } else {
-            self.close(false).await
+        match self.inner {
+            None => self.session.roll_back().await,
+            Some(id) => {
+                let closed = self.session.close(id, false).await;
+                self.is_open = closed.is_err();
+                closed
+            }
         }
-    }
-
-    async fn close(&self, keep: bool) -> Result<(), DbErr> {
-        let closed = self.session.close(self.depth, keep).await;
-        if closed.is_err() {
-            self.session.abandon(self.depth);
-        }
-        closed
     }
 
     async fn nested(&self) -> Result<Self, DbErr> {
-        let depth = self.session.open(self.depth).await?;
-        Ok(Self { session: Arc::clone(&self.session), depth, is_open: true })
+        let id = self.session.open(self.inner).await?;
+        Ok(Self { session: Arc::clone(&self.session), inner: Some(id), is_open: true })
     }
 }
 
 impl Drop for TenantScope {
     fn drop(&mut self) {
-        if self.depth == 1 {
-            self.session.end("it was dropped");
-        } else if self.is_open {
-            self.session.abandon(self.depth);
+        match self.inner {
+            None => self.session.end("it was dropped"),
+            Some(id) if self.is_open => self.session.abandon(id),
+            Some(_) => {}
         }
     }
 }
@@ -200,21 +200,21 @@ impl ConnectionTrait for TenantScope {
     }
 
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
-        self.session.execute(stmt).await
+        self.session.execute(self.inner, stmt).await
     }
 
     /// Sends one statement, as [`execute_raw`](Self::execute_raw) does.
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let stmt = Statement::from_string(self.get_database_backend(), sql);
-        self.session.execute(stmt).await
+        self.session.execute(self.inner, stmt).await
     }
 
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.session.query_one(stmt).await
+        self.session.query_one(self.inner, stmt).await
     }
 
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.session.query_all(stmt).await
+        self.session.query_all(self.inner, stmt).await
     }
 }
 

@@ -42,10 +42,12 @@ pub(super) struct Session {
 }
 
 struct State {
-    /// How many transactions are open: 1, and one more for each savepoint.
-    depth: u32,
+    /// The savepoints that are open, outermost first. Each has an id that no other gets.
+    open: Vec<u64>,
+    /// The id of the next one.
+    next: u64,
     /// The savepoint to go back to before anything else is done: its transaction was dropped.
-    undo_to: Option<u32>,
+    undo_to: Option<u64>,
     /// How the scope has ended, if it has.
     ended: Option<&'static str>,
 }
@@ -112,19 +114,17 @@ impl<DB: Database> Drop for Beginning<DB> {
     }
 }
 
-/// Whom the transaction works for, and whether its role has temporary tables, which are found
-/// before those of the schema and outlive the transaction.
+/// Whom the transaction works for, and whether there are temporary tables, which are found before
+/// those of the schema and outlive the transaction.
 const WHOSE: &str = "SELECT pg_catalog.current_setting($1, true), current_user::text, \
                      EXISTS (SELECT 1 FROM pg_catalog.pg_class \
-                     WHERE relnamespace = pg_catalog.pg_my_temp_schema() \
-                     AND relowner = (SELECT oid FROM pg_catalog.pg_roles \
-                     WHERE rolname = current_user))";
+                     WHERE relnamespace = pg_catalog.pg_my_temp_schema())";
 
-/// Whether the session is as it was before the transaction: no tenant, and its own role.
+/// Whether the session is as it was before the transaction: no tenant, and no role taken on. Locks
+/// that belong to a session and not to a transaction are let go.
 const IS_CLEAN: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = '' \
-                        AND CASE WHEN pg_catalog.current_setting('role') = 'none' THEN true ELSE \
-                        (SELECT setting = reset_val FROM pg_catalog.pg_settings \
-                        WHERE name = 'role') END";
+                        AND pg_catalog.current_setting('role') = 'none' \
+                        FROM pg_catalog.pg_advisory_unlock_all()";
 
 impl Session {
     /// Begins on PostgreSQL, in one round trip. The setting comes first, which is what Nile asks
@@ -134,6 +134,10 @@ impl Session {
         tenant: Uuid,
         role: &str,
     ) -> Result<Self, DbErr> {
+        // `SET ROLE none` means no role, however it is quoted, and longer names are cut.
+        if role == "none" || role.is_empty() || role.len() > 63 {
+            return Err(DbErr::Custom("this cannot be the name of an application role".to_owned()));
+        }
         let connection = pool.acquire().await.map_err(failed)?;
         let begin = format!(
             "BEGIN; SET LOCAL {TENANT_SETTING} = '{tenant}'; SET LOCAL ROLE \"{}\"",
@@ -157,7 +161,7 @@ impl Session {
             tenant,
             role,
             live: Mutex::new(Some(connection)),
-            state: StdMutex::new(State { depth: 1, undo_to: None, ended: None }),
+            state: StdMutex::new(State { open: Vec::new(), next: 1, undo_to: None, ended: None }),
             busy: AtomicBool::new(false),
         }
     }
@@ -166,18 +170,26 @@ impl Session {
         self.role.is_some()
     }
 
-    pub(super) async fn execute(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
+    pub(super) async fn execute(
+        &self,
+        inner: Option<u64>,
+        stmt: Statement,
+    ) -> Result<ExecResult, DbErr> {
         statement::check(&stmt.sql)?;
-        let mut turn = self.turn().await?;
+        let mut turn = self.turn(inner).await?;
         let done = on_either!(turn.connection()?, inner => {
             query!(stmt).execute(&mut **inner).await.map(ExecResult::from)
         });
         turn.done(done).map_err(not_executed)
     }
 
-    pub(super) async fn query_all(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
+    pub(super) async fn query_all(
+        &self,
+        inner: Option<u64>,
+        stmt: Statement,
+    ) -> Result<Vec<QueryResult>, DbErr> {
         statement::check(&stmt.sql)?;
-        let mut turn = self.turn().await?;
+        let mut turn = self.turn(inner).await?;
         let rows = on_either!(turn.connection()?, inner => {
             let rows = query!(stmt).fetch_all(&mut **inner).await;
             rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
@@ -185,54 +197,64 @@ impl Session {
         turn.done(rows).map_err(failed)
     }
 
-    pub(super) async fn query_one(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
+    pub(super) async fn query_one(
+        &self,
+        inner: Option<u64>,
+        stmt: Statement,
+    ) -> Result<Option<QueryResult>, DbErr> {
         statement::check(&stmt.sql)?;
-        let mut turn = self.turn().await?;
+        let mut turn = self.turn(inner).await?;
         let row = on_either!(turn.connection()?, inner => {
             query!(stmt).fetch_optional(&mut **inner).await.map(|row| row.map(QueryResult::from))
         });
         turn.done(row).map_err(failed)
     }
 
-    /// Opens a transaction inside the one of `depth`; returns its own depth.
-    pub(super) async fn open(&self, depth: u32) -> Result<u32, DbErr> {
-        let mut turn = self.turn().await?;
-        turn.innermost(depth)?;
-        turn.run(&format!("SAVEPOINT scope_{}", depth + 1)).await?;
-        self.state().depth = depth + 1;
-        Ok(depth + 1)
+    /// Opens a transaction inside the innermost one, which is that of the caller; returns its id.
+    pub(super) async fn open(&self, inner: Option<u64>) -> Result<u64, DbErr> {
+        let mut turn = self.turn(inner).await?;
+        let id = {
+            let mut state = self.state();
+            state.next += 1;
+            state.next
+        };
+        turn.run(&format!("SAVEPOINT scope_{id}")).await?;
+        self.state().open.push(id);
+        Ok(id)
     }
 
-    /// Ends the inner transaction of `depth`.
-    pub(super) async fn close(&self, depth: u32, keep: bool) -> Result<(), DbErr> {
-        let mut turn = self.turn().await?;
-        turn.innermost(depth)?;
-        turn.close(depth, keep).await
+    /// Ends the inner transaction of that id.
+    pub(super) async fn close(&self, id: u64, keep: bool) -> Result<(), DbErr> {
+        let mut turn = self.turn(Some(id)).await?;
+        turn.close(id, keep).await
     }
 
-    /// The inner transaction of `depth` was dropped: what it did is undone before anything else
-    /// is done.
-    pub(super) fn abandon(&self, depth: u32) {
+    /// The inner transaction of that id was dropped: what it did, and what those inside it did, is
+    /// undone before anything else is done.
+    pub(super) fn abandon(&self, id: u64) {
         let mut state = self.state();
-        if state.depth >= depth {
-            state.undo_to = Some(state.undo_to.map_or(depth, |other| other.min(depth)));
+        if state.open.contains(&id) {
+            // Ids grow: the smaller one is the outer one.
+            state.undo_to = Some(state.undo_to.map_or(id, |other| other.min(id)));
         }
     }
 
     /// Commits, unless something has made the transaction that of another tenant or role, and
     /// gives the connection back.
     pub(super) async fn commit(&self) -> Result<(), DbErr> {
-        let mut turn = self.turn().await?;
         let verified = async {
-            turn.innermost(1)?;
-            turn.verify().await
+            let mut turn = self.turn(None).await?;
+            turn.verify().await?;
+            Ok(turn)
         };
-        let verified = verified.await;
-        if verified.is_err() {
-            self.end("it was rolled back");
-            turn.roll_back().await;
-            return verified;
-        }
+        let mut turn = match verified.await {
+            Ok(turn) => turn,
+            Err(error) => {
+                // Where it has ended already, it stays as it has ended.
+                let _ = self.roll_back().await;
+                return Err(error);
+            }
+        };
         // From here on, whatever is cut short closes the connection.
         self.end("it was committed");
         self.busy.store(true, Ordering::Relaxed);
@@ -246,10 +268,10 @@ impl Session {
     }
 
     /// Rolls back, and gives the connection back.
-    pub(super) async fn roll_back(&self) {
+    pub(super) async fn roll_back(&self) -> Result<(), DbErr> {
         self.end("it was rolled back");
         let live = self.live.lock().await;
-        Turn { session: self, live }.roll_back().await;
+        Turn { session: self, live }.roll_back().await
     }
 
     /// The scope itself was dropped, perhaps with inner transactions at work elsewhere: they can
@@ -262,25 +284,34 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until no other statement runs, and undoes what was abandoned.
-    async fn turn(&self) -> Result<Turn<'_>, DbErr> {
+    /// Waits until no other statement runs, and undoes what was abandoned. Fails unless the
+    /// transaction of the caller is the innermost one: what an outer one did while an inner one is
+    /// open would be undone with the inner one.
+    async fn turn(&self, inner: Option<u64>) -> Result<Turn<'_>, DbErr> {
         let live = self.live.lock().await;
         let undo_to = {
-            let mut state = self.state();
+            let state = self.state();
             if let Some(how) = state.ended {
                 return Err(DbErr::Custom(format!("the tenant scope has ended: {how}")));
             }
-            state.undo_to.take()
+            state.undo_to
         };
         let mut turn = Turn { session: self, live };
-        if let Some(depth) = undo_to
-            && let Err(error) = turn.close(depth, false).await
+        if let Some(id) = undo_to
+            && let Err(error) = turn.close(id, false).await
         {
             self.end("a transaction inside it could not be rolled back");
             return Err(error);
         }
-        self.busy.store(true, Ordering::Relaxed);
-        Ok(turn)
+        let state = self.state();
+        if state.open.last().copied() == inner {
+            return Ok(turn);
+        }
+        let what = match inner {
+            Some(id) if !state.open.contains(&id) => "this transaction has ended",
+            _ => "a transaction inside this one is still open",
+        };
+        Err(DbErr::Custom(what.to_owned()))
     }
 }
 
@@ -299,31 +330,25 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// The connection, about to be sent something.
     fn connection(&mut self) -> Result<&mut Connection, DbErr> {
         let gone = || DbErr::Custom("the tenant scope has ended".to_owned());
-        self.live.as_mut().ok_or_else(gone)
+        let connection = self.live.as_mut().ok_or_else(gone)?;
+        self.session.busy.store(true, Ordering::Relaxed);
+        Ok(connection)
     }
 
     /// The statement has come to its end, whether well or not.
     fn done<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        self.session.busy.store(false, Ordering::Relaxed);
-        outcome
-    }
-
-    /// Fails unless the transaction of `depth` is the innermost one: what an outer one did while
-    /// an inner one is open would be undone with the inner one.
-    fn innermost(&self, depth: u32) -> Result<(), DbErr> {
-        let open = self.session.state().depth;
-        if open == depth {
-            return Ok(());
+        // A value that cannot be sent says nothing about what was sent before.
+        if !matches!(outcome, Err(sqlx::Error::Encode(_))) {
+            self.session.busy.store(false, Ordering::Relaxed);
         }
-        self.session.busy.store(false, Ordering::Relaxed);
-        Err(DbErr::Custom("a transaction inside this one is still open".to_owned()))
+        outcome
     }
 
     /// Runs a statement of our own.
     async fn run(&mut self, sql: &str) -> Result<(), DbErr> {
-        self.session.busy.store(true, Ordering::Relaxed);
         let sql = AssertSqlSafe(sql.to_owned());
         let done = on_either!(self.connection()?, inner => {
             sqlx::raw_sql(sql).execute(&mut **inner).await.map(|_| ())
@@ -331,12 +356,15 @@ impl Turn<'_> {
         self.done(done).map_err(not_executed)
     }
 
-    async fn close(&mut self, depth: u32, keep: bool) -> Result<(), DbErr> {
+    /// Ends the inner transaction of that id, and those inside it. Cut short, it is done again.
+    async fn close(&mut self, id: u64, keep: bool) -> Result<(), DbErr> {
         if !keep {
-            self.run(&format!("ROLLBACK TO SAVEPOINT scope_{depth}")).await?;
+            self.run(&format!("ROLLBACK TO SAVEPOINT scope_{id}")).await?;
         }
-        self.run(&format!("RELEASE SAVEPOINT scope_{depth}")).await?;
-        self.session.state().depth = depth - 1;
+        self.run(&format!("RELEASE SAVEPOINT scope_{id}")).await?;
+        let mut state = self.session.state();
+        state.open.retain(|other| *other < id);
+        state.undo_to = state.undo_to.filter(|other| *other < id);
         Ok(())
     }
 
@@ -357,17 +385,24 @@ impl Turn<'_> {
     }
 
     /// Rolls back, and gives the connection back; if that fails, closes it.
-    async fn roll_back(mut self) {
-        self.session.busy.store(true, Ordering::Relaxed);
-        let Ok(connection) = self.connection() else { return };
-        let rolled_back = match connection {
+    async fn roll_back(mut self) -> Result<(), DbErr> {
+        if self.live.is_none() {
+            return Ok(());
+        }
+        let rolled_back = match self.connection()? {
             Connection::Postgres(inner) => Manager::<Postgres>::rollback(inner).await,
             Connection::Sqlite(inner) => Manager::<Sqlite>::rollback(inner).await,
         };
-        if rolled_back.is_ok() {
-            self.give_back().await;
+        if let Err(error) = rolled_back {
+            // Whatever it is in, it is not what it should be.
+            if let Some(connection) = &mut *self.live {
+                on_either!(connection, inner => inner.close_on_drop());
+            }
+            drop(self.live.take());
+            return Err(not_executed(error));
         }
-        // Otherwise it is closed with the session.
+        self.give_back().await;
+        Ok(())
     }
 
     /// Gives the connection back to the pool, if no tenant and no role stays on it.
