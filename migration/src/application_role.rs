@@ -8,11 +8,8 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
 use crate::{
     db::{literal, quoted},
-    report::Finding,
+    report::{DATABASE, Finding},
 };
-
-/// What stands in a finding in the place of a table where it is about none.
-const DATABASE: &str = "(database)";
 
 /// What is known of the application role in a live database.
 #[derive(Clone, Debug, FromQueryResult)]

@@ -35,6 +35,7 @@ pub mod db;
 pub mod diff;
 pub mod drift;
 pub mod error;
+mod fingerprint;
 pub mod generate;
 pub mod isolation;
 pub mod logging;

@@ -2,13 +2,12 @@
 //! undoes itself, and no tenant reaches another, shown in a database that is made for it and
 //! dropped again.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use entity::Engine;
 use sea_orm::{ConnectionTrait as _, DbErr, Statement};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     Migrator, MigratorTrait as _,
@@ -17,9 +16,10 @@ use crate::{
     diff::diff,
     drift::{Accepted, drift},
     error::{Error, Result, explain, sqlstate},
+    fingerprint::sha256,
     generate::replayed,
     isolation::{Matrix, probe},
-    report::Finding,
+    report::{DATABASE, Finding},
     runner_on,
     schema::{self, Schema},
 };
@@ -76,7 +76,7 @@ impl Proof {
         let failed = self.checks.iter().filter(|check| !check.passed);
         let failed = failed.map(|check| Finding {
             code: check.name,
-            table: "(database)".to_owned(),
+            table: DATABASE.to_owned(),
             object: None,
             message: format!("not shown: {}: {}", check.shows, check.details.join("; ")),
             help: "look at the details in the report".to_owned(),
@@ -279,12 +279,4 @@ fn sorted(json: Value) -> Value {
         Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
         other => other,
     }
-}
-
-fn sha256(text: &str) -> String {
-    let mut hash = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
 }

@@ -8,6 +8,9 @@ use crate::db::Database;
 /// may come without.
 pub const VERSION: u32 = 1;
 
+/// What stands in the place of a table in what is about none.
+pub const DATABASE: &str = "(database)";
+
 /// One fact that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {

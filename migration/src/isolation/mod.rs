@@ -170,6 +170,3 @@ fn findings(lines: &[Line]) -> Vec<Finding> {
 /// What to do about an attack that was not held off.
 const WHAT_HOLDS: &str = "docs/tenancy.md says what holds off each attack; `tenantry validate \
                           --matrix` shows all of them";
-
-/// What stands in the place of a table for what is on none.
-pub const DATABASE: &str = "(database)";

@@ -10,13 +10,14 @@ use futures_util::TryStreamExt as _;
 use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _, postgres::PgPool};
 
 use super::{
-    DATABASE, Line, Matrix, Outcome,
+    Line, Matrix, Outcome,
     attack::{Attack, Attempt, CATALOGUE, Expect, On},
     rows::Rows,
 };
 use crate::{
     db::{Database, literal, quoted},
     error::explain_sqlx,
+    report::DATABASE,
     schema::{ForeignKey, Schema, Table, tenancy},
 };
 

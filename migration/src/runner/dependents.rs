@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use sqlparser::tokenizer::Token;
 
 use crate::{
-    db::quoted,
+    db::{literal, quoted},
     schema::{self, Schema, attribute_names, expr},
 };
 
@@ -197,8 +197,7 @@ async fn on_postgres<C: ConnectionTrait>(
     db: &C,
     tables: &[String],
 ) -> Result<Vec<Dependent>, DbErr> {
-    let literals: Vec<String> =
-        tables.iter().map(|table| format!("'{}'", table.replace('\'', "''"))).collect();
+    let literals: Vec<String> = tables.iter().map(|table| literal(table)).collect();
     // By oid, so that neither another schema's names nor a key that was never validated escape.
     let sql = format!(
         "WITH RECURSIVE ours AS ( \

@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 
 use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
-use sha2::{Digest, Sha256};
 
 use super::{
     dependents::{Dependent, attached, dependents},
     sample_rows::{as_text, sample_rows},
 };
 use crate::{
-    db::quoted,
+    db::{literal, quoted},
     diff::{Change, diff},
     error::{Result, sqlstate},
+    fingerprint::sha256,
     refusal::{Loss, Refusal},
     schema::{self, Schema, Table},
 };
@@ -221,16 +221,16 @@ async fn count(
     let parts: Vec<String> = tables
         .iter()
         .map(|table| {
-            let literal = table.name.replace('\'', "''");
             let newest = match table.column("id") {
                 Some(_) => format!("max({})", as_text(engine, "id")),
                 None => "NULL".to_owned(),
             };
             format!(
-                "SELECT '{literal}' AS table_name, count(*) AS real_rows, {newest} AS newest \
+                "SELECT {name} AS table_name, count(*) AS real_rows, {newest} AS newest \
                  FROM {} WHERE ({}) IS NOT TRUE",
                 quoted(&table.name),
-                sample_rows(engine, table)
+                sample_rows(engine, table),
+                name = literal(&table.name),
             )
         })
         .collect();
@@ -271,9 +271,6 @@ fn hash(identity: &str, drops: &[String], counts: &[Count], by_hand: &[String]) 
     for line in by_hand {
         let _ = writeln!(text, "{line}");
     }
-    let mut hash = String::new();
-    for byte in &Sha256::digest(text.as_bytes())[..6] {
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
+    // Short enough to be typed.
+    sha256(&text)[..12].to_owned()
 }

@@ -14,7 +14,10 @@ use super::{
     Action, BTREE, Column, ColumnType, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT,
     PrimaryKey, RowSecurity, Schema, Table,
 };
-use crate::{db::quoted, ops::v1};
+use crate::{
+    db::{literal, quoted},
+    ops::v1,
+};
 
 /// The statements that create `schema` on `engine`, tables in foreign-key order and each followed
 /// by its indexes. Foreign keys that go round in a circle come last.
@@ -296,7 +299,7 @@ impl Literal {
     #[must_use]
     pub fn spelled(value: &Value) -> Option<String> {
         match value {
-            Value::String(Some(text)) => Some(format!("'{}'", text.replace('\'', "''"))),
+            Value::String(Some(text)) => Some(literal(text)),
             Value::Bool(Some(value)) => Some(if *value { "TRUE" } else { "FALSE" }.to_owned()),
             _ => None,
         }

@@ -1,8 +1,6 @@
 //! The names of keys, indexes and checks: PostgreSQL's own pattern, made in one place.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
+use crate::fingerprint::sha256;
 
 /// The longest name that PostgreSQL keeps, in bytes; it cuts longer ones without a word.
 pub const MAX_BYTES: usize = 63;
@@ -50,10 +48,7 @@ fn join(table: &str, parts: &[String], suffix: &str) -> String {
     if full.len() <= MAX_BYTES {
         return full;
     }
-    let mut hash = String::new();
-    for byte in &Sha256::digest(full.as_bytes())[..4] {
-        let _ = write!(hash, "{byte:02x}");
-    }
+    let hash = &sha256(&full)[..8];
     let mut cut = MAX_BYTES - suffix.len() - hash.len() - 2;
     while !name.is_char_boundary(cut) {
         cut -= 1;
