@@ -35,6 +35,7 @@ mod frozen_history;
 mod generated;
 mod isolation;
 mod library;
+mod pgbouncer;
 mod proof;
 mod property;
 mod rebuild;

@@ -43,4 +43,4 @@ crate::behavior::active_model_behavior!(created: [created_at]);
 
 impl crate::Table for Entity {}
 
-impl crate::TenantScoped for Entity {}
+crate::tenancy::tenant_scoped!();

@@ -1,6 +1,17 @@
 //! The database engines and what each of them can do.
+//!
+//! What is said of Nile is what its documentation says and others have measured; nothing here was
+//! tried on Nile itself. Whatever is not known to work there counts as missing.
 
-use sea_orm::DbBackend;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
+    sqlx::{self, AssertSqlSafe, Row as _},
+};
 
 /// A database engine that Tenantry runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,6 +21,9 @@ pub enum Engine {
     Sqlite,
     /// Plain PostgreSQL, 13 or newer.
     Postgres,
+    /// Nile (<https://www.thenile.dev>): PostgreSQL 15, re-engineered for tenants, which it keeps
+    /// apart itself.
+    Nile,
 }
 
 /// What an engine can do. Code asks here, and for an engine's name only where it writes its SQL.
@@ -30,12 +44,98 @@ pub struct Capability {
     /// ALTER TABLE does little beyond adding a column, so that a table is altered by making it
     /// anew.
     pub rebuilds_tables: bool,
-    /// Roles and row-level policies exist, so that the database itself keeps tenants apart.
+    /// Roles and row-level policies exist, with which the schema keeps tenants apart.
     pub row_level_security: bool,
+    /// The database keeps tenants apart by itself, as soon as the tenant setting names one.
+    pub isolates_tenants: bool,
+    /// Temporary tables exist, so that the server can be asked how it writes an expression.
+    pub temporary_tables: bool,
+    /// Settings of the session (`lock_timeout` and the like) may be changed.
+    pub session_settings: bool,
+    /// A tenant-scoped table may refer to a shared one that is not `tenants`.
+    pub foreign_keys_to_shared: bool,
+    /// `tenants` may have uniques.
+    pub unique_on_tenants: bool,
+    /// An index may have an expression among its parts.
+    pub expression_indexes: bool,
+    /// Tables, columns, indexes and constraints may get other names.
+    pub renames: bool,
+    /// `DROP … CASCADE` and `ALTER COLUMN … DROP DEFAULT` exist.
+    pub full_drop: bool,
+    /// A transaction may write to several tenants, and to shared tables beside them.
+    pub writes_across_tenants: bool,
+    /// The tables that the engine brings along. They are adopted: never created, locked, dropped or
+    /// emptied.
+    pub built_ins: &'static [BuiltIn],
 }
 
+/// A table that an engine brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// Its name, which the engine's own `search_path` finds.
+    pub table: &'static str,
+    /// The columns that it comes with. Others may be added if they take NULL or have a default,
+    /// since the engine itself inserts rows.
+    pub columns: &'static [&'static str],
+    /// The columns that it keeps unique by itself, among rows that are not deleted.
+    pub unique: &'static [&'static str],
+}
+
+impl Capability {
+    /// The table of that name, if the engine brings it along.
+    #[must_use]
+    pub fn built_in(&self, table: &str) -> Option<&'static BuiltIn> {
+        self.built_ins.iter().find(|built_in| built_in.table == table)
+    }
+}
+
+/// Nile's `public.tenants` and `users.users`, as far as our entities know them:
+/// <https://www.thenile.dev/docs/auth/concepts/builtintables>.
+const NILE_BUILT_INS: &[BuiltIn] = &[
+    BuiltIn {
+        table: "tenants",
+        columns: &["id", "name", "created", "updated", "deleted"],
+        unique: &[],
+    },
+    BuiltIn {
+        table: "users",
+        columns: &[
+            "id",
+            "email",
+            "name",
+            "given_name",
+            "family_name",
+            "picture",
+            "email_verified",
+            "created",
+            "updated",
+            "deleted",
+        ],
+        unique: &["email"],
+    },
+];
+
+/// SQL that is true on Nile: its own schemas are there, or its `search_path` names them. Measured by
+/// others on its cloud and on its container; a database of another kind has no reason to have them.
+pub const IS_NILE: &str = "EXISTS (SELECT 1 FROM pg_catalog.pg_namespace \
+                           WHERE nspname IN ('_nile_shared', 'public_nile_internal')) \
+                           OR position('_nile_shared' IN pg_catalog.current_setting('search_path')) > 0";
+
+/// Which engine each database turned out to be, by host, port and name, so that it is asked once.
+static DETECTED: Mutex<Option<HashMap<String, Engine>>> = Mutex::new(None);
+
 impl Engine {
-    /// The engine behind a SeaORM backend; `None` for backends that Tenantry does not support.
+    /// Every engine.
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Nile];
+
+    /// The engine of that [name](Self::name).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.name() == name)
+    }
+
+    /// The plain engine behind a SeaORM backend, which does not tell Nile from PostgreSQL; `None`
+    /// for backends that Tenantry does not support.
     #[must_use]
     pub fn of(backend: DbBackend) -> Option<Self> {
         match backend {
@@ -45,12 +145,70 @@ impl Engine {
         }
     }
 
+    /// Finds out which engine is behind a connection. A database is asked once: what it answered is
+    /// kept for as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// If Tenantry does not support this kind of database, or it does not answer.
+    pub async fn detect(db: &DatabaseConnection) -> Result<Self, DbErr> {
+        if db.get_database_backend() != DbBackend::Postgres || db.is_mock_connection() {
+            return Self::plain(db);
+        }
+        let options = db.get_postgres_connection_pool().connect_options();
+        let socket = options.get_socket().map(|path| path.display().to_string());
+        let place = format!(
+            "{}:{}/{}",
+            socket.as_deref().unwrap_or(options.get_host()),
+            options.get_port(),
+            options.get_database().unwrap_or(options.get_username()),
+        );
+        let known = |engine| {
+            let mut detected = DETECTED.lock().unwrap_or_else(PoisonError::into_inner);
+            let detected = detected.get_or_insert_default();
+            match engine {
+                Some(engine) => detected.insert(place.clone(), engine),
+                None => detected.get(&place).copied(),
+            }
+        };
+        if let Some(engine) = known(None) {
+            return Ok(engine);
+        }
+        // By the simple protocol, which leaves no statement behind on a connection that is shared.
+        let row = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {IS_NILE}")));
+        let row = row.fetch_one(db.get_postgres_connection_pool()).await.map_err(failed)?;
+        let engine = if row.try_get(0).map_err(failed)? { Self::Nile } else { Self::Postgres };
+        known(Some(engine));
+        Ok(engine)
+    }
+
+    /// As [`detect`](Self::detect), over any connection, which is asked every time.
+    ///
+    /// # Errors
+    ///
+    /// As [`detect`](Self::detect).
+    pub async fn ask<C: ConnectionTrait>(db: &C) -> Result<Self, DbErr> {
+        let plain = Self::plain(db)?;
+        if plain != Self::Postgres {
+            return Ok(plain);
+        }
+        let stmt = Statement::from_string(DbBackend::Postgres, format!("SELECT {IS_NILE}"));
+        let row = db.query_one_raw(stmt).await?;
+        let is_nile = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(false);
+        Ok(if is_nile { Self::Nile } else { plain })
+    }
+
+    fn plain<C: ConnectionTrait>(db: &C) -> Result<Self, DbErr> {
+        Self::of(db.get_database_backend())
+            .ok_or_else(|| DbErr::Custom("this kind of database is not supported".to_owned()))
+    }
+
     /// The SeaORM backend that writes this engine's SQL.
     #[must_use]
     pub fn backend(self) -> DbBackend {
         match self {
             Self::Sqlite => DbBackend::Sqlite,
-            Self::Postgres => DbBackend::Postgres,
+            Self::Postgres | Self::Nile => DbBackend::Postgres,
         }
     }
 
@@ -60,6 +218,7 @@ impl Engine {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Nile => "nile",
         }
     }
 
@@ -75,6 +234,16 @@ impl Engine {
                 keeps_expression_text: true,
                 rebuilds_tables: true,
                 row_level_security: false,
+                isolates_tenants: false,
+                temporary_tables: true,
+                session_settings: false,
+                foreign_keys_to_shared: true,
+                unique_on_tenants: true,
+                expression_indexes: true,
+                renames: true,
+                full_drop: true,
+                writes_across_tenants: true,
+                built_ins: &[],
             },
             Self::Postgres => Capability {
                 random_uuid_default: true,
@@ -84,9 +253,43 @@ impl Engine {
                 keeps_expression_text: false,
                 rebuilds_tables: false,
                 row_level_security: true,
+                isolates_tenants: false,
+                temporary_tables: true,
+                session_settings: true,
+                foreign_keys_to_shared: true,
+                unique_on_tenants: true,
+                expression_indexes: true,
+                renames: true,
+                full_drop: true,
+                writes_across_tenants: true,
+                built_ins: &[],
+            },
+            Self::Nile => Capability {
+                random_uuid_default: true,
+                // Nile locks what DDL touches itself; nobody has tried LOCK TABLE.
+                table_locks: false,
+                advisory_lock: true,
+                always_enforces_foreign_keys: true,
+                keeps_expression_text: false,
+                rebuilds_tables: false,
+                row_level_security: false,
+                isolates_tenants: true,
+                temporary_tables: false,
+                session_settings: false,
+                foreign_keys_to_shared: false,
+                unique_on_tenants: false,
+                expression_indexes: false,
+                renames: false,
+                full_drop: false,
+                writes_across_tenants: false,
+                built_ins: NILE_BUILT_INS,
             },
         }
     }
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
 impl std::fmt::Display for Engine {

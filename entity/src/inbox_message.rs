@@ -39,4 +39,4 @@ crate::behavior::active_model_behavior!(created: [received_at]);
 
 impl crate::Table for Entity {}
 
-impl crate::TenantScoped for Entity {}
+crate::tenancy::tenant_scoped!();

@@ -133,4 +133,4 @@ crate::behavior::active_model_behavior!(created: [joined_at, created_at], update
 
 impl crate::Table for Entity {}
 
-impl crate::TenantScoped for Entity {}
+crate::tenancy::tenant_scoped!();

@@ -62,7 +62,30 @@ pub trait Table: EntityTrait {
 /// A tenant-scoped entity: one with a `tenant_id` column, which [`TenantScope`] can filter by.
 ///
 /// [`TenantScope`]: crate::TenantScope
-pub trait TenantScoped: Table {}
+pub trait TenantScoped: Table {
+    /// The column `tenant_id`.
+    fn tenant_column() -> Self::Column;
+
+    /// The column `id`, the other part of the key.
+    fn id_column() -> Self::Column;
+}
+
+/// Implements [`TenantScoped`] for the entity of the calling module. One without the columns does
+/// not compile.
+macro_rules! tenant_scoped {
+    () => {
+        impl $crate::TenantScoped for Entity {
+            fn tenant_column() -> Column {
+                Column::TenantId
+            }
+
+            fn id_column() -> Column {
+                Column::Id
+            }
+        }
+    };
+}
+pub(crate) use tenant_scoped;
 
 /// An entity as plain data, for code that goes over all of them.
 #[derive(Clone, Debug)]

@@ -48,7 +48,7 @@ impl Cluster {
     fn start() -> Self {
         let bin = binaries();
         // initdb and postgres refuse root, so root hands the folder and itself to somebody else.
-        let user = (id("-u", None) == Some(0)).then(unprivileged);
+        let user = server_user();
         let folder = tempfile::Builder::new().prefix("tenantry-pg-").tempdir().unwrap().keep();
         let password = folder.join("password");
         fs::write(&password, SECRET).unwrap();
@@ -213,6 +213,16 @@ fn binaries() -> PathBuf {
         "PostgreSQL's programs (initdb, pg_ctl, postgres) are not installed: run scripts/test, \
          which installs them",
     )
+}
+
+/// Lets the command run as whoever may run servers.
+pub fn as_whoever_runs_servers(command: &mut Command) {
+    as_user(command, server_user());
+}
+
+/// For root, the user and group that run servers.
+fn server_user() -> Option<(u32, u32)> {
+    (id("-u", None) == Some(0)).then(unprivileged)
 }
 
 fn as_user(command: &mut Command, user: Option<(u32, u32)>) {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use self::session::Session;
 pub use self::statement::check;
-use crate::tenancy::APPLICATION_ROLE;
+use crate::{Engine, tenancy::APPLICATION_ROLE};
 
 /// A transaction that works for one tenant and sees nothing of any other.
 ///
@@ -38,8 +38,8 @@ use crate::tenancy::APPLICATION_ROLE;
 ///
 /// On PostgreSQL the database itself keeps tenants apart: the scope is a transaction that works as
 /// the application role, on whose behalf row-level policies show the rows of the tenant that a
-/// setting names. It is a [`ConnectionTrait`], so it goes wherever a connection goes. On SQLite
-/// there are no policies: only [`find`](Self::find) and the other methods here filter, so SQLite
+/// setting names. On Nile the setting alone does that. A scope is a [`ConnectionTrait`], so it goes
+/// wherever a connection goes. On SQLite there are no policies: only [`find`](Self::find) and the other methods here filter, so SQLite
 /// is for development and tests.
 ///
 /// Dropped without a commit, a scope is rolled back, whatever the reason: an early return, a
@@ -71,11 +71,13 @@ pub struct TenantScope {
 #[derive(Clone, Debug)]
 pub struct ScopeOptions {
     role: String,
+    engine: Option<Engine>,
+    unnamed_statements: bool,
 }
 
 impl Default for ScopeOptions {
     fn default() -> Self {
-        Self { role: APPLICATION_ROLE.to_owned() }
+        Self { role: APPLICATION_ROLE.to_owned(), engine: None, unnamed_statements: false }
     }
 }
 
@@ -84,6 +86,23 @@ impl ScopeOptions {
     #[must_use]
     pub fn role(mut self, name: impl Into<String>) -> Self {
         self.role = name.into();
+        self
+    }
+
+    /// Takes the database for this engine instead of asking it.
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
+    /// Sends statements without a name, for a PgBouncer in transaction mode that does not keep track
+    /// of named ones: before 1.21, or with `max_prepared_statements = 0`. There, the second client
+    /// to get a server connection would fail with `prepared statement … already exists`. Each
+    /// statement is then parsed anew.
+    #[must_use]
+    pub fn unnamed_statements(mut self) -> Self {
+        self.unnamed_statements = true;
         self
     }
 
@@ -97,8 +116,12 @@ impl ScopeOptions {
         let session = match db.get_database_backend() {
             _ if db.is_mock_connection() => return Err(unsupported()),
             DbBackend::Postgres => {
+                let engine = match self.engine {
+                    Some(engine) => engine,
+                    None => Engine::detect(db).await?,
+                };
                 let pool = db.get_postgres_connection_pool();
-                Session::on_postgres(pool, tenant, &self.role).await?
+                Session::on_postgres(pool, tenant, engine, self).await?
             }
             DbBackend::Sqlite => {
                 Session::on_sqlite(db.get_sqlite_connection_pool(), tenant).await?
@@ -196,7 +219,7 @@ impl std::fmt::Debug for TenantScope {
 #[async_trait::async_trait]
 impl ConnectionTrait for TenantScope {
     fn get_database_backend(&self) -> DbBackend {
-        if self.session.is_postgres() { DbBackend::Postgres } else { DbBackend::Sqlite }
+        self.session.backend
     }
 
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {

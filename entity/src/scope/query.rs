@@ -3,13 +3,13 @@
 
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ActiveValue, ColumnTrait as _, DbErr, DeleteMany,
-    EntityTrait, IdenStatic as _, InsertMany, IntoActiveModel, Iterable as _, ModelTrait,
-    QueryFilter as _, Select, UpdateMany, Value, sea_query::Expr,
+    EntityTrait, InsertMany, IntoActiveModel, ModelTrait, QueryFilter as _, Select, UpdateMany,
+    Value, sea_query::Expr,
 };
 use uuid::Uuid;
 
 use super::TenantScope;
-use crate::tenancy::{TENANT_ID, TenantScoped};
+use crate::tenancy::TenantScoped;
 
 impl TenantScope {
     /// The tenant's rows.
@@ -21,7 +21,7 @@ impl TenantScope {
     /// The tenant's row of that id.
     #[must_use]
     pub fn find_by_id<E: TenantScoped>(&self, id: Uuid) -> Select<E> {
-        self.find::<E>().filter(column::<E>("id").eq(id))
+        self.find::<E>().filter(E::id_column().eq(id))
     }
 
     /// Updates rows of the tenant.
@@ -84,7 +84,7 @@ impl TenantScope {
     ///
     /// If the database refuses it, because other rows refer to the row, say.
     pub async fn delete_by_id<E: TenantScoped>(&self, id: Uuid) -> Result<bool, DbErr> {
-        let deleted = self.delete_many::<E>().filter(column::<E>("id").eq(id)).exec(self).await?;
+        let deleted = self.delete_many::<E>().filter(E::id_column().eq(id)).exec(self).await?;
         Ok(deleted.rows_affected > 0)
     }
 
@@ -94,11 +94,11 @@ impl TenantScope {
         M: ModelTrait,
         M::Entity: TenantScoped,
     {
-        row.get(tenant_column::<M::Entity>()) == Value::from(self.tenant())
+        row.get(M::Entity::tenant_column()) == Value::from(self.tenant())
     }
 
     fn owns<E: TenantScoped>(&self) -> Expr {
-        tenant_column::<E>().eq(self.tenant())
+        E::tenant_column().eq(self.tenant())
     }
 
     /// The row with its `tenant_id`.
@@ -107,7 +107,7 @@ impl TenantScope {
         A: ActiveModelTrait,
         A::Entity: TenantScoped,
     {
-        let column = tenant_column::<A::Entity>();
+        let column = A::Entity::tenant_column();
         let tenant = Value::from(self.tenant());
         match row.get(column) {
             ActiveValue::NotSet => row.set(column, tenant),
@@ -120,14 +120,4 @@ impl TenantScope {
         }
         Ok(row)
     }
-}
-
-fn tenant_column<E: EntityTrait>() -> E::Column {
-    column::<E>(TENANT_ID)
-}
-
-/// A column that every tenant-scoped entity has.
-fn column<E: EntityTrait>(name: &str) -> E::Column {
-    let found = E::Column::iter().find(|column| column.as_str() == name);
-    found.unwrap_or_else(|| unreachable!("a tenant-scoped entity without {name}"))
 }

@@ -5,14 +5,17 @@
 //! itself. It goes back to the pool only in a state that is known: after a commit that was looked
 //! at, after a rollback, or with a rollback queued that the pool waits for. Otherwise it is closed.
 
-use std::sync::{
-    Arc, Mutex as StdMutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::lock::{Mutex, MutexGuard};
 use sea_orm::{
-    DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
+    DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     sea_query::Values,
     sqlx::{
         self, AssertSqlSafe, Database, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
@@ -23,16 +26,19 @@ use sea_query_sqlx::SqlxValues;
 use sqlx_core::transaction::TransactionManager as _;
 use uuid::Uuid;
 
-use super::statement;
-use crate::tenancy::TENANT_SETTING;
+use super::{ScopeOptions, statement};
+use crate::{Engine, tenancy::TENANT_SETTING};
 
 type Manager<DB> = <DB as Database>::TransactionManager;
 
 /// What the statements of a scope run on.
 pub(super) struct Session {
     pub tenant: Uuid,
+    pub backend: DbBackend,
     /// The role that the scope works as; `None` where the engine has none.
     role: Option<String>,
+    /// Whether statements are kept by name in the server's session.
+    named: bool,
     /// `None` as soon as the transaction has ended.
     live: Mutex<Option<Connection>>,
     state: StdMutex<State>,
@@ -70,11 +76,12 @@ macro_rules! on_either {
 /// A statement of SeaORM's as one of sqlx's. Always the extended protocol, in which a server takes
 /// one statement and no second one behind it.
 macro_rules! query {
-    ($stmt:expr) => {
+    ($session:expr, $stmt:expr) => {
         sqlx::query_with(
             AssertSqlSafe($stmt.sql),
             SqlxValues($stmt.values.unwrap_or_else(|| Values(Vec::new()))),
         )
+        .persistent($session.named)
     };
 }
 
@@ -120,32 +127,46 @@ const WHOSE: &str = "SELECT pg_catalog.current_setting($1, true), current_user::
                      EXISTS (SELECT 1 FROM pg_catalog.pg_class \
                      WHERE relnamespace = pg_catalog.pg_my_temp_schema())";
 
+/// The same where there are neither roles nor temporary tables.
+const WHOSE_ON_NILE: &str = "SELECT pg_catalog.current_setting($1, true), ''::text, false";
+
 /// Whether the session is as it was before the transaction: no tenant, and no role taken on. Locks
 /// that belong to a session and not to a transaction are let go.
 const IS_CLEAN: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = '' \
                         AND pg_catalog.current_setting('role') = 'none' \
                         FROM pg_catalog.pg_advisory_unlock_all()";
 
+/// The same on Nile.
+const IS_CLEAN_ON_NILE: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = ''";
+
 impl Session {
-    /// Begins on PostgreSQL, in one round trip. The setting comes first, which is what Nile asks
-    /// for.
+    /// Begins on PostgreSQL or Nile, in one round trip. The setting comes first and is a literal,
+    /// which is what Nile asks for; it has no roles, and a `SET LOCAL ROLE` would break its scope.
     pub(super) async fn on_postgres(
         pool: &PgPool,
         tenant: Uuid,
-        role: &str,
+        engine: Engine,
+        options: &ScopeOptions,
     ) -> Result<Self, DbErr> {
-        // `SET ROLE none` means no role, however it is quoted, and longer names are cut.
-        if role == "none" || role.is_empty() || role.len() > 63 {
-            return Err(DbErr::Custom("this cannot be the name of an application role".to_owned()));
+        let role = engine.capability().row_level_security.then(|| options.role.clone());
+        let mut begin = format!("BEGIN; SET LOCAL {TENANT_SETTING} = '{tenant}'");
+        if let Some(role) = &role {
+            // `SET ROLE none` means no role, however it is quoted, and longer names are cut.
+            if role == "none" || role.is_empty() || role.len() > 63 {
+                return Err(DbErr::Custom(
+                    "this cannot be the name of an application role".to_owned(),
+                ));
+            }
+            let _ = write!(begin, "; SET LOCAL ROLE \"{}\"", role.replace('"', "\"\""));
         }
         let connection = pool.acquire().await.map_err(failed)?;
-        let begin = format!(
-            "BEGIN; SET LOCAL {TENANT_SETTING} = '{tenant}'; SET LOCAL ROLE \"{}\"",
-            role.replace('"', "\"\"")
-        );
         let connection = Beginning(Some(connection)).begin(begin).await;
-        let connection = connection.map_err(|error| not_as(role, error))?;
-        Ok(Self::of(Connection::Postgres(connection), tenant, Some(role.to_owned())))
+        let connection = connection.map_err(|error| match &role {
+            Some(role) => not_as(role, error),
+            None => failed(error),
+        })?;
+        let named = !options.unnamed_statements;
+        Ok(Self::of(Connection::Postgres(connection), tenant, role, named))
     }
 
     /// Begins on SQLite, where scopes wait for each other: it has one writer.
@@ -153,21 +174,23 @@ impl Session {
         let mut connection = pool.acquire().await.map_err(failed)?;
         let begin = AssertSqlSafe("BEGIN IMMEDIATE".to_owned()).into_sql_str();
         Manager::<Sqlite>::begin(&mut connection, Some(begin)).await.map_err(failed)?;
-        Ok(Self::of(Connection::Sqlite(connection), tenant, None))
+        Ok(Self::of(Connection::Sqlite(connection), tenant, None, true))
     }
 
-    fn of(connection: Connection, tenant: Uuid, role: Option<String>) -> Self {
+    fn of(connection: Connection, tenant: Uuid, role: Option<String>, named: bool) -> Self {
+        let backend = match connection {
+            Connection::Postgres(_) => DbBackend::Postgres,
+            Connection::Sqlite(_) => DbBackend::Sqlite,
+        };
         Self {
             tenant,
+            backend,
             role,
+            named,
             live: Mutex::new(Some(connection)),
             state: StdMutex::new(State { open: Vec::new(), next: 1, undo_to: None, ended: None }),
             busy: AtomicBool::new(false),
         }
-    }
-
-    pub(super) fn is_postgres(&self) -> bool {
-        self.role.is_some()
     }
 
     pub(super) async fn execute(
@@ -178,7 +201,7 @@ impl Session {
         statement::check(&stmt.sql)?;
         let mut turn = self.turn(inner).await?;
         let done = on_either!(turn.connection()?, inner => {
-            query!(stmt).execute(&mut **inner).await.map(ExecResult::from)
+            query!(self, stmt).execute(&mut **inner).await.map(ExecResult::from)
         });
         turn.done(done).map_err(not_executed)
     }
@@ -191,7 +214,7 @@ impl Session {
         statement::check(&stmt.sql)?;
         let mut turn = self.turn(inner).await?;
         let rows = on_either!(turn.connection()?, inner => {
-            let rows = query!(stmt).fetch_all(&mut **inner).await;
+            let rows = query!(self, stmt).fetch_all(&mut **inner).await;
             rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
         });
         turn.done(rows).map_err(failed)
@@ -205,7 +228,7 @@ impl Session {
         statement::check(&stmt.sql)?;
         let mut turn = self.turn(inner).await?;
         let row = on_either!(turn.connection()?, inner => {
-            query!(stmt).fetch_optional(&mut **inner).await.map(|row| row.map(QueryResult::from))
+            query!(self, stmt).fetch_optional(&mut **inner).await.map(|row| row.map(QueryResult::from))
         });
         turn.done(row).map_err(failed)
     }
@@ -370,8 +393,11 @@ impl Turn<'_> {
 
     /// Fails if the transaction is not the tenant's and the role's any more.
     async fn verify(&mut self) -> Result<(), DbErr> {
+        let session = self.session;
         let Connection::Postgres(inner) = self.connection()? else { return Ok(()) };
-        let whose = sqlx::query_as(WHOSE).bind(TENANT_SETTING).fetch_one(&mut **inner).await;
+        let sql = if session.role.is_some() { WHOSE } else { WHOSE_ON_NILE };
+        let whose = sqlx::query_as(sql).persistent(session.named).bind(TENANT_SETTING);
+        let whose = whose.fetch_one(&mut **inner).await;
         let whose: (Option<String>, String, bool) = self.done(whose).map_err(failed)?;
         let (tenant, role) = (self.session.tenant.to_string(), self.session.role.clone());
         if whose == (Some(tenant), role.unwrap_or_default(), false) {
@@ -407,9 +433,11 @@ impl Turn<'_> {
 
     /// Gives the connection back to the pool, if no tenant and no role stays on it.
     async fn give_back(mut self) {
+        let session = self.session;
         if let Ok(Connection::Postgres(inner)) = self.connection() {
-            let clean = sqlx::query_scalar(IS_CLEAN).bind(TENANT_SETTING).fetch_one(&mut **inner);
-            if !matches!(clean.await, Ok(true)) {
+            let sql = if session.role.is_some() { IS_CLEAN } else { IS_CLEAN_ON_NILE };
+            let clean = sqlx::query_scalar(sql).persistent(session.named).bind(TENANT_SETTING);
+            if !matches!(clean.fetch_one(&mut **inner).await, Ok(true)) {
                 inner.close_on_drop();
             }
         }
