@@ -60,7 +60,11 @@ pub async fn run(db: &Database, options: &RunOptions) -> Result<RunReport> {
         (Seeding::Production, None)
     } else {
         tracing::info!("seeding");
-        let options = seeder::Options { alongside: options.alongside, production: false };
+        let options = seeder::Options {
+            alongside: options.alongside,
+            production: false,
+            engine: Some(db.engine),
+        };
         match seeder::seed(&db.connection, &options).await {
             Ok(report) => (Seeding::Done(report), None),
             Err(Error::Refused(refusal)) => (Seeding::Refused(refusal), None),

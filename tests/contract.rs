@@ -28,7 +28,10 @@ fn help_is_pinned() {
     let commands: [(&str, &[&str]); 3] = [
         (
             "migration",
-            &["", "up", "down", "generate", "diff", "status", "fresh", "refresh", "reset"],
+            &[
+                "", "up", "down", "generate", "diff", "lint", "grant", "prove", "status", "fresh",
+                "refresh", "reset",
+            ],
         ),
         ("seeder", &["", "clean"]),
         ("tenantry", &["", "run", "rollback", "validate"]),

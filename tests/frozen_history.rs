@@ -12,7 +12,7 @@ use crate::support::Engine;
 async fn the_sql_of_every_migration_is_pinned() {
     for migration in Migrator::migrations() {
         let mut text = String::new();
-        for engine in [Engine::Sqlite, Engine::Postgres] {
+        for engine in Engine::ALL {
             for (direction, name) in [(Direction::Up, "up"), (Direction::Down, "down")] {
                 text.push_str(&format!("-- {engine}, {name}\n"));
                 for sql in record(migration.as_ref(), engine, direction).await.unwrap() {

@@ -35,6 +35,8 @@ mod frozen_history;
 mod generated;
 mod isolation;
 mod library;
+mod lint;
+mod nile;
 mod pgbouncer;
 mod proof;
 mod property;

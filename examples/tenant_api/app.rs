@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use entity::{prelude::*, scope::ScopeOptions};
-use sea_orm::{ConnectionTrait, SqlErr};
+use sea_orm::SqlErr;
 use serde::{Deserialize, Serialize};
 
 /// The header that names the tenant. In a service for the world it would come from the session of
@@ -108,31 +108,44 @@ struct Person {
 /// Signing up happens outside a scope: there is no tenant yet, and no scope may write `tenants` and
 /// `users`.
 async fn sign_up(State(app): State<App>, Json(new): Json<NewTenant>) -> Answer<tenant::Model> {
-    let tx = app.db.begin().await?;
-    let tenant = insert_tenant(&tx, new).await?;
-    tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(tenant)))
-}
-
-async fn insert_tenant(db: &impl ConnectionTrait, new: NewTenant) -> Result<tenant::Model, DbErr> {
-    let tenant = tenant::ActiveModel { name: Set(new.name), ..ActiveModelBehavior::new() };
-    let tenant = tenant.insert(db).await?;
+    let (tenant_id, user_id) = (Uuid::now_v7(), Uuid::now_v7());
+    let tenant = tenant::ActiveModel {
+        id: Set(tenant_id),
+        name: Set(new.name),
+        ..ActiveModelBehavior::new()
+    };
     let user = user::ActiveModel {
+        id: Set(user_id),
         email: Set(new.owner.email.clone()),
         name: Set(Some(new.owner.name.clone())),
         ..ActiveModelBehavior::new()
     };
-    let user = user.insert(db).await?;
     let owner = team_member::ActiveModel {
-        tenant_id: Set(tenant.id),
-        user_id: Set(user.id),
+        tenant_id: Set(tenant_id),
+        user_id: Set(user_id),
         email: Set(new.owner.email),
         name: Set(new.owner.name),
         role: Set(team_member::Role::Owner),
         ..ActiveModelBehavior::new()
     };
-    owner.insert(db).await?;
-    Ok(tenant)
+    let tenant = if Engine::detect(&app.db).await?.capability().writes_across_tenants {
+        let tx = app.db.begin().await?;
+        user.insert(&tx).await?;
+        let tenant = tenant.insert(&tx).await?;
+        owner.insert(&tx).await?;
+        tx.commit().await?;
+        tenant
+    } else {
+        // A transaction on Nile is about one tenant, or about what is shared. The user comes first:
+        // the one step that somebody else may have taken before.
+        user.insert(&app.db).await?;
+        let tenant = tenant.insert(&app.db).await?;
+        let scope = app.scopes.begin(&app.db, tenant_id).await?;
+        scope.insert(owner).await?;
+        scope.commit().await?;
+        tenant
+    };
+    Ok((StatusCode::CREATED, Json(tenant)))
 }
 
 #[derive(Deserialize)]

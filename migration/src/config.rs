@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use entity::tenancy::APPLICATION_ROLE;
-use sea_orm::sqlx::postgres::PgConnectOptions;
+use clap::builder::PossibleValuesParser;
+use entity::{Engine, tenancy::APPLICATION_ROLE};
+use sea_orm::{DbBackend, sqlx::postgres::PgConnectOptions};
 use url::Url;
 
 use crate::{
@@ -22,6 +23,8 @@ pub mod env {
     pub const APP_ENV: &str = "APP_ENV";
     /// The role that applications work as. Without it, `tenantry_app`.
     pub const TENANTRY_APP_ROLE: &str = "TENANTRY_APP_ROLE";
+    /// The engine behind a PostgreSQL URL: `postgres` or `nile`. Without it, the server is asked.
+    pub const TENANTRY_ENGINE: &str = "TENANTRY_ENGINE";
     /// The folder of the migration crate, for `generate` and `diff`.
     pub const MIGRATION_DIR: &str = "MIGRATION_DIR";
     /// What is logged, in the syntax of tracing's `EnvFilter`.
@@ -69,6 +72,16 @@ pub struct DatabaseArgs {
         global = true
     )]
     pub app_role: String,
+    /// Engine behind a PostgreSQL URL; without it the server is asked
+    #[arg(
+        long,
+        env = env::TENANTRY_ENGINE,
+        hide_env_values = true,
+        value_name = "ENGINE",
+        value_parser = PossibleValuesParser::new(["postgres", "nile"]),
+        global = true
+    )]
+    pub engine: Option<String>,
     /// Log more; RUST_LOG overrides
     #[arg(short = 'v', long, global = true)]
     pub verbose: bool,
@@ -81,6 +94,7 @@ impl Default for DatabaseArgs {
             database_url: None,
             database_schema: None,
             app_role: APPLICATION_ROLE.to_owned(),
+            engine: None,
             verbose: false,
         }
     }
@@ -93,6 +107,7 @@ impl std::fmt::Debug for DatabaseArgs {
             .field("database_url", &self.database_url.as_ref().map(|_| "<redacted>"))
             .field("database_schema", &self.database_schema)
             .field("app_role", &self.app_role)
+            .field("engine", &self.engine)
             .field("verbose", &self.verbose)
             .finish()
     }
@@ -118,6 +133,8 @@ pub enum Target {
         schema: Option<String>,
         /// The role that applications work as.
         application_role: String,
+        /// The engine, if it was named; otherwise the server is asked.
+        engine: Option<Engine>,
         /// Host and database, for messages.
         name: String,
     },
@@ -155,7 +172,16 @@ impl DatabaseArgs {
             }
             other => other.map(ToOwned::to_owned),
         };
+        let engine = self.engine.as_deref().map(engine_named).transpose()?;
+        let not_sqlite = || match engine {
+            Some(engine) => Err(Error::Config(format!(
+                "the engine is said to be {engine}, but the database is an SQLite file: unset \
+                 TENANTRY_ENGINE, or name a PostgreSQL URL"
+            ))),
+            None => Ok(()),
+        };
         let Some(text) = self.database_url.as_deref() else {
+            not_sqlite()?;
             return Ok(Target::Sqlite {
                 path: DEFAULT_FILE.into(),
                 mode: FileMode::Create,
@@ -171,9 +197,9 @@ impl DatabaseArgs {
         }
         let kind = text.split_once(':').map(|(kind, _)| kind.to_ascii_lowercase());
         match kind.as_deref() {
-            Some("sqlite") => sqlite(text),
+            Some("sqlite") => not_sqlite().and_then(|()| sqlite(text)),
             Some("postgres" | "postgresql") if text.contains("://") => {
-                postgres(text, schema, role_name(&self.app_role)?)
+                postgres(text, schema, role_name(&self.app_role)?, engine)
             }
             Some(other) if text.contains("://") && is_scheme(other) => Err(Error::Config(format!(
                 "databases of the kind `{other}` are not supported: use postgres:// or sqlite://"
@@ -253,7 +279,12 @@ fn percent_decoded(path: &str) -> Result<String> {
         .map_err(|_| Error::Config("the path in the SQLite URL is not UTF-8".into()))
 }
 
-fn postgres(text: &str, schema: Option<String>, application_role: String) -> Result<Target> {
+fn postgres(
+    text: &str,
+    schema: Option<String>,
+    application_role: String,
+    engine: Option<Engine>,
+) -> Result<Target> {
     // Neither parser's error is shown: both may quote a part of the URL.
     let unusable = || {
         Error::Config(
@@ -282,7 +313,7 @@ fn postgres(text: &str, schema: Option<String>, application_role: String) -> Res
         options.get_database().unwrap_or_else(|| options.get_username()),
     );
     let options = options.application_name("tenantry");
-    Ok(Target::Postgres { options: Box::new(options), schema, application_role, name })
+    Ok(Target::Postgres { options: Box::new(options), schema, application_role, engine, name })
 }
 
 /// The parameters of a PostgreSQL URL that sqlx 0.9 understands.
@@ -369,6 +400,24 @@ pub fn application_role() -> Result<String> {
         Ok(name) => role_name(&name),
         Err(_) => Ok(APPLICATION_ROLE.to_owned()),
     }
+}
+
+/// The engine that the environment names, for a PostgreSQL URL.
+///
+/// # Errors
+///
+/// If what it names is none.
+pub fn engine() -> Result<Option<Engine>> {
+    match std::env::var(env::TENANTRY_ENGINE) {
+        Ok(name) => engine_named(&name).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+fn engine_named(name: &str) -> Result<Engine> {
+    Engine::named(name)
+        .filter(|engine| engine.backend() == DbBackend::Postgres)
+        .ok_or_else(|| Error::Config("the engine has to be `postgres` or `nile`".to_owned()))
 }
 
 /// Whether `APP_ENV` says that this is production.

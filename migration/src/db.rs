@@ -2,7 +2,11 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use entity::{Engine, tenancy::APPLICATION_ROLE};
+use entity::{
+    Engine,
+    engine::IS_NILE,
+    tenancy::{APPLICATION_ROLE, TENANT_SETTING},
+};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -13,6 +17,7 @@ use sea_orm::{
     },
 };
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::{
     config::{FileMode, Target},
@@ -61,9 +66,9 @@ impl Database {
     pub async fn open(target: &Target, absent: Absent) -> Result<Self> {
         let database = match target {
             Target::Sqlite { path, mode, .. } => open_sqlite(path, *mode, absent).await?,
-            Target::Postgres { options, schema, name, application_role } => Self {
+            Target::Postgres { options, schema, name, application_role, engine } => Self {
                 application_role: application_role.clone(),
-                ..open_postgres(options, schema.as_deref(), name).await?
+                ..open_postgres(options, schema.as_deref(), *engine, name).await?
             },
         };
         tracing::debug!(engine = %database.engine, database = %database.name, "connected");
@@ -132,17 +137,25 @@ async fn open_sqlite(path: &Path, mode: FileMode, absent: Absent) -> Result<Data
 async fn open_postgres(
     options: &PgConnectOptions,
     schema: Option<&str>,
+    engine: Option<Engine>,
     name: &str,
 ) -> Result<Database> {
-    probe_postgres(options, schema, name).await?;
-    // Without a limit of the role's own, nobody waits for another session's lock for ever.
-    let mut setup = "SELECT set_config('lock_timeout', '5s', false) \
-                     WHERE current_setting('lock_timeout') = '0'; \
-                     SET quote_all_identifiers = off"
-        .to_owned();
-    if let Some(schema) = schema {
-        setup = format!("{setup}; SET search_path = {}", quoted(schema));
+    let detected = probe_postgres(options, schema, name).await?;
+    let engine = engine.unwrap_or(detected);
+    let mut setup = Vec::new();
+    if engine.capability().session_settings {
+        // Without a limit of the role's own, nobody waits for another session's lock for ever.
+        setup.push(
+            "SELECT set_config('lock_timeout', '5s', false) \
+             WHERE current_setting('lock_timeout') = '0'"
+                .to_owned(),
+        );
+        setup.push("SET quote_all_identifiers = off".to_owned());
     }
+    if let Some(schema) = schema {
+        setup.push(format!("SET search_path = {}", quoted(schema)));
+    }
+    let setup = setup.join("; ");
     let pool = PgPoolOptions::new()
         // A command does one thing after the other, and a role may be limited to one connection.
         .max_connections(1)
@@ -154,19 +167,19 @@ async fn open_postgres(
         .connect_lazy_with(options.clone());
     Ok(Database {
         connection: DatabaseConnection::from(pool),
-        engine: Engine::Postgres,
+        engine,
         name: name.to_owned(),
         application_role: APPLICATION_ROLE.to_owned(),
     })
 }
 
 /// Connects once outside the pool, which would retry a refused port until its timeout and then
-/// report only the timeout.
+/// report only the timeout. Says which engine it is.
 async fn probe_postgres(
     options: &PgConnectOptions,
     schema: Option<&str>,
     name: &str,
-) -> Result<()> {
+) -> Result<Engine> {
     let failed = |error: &sqlx::Error| {
         Error::Unusable(format!("cannot connect to PostgreSQL at {name}: {}", connect_error(error)))
     };
@@ -175,17 +188,16 @@ async fn probe_postgres(
         // The server names its version as it lets us in, before it understands any query of ours.
         let version = connection.server_version_num().unwrap_or(OLDEST_POSTGRES);
         if version < OLDEST_POSTGRES {
-            return Ok::<(u32, bool, Option<String>), sqlx::Error>((version, false, None));
+            return Ok::<_, sqlx::Error>((version, false, None::<String>, false));
         }
-        let row = sqlx::query(
+        let sql = format!(
             "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1), \
-             current_schema()::text",
-        )
-        .bind(schema)
-        .fetch_one(&mut connection)
-        .await?;
+             current_schema()::text, {IS_NILE}"
+        );
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(schema).fetch_one(&mut connection).await?;
         connection.close().await?;
-        Ok((version, row.try_get(0)?, row.try_get(1)?))
+        Ok((version, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
     };
     let Ok(answer) = timeout(CONNECT_TIMEOUT, attempt).await else {
         return Err(Error::Unusable(format!(
@@ -193,7 +205,8 @@ async fn probe_postgres(
             CONNECT_TIMEOUT.as_secs()
         )));
     };
-    let (version, schema_exists, current_schema) = answer.map_err(|error| failed(&error))?;
+    let (version, schema_exists, current_schema, is_nile) =
+        answer.map_err(|error| failed(&error))?;
     if version < OLDEST_POSTGRES {
         return Err(Error::Unusable(format!(
             "PostgreSQL at {name} is version {}: 13 or newer is needed",
@@ -210,7 +223,7 @@ async fn probe_postgres(
             "the search_path of this role names no schema that exists in {name}: \
              name one with --database-schema"
         ))),
-        _ => Ok(()),
+        _ => Ok(if is_nile { Engine::Nile } else { Engine::Postgres }),
     }
 }
 
@@ -244,23 +257,40 @@ pub async fn begin_write<C>(db: &C, engine: Engine) -> Result<DatabaseTransactio
 where
     C: TransactionTrait<Transaction = DatabaseTransaction>,
 {
-    let on_postgres = engine.capability().advisory_lock;
+    let capability = engine.capability();
     let tx = db
         .begin_with_options(TransactionOptions {
-            isolation_level: on_postgres.then_some(IsolationLevel::ReadCommitted),
+            isolation_level: capability.session_settings.then_some(IsolationLevel::ReadCommitted),
             // A transaction that starts as a reader fails when it wants to write beside another.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         })
         .await?;
-    if on_postgres {
+    if capability.session_settings {
         tx.execute_unprepared(&format!(
             "SET LOCAL lock_timeout = '10s'; SET LOCAL row_security = off; \
              SET LOCAL quote_all_identifiers = off; {ADVISORY_LOCK}; \
              SET LOCAL lock_timeout = '5s'"
         ))
         .await?;
+    } else if capability.advisory_lock {
+        tx.execute_unprepared(ADVISORY_LOCK).await?;
     }
+    Ok(tx)
+}
+
+/// Starts a transaction that works for one tenant: the setting comes first, which is what engines
+/// ask for that keep tenants apart themselves.
+///
+/// # Errors
+///
+/// If the transaction cannot be started, or the engine does not know the tenant.
+pub async fn begin_for_tenant(
+    db: &DatabaseConnection,
+    tenant: Uuid,
+) -> Result<DatabaseTransaction, DbErr> {
+    let tx = db.begin().await?;
+    tx.execute_unprepared(&format!("SET LOCAL {TENANT_SETTING} = '{tenant}'")).await?;
     Ok(tx)
 }
 

@@ -38,6 +38,7 @@ pub mod error;
 mod fingerprint;
 pub mod generate;
 pub mod isolation;
+pub mod lint;
 pub mod logging;
 pub mod ops;
 pub mod plan;
@@ -49,9 +50,9 @@ pub mod schema;
 
 pub use error::{Error, Result};
 pub use runner::{Outcome, Runner};
-pub use sea_orm_migration::MigratorTrait;
+pub use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait};
 
-use sea_orm_migration::{DbErr, IntoSchemaManagerConnection, MigrationTrait, async_trait};
+use sea_orm_migration::{DbErr, MigrationTrait, async_trait};
 
 /// Declares the migrations and lists them in the order of their application.
 macro_rules! migrations {
@@ -117,7 +118,7 @@ impl MigratorTrait for Migrator {
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        runner(db)?.up(steps).await?;
+        runner(db).await?.up(steps).await?;
         Ok(())
     }
 
@@ -125,7 +126,7 @@ impl MigratorTrait for Migrator {
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        runner(db)?.down(steps).await?;
+        runner(db).await?.down(steps).await?;
         Ok(())
     }
 
@@ -133,7 +134,7 @@ impl MigratorTrait for Migrator {
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        runner(db)?.fresh().await?;
+        runner(db).await?.fresh().await?;
         Ok(())
     }
 
@@ -141,7 +142,7 @@ impl MigratorTrait for Migrator {
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        runner(db)?.refresh().await?;
+        runner(db).await?.refresh().await?;
         Ok(())
     }
 
@@ -149,7 +150,7 @@ impl MigratorTrait for Migrator {
     where
         C: IntoSchemaManagerConnection<'c>,
     {
-        runner(db)?.reset().await?;
+        runner(db).await?.reset().await?;
         Ok(())
     }
 }
@@ -160,12 +161,19 @@ impl MigratorTrait for Migrator {
 ///
 /// As [`Runner::new`].
 pub fn runner_on(db: &db::Database) -> Result<Runner<'_>> {
-    Ok(Runner::new::<Migrator>(&db.connection)?.application_role(&db.application_role))
+    let runner = Runner::new::<Migrator>(&db.connection)?.on(db.engine);
+    Ok(runner.application_role(&db.application_role))
 }
 
 /// The runner of this schema's migrations for an application, with what the environment says.
-fn runner<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Runner<'c>> {
-    Ok(Runner::new::<Migrator>(db)?
+async fn runner<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Runner<'c>> {
+    let runner = Runner::new::<Migrator>(db)?;
+    let engine = match config::engine()? {
+        Some(engine) if engine.backend() == runner.engine().backend() => engine,
+        _ => runner.detect().await?,
+    };
+    Ok(runner
+        .on(engine)
         .production(config::is_production())
         .application_role(config::application_role()?))
 }

@@ -10,30 +10,25 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .create_table(
-                Table::create()
-                    .table("tenants")
-                    .col(v1::id(manager))
-                    .col(string_len("name", 100))
-                    .col(string_len_null("slug", 100))
-                    .col(date_time("created").default(v1::local_now(manager)))
-                    .col(date_time("updated").default(v1::local_now(manager)))
-                    .col(date_time_null("deleted"))
-                    .primary_key(Index::create().name("tenants_pkey").col("id"))
-                    .take(),
-            )
-            .await?;
-        manager
-            .create_index(
-                Index::create()
-                    .name("tenants_slug_key")
-                    .table("tenants")
-                    .unique()
-                    .col("slug")
-                    .take(),
-            )
-            .await?;
+        v1::create_table(
+            manager,
+            Table::create()
+                .table("tenants")
+                .col(v1::id(manager))
+                .col(string_len("name", 100))
+                .col(string_len_null("slug", 100))
+                .col(date_time("created").default(v1::local_now(manager)))
+                .col(date_time("updated").default(v1::local_now(manager)))
+                .col(date_time_null("deleted"))
+                .primary_key(Index::create().name("tenants_pkey").col("id"))
+                .take(),
+        )
+        .await?;
+        v1::create_index(
+            manager,
+            Index::create().name("tenants_slug_key").table("tenants").unique().col("slug").take(),
+        )
+        .await?;
         v1::alter_access("tenants")
             .enable_row_security()
             .create_policy(
@@ -47,6 +42,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("tenants").take()).await
+        v1::drop_table(manager, "tenants").await
     }
 }

@@ -10,49 +10,49 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .create_table(
-                Table::create()
-                    .table("companies")
-                    .col(uuid("tenant_id"))
-                    .col(v1::id(manager))
-                    .col(string_len("name", 100))
-                    .col(string_len_null("domain", 255))
-                    .col(timestamp_with_time_zone("created_at").default(v1::now(manager)))
-                    .col(timestamp_with_time_zone("updated_at").default(v1::now(manager)))
-                    .primary_key(Index::create().name("companies_pkey").col("tenant_id").col("id"))
-                    .foreign_key(
-                        ForeignKey::create()
-                            .name("companies_tenant_id_fkey")
-                            .from_tbl("companies")
-                            .from_col("tenant_id")
-                            .to_tbl("tenants")
-                            .to_col("id")
-                            .on_delete(ForeignKeyAction::Cascade),
-                    )
-                    .take(),
-            )
-            .await?;
-        manager
-            .create_index(
-                Index::create()
-                    .name("companies_tenant_id_created_at_idx")
-                    .table("companies")
-                    .col("tenant_id")
-                    .col("created_at")
-                    .take(),
-            )
-            .await?;
-        manager
-            .create_index(
-                Index::create()
-                    .name("companies_tenant_id_domain_idx")
-                    .table("companies")
-                    .col("tenant_id")
-                    .col("domain")
-                    .take(),
-            )
-            .await?;
+        v1::create_table(
+            manager,
+            Table::create()
+                .table("companies")
+                .col(uuid("tenant_id"))
+                .col(v1::id(manager))
+                .col(string_len("name", 100))
+                .col(string_len_null("domain", 255))
+                .col(timestamp_with_time_zone("created_at").default(v1::now(manager)))
+                .col(timestamp_with_time_zone("updated_at").default(v1::now(manager)))
+                .primary_key(Index::create().name("companies_pkey").col("tenant_id").col("id"))
+                .foreign_key(
+                    ForeignKey::create()
+                        .name("companies_tenant_id_fkey")
+                        .from_tbl("companies")
+                        .from_col("tenant_id")
+                        .to_tbl("tenants")
+                        .to_col("id")
+                        .on_delete(ForeignKeyAction::Cascade),
+                )
+                .take(),
+        )
+        .await?;
+        v1::create_index(
+            manager,
+            Index::create()
+                .name("companies_tenant_id_created_at_idx")
+                .table("companies")
+                .col("tenant_id")
+                .col("created_at")
+                .take(),
+        )
+        .await?;
+        v1::create_index(
+            manager,
+            Index::create()
+                .name("companies_tenant_id_domain_idx")
+                .table("companies")
+                .col("tenant_id")
+                .col("domain")
+                .take(),
+        )
+        .await?;
         v1::alter_access("companies")
             .enable_row_security()
             .create_policy(
@@ -66,6 +66,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("companies").take()).await
+        v1::drop_table(manager, "companies").await
     }
 }

@@ -10,49 +10,49 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .create_table(
-                Table::create()
-                    .table("domains")
-                    .col(uuid("tenant_id"))
-                    .col(v1::id(manager))
-                    .col(string_len("name", 255))
-                    .col(boolean("verified").default(false))
-                    .col(timestamp_with_time_zone("created_at").default(v1::now(manager)))
-                    .primary_key(Index::create().name("domains_pkey").col("tenant_id").col("id"))
-                    .foreign_key(
-                        ForeignKey::create()
-                            .name("domains_tenant_id_fkey")
-                            .from_tbl("domains")
-                            .from_col("tenant_id")
-                            .to_tbl("tenants")
-                            .to_col("id")
-                            .on_delete(ForeignKeyAction::Cascade),
-                    )
-                    .take(),
-            )
-            .await?;
-        manager
-            .create_index(
-                Index::create()
-                    .name("domains_tenant_id_name_key")
-                    .table("domains")
-                    .unique()
-                    .col("tenant_id")
-                    .col("name")
-                    .take(),
-            )
-            .await?;
-        manager
-            .create_index(
-                Index::create()
-                    .name("domains_tenant_id_verified_idx")
-                    .table("domains")
-                    .col("tenant_id")
-                    .col("verified")
-                    .take(),
-            )
-            .await?;
+        v1::create_table(
+            manager,
+            Table::create()
+                .table("domains")
+                .col(uuid("tenant_id"))
+                .col(v1::id(manager))
+                .col(string_len("name", 255))
+                .col(boolean("verified").default(false))
+                .col(timestamp_with_time_zone("created_at").default(v1::now(manager)))
+                .primary_key(Index::create().name("domains_pkey").col("tenant_id").col("id"))
+                .foreign_key(
+                    ForeignKey::create()
+                        .name("domains_tenant_id_fkey")
+                        .from_tbl("domains")
+                        .from_col("tenant_id")
+                        .to_tbl("tenants")
+                        .to_col("id")
+                        .on_delete(ForeignKeyAction::Cascade),
+                )
+                .take(),
+        )
+        .await?;
+        v1::create_index(
+            manager,
+            Index::create()
+                .name("domains_tenant_id_name_key")
+                .table("domains")
+                .unique()
+                .col("tenant_id")
+                .col("name")
+                .take(),
+        )
+        .await?;
+        v1::create_index(
+            manager,
+            Index::create()
+                .name("domains_tenant_id_verified_idx")
+                .table("domains")
+                .col("tenant_id")
+                .col("verified")
+                .take(),
+        )
+        .await?;
         v1::alter_access("domains")
             .enable_row_security()
             .create_policy(
@@ -66,6 +66,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("domains").take()).await
+        v1::drop_table(manager, "domains").await
     }
 }

@@ -107,8 +107,16 @@ pub async fn prove(target: &Target) -> Result<Proof> {
             }
             proof
         }
-        Target::Postgres { options, schema: _, application_role, name: shown } => {
+        Target::Postgres { options, schema: _, application_role, engine: _, name: shown } => {
             let beside = Database::open(target, Absent::Fail).await?;
+            if beside.engine.capability().isolates_tenants {
+                let engine = beside.engine;
+                beside.close().await;
+                return Err(Error::Unusable(format!(
+                    "a proof needs a database of its own, which no statement makes on {engine}: \
+                     prove it on a PostgreSQL"
+                )));
+            }
             let name = name();
             let create = format!("CREATE DATABASE {name}");
             if let Err(error) = beside.connection.execute_unprepared(&create).await {
@@ -120,6 +128,7 @@ pub async fn prove(target: &Target) -> Result<Proof> {
                 options: Box::new((**options).clone().database(&name)),
                 schema: None,
                 application_role: application_role.clone(),
+                engine: Some(beside.engine),
                 name: shown.clone(),
             };
             let proof = prove_in(&throw_away).await;

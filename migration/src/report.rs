@@ -29,7 +29,7 @@ pub struct Finding {
 
 /// The envelope around every JSON report.
 #[derive(Clone, Debug, Serialize)]
-pub struct Envelope<T> {
+pub struct Envelope<T, F = Finding> {
     /// [`VERSION`].
     pub version: u32,
     /// The command that made the report.
@@ -44,7 +44,7 @@ pub struct Envelope<T> {
     #[serde(flatten)]
     pub body: T,
     /// The findings; empty when all is well.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<F>,
 }
 
 impl<T> Envelope<T> {
@@ -65,10 +65,12 @@ impl<T> Envelope<T> {
             findings,
         }
     }
+}
 
+impl<T, F> Envelope<T, F> {
     /// The report of a command that works on no database.
     #[must_use]
-    pub fn offline(command: &'static str, body: T, findings: Vec<Finding>) -> Self {
+    pub fn offline(command: &'static str, body: T, findings: Vec<F>) -> Self {
         Self { version: VERSION, command, engine: None, database: None, body, findings }
     }
 }

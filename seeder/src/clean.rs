@@ -1,75 +1,144 @@
 //! Takes the sample rows away, and nothing else.
 
-use entity::Engine;
+use std::collections::BTreeMap;
+
+use entity::{Engine, Scope};
 use migration::{
-    Migrator, Result, Runner,
-    db::{begin_write, count_rows, finish, quoted},
+    Result,
+    db::{begin_for_tenant, begin_write, count_rows, finish, quoted},
     refusal::Refusal,
-    runner::{Dependent, dependents, sample_rows},
-    schema::Schema,
+    runner::{Dependent, dependents, sample_ids, sample_rows},
+    schema::{Schema, tenancy::ROOT},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
+use uuid::Uuid;
 
-use crate::{Report, TableReport, plan, ready};
+use crate::{Options, Report, TableReport, plan, ready};
 
-/// Deletes every sample row, children first, in one transaction.
+/// Deletes every sample row, children first, in one transaction; one tenant a transaction where the
+/// engine takes no more.
 ///
 /// # Errors
 ///
 /// [`migration::Error::Refused`] when rows that the seeder did not make hang on sample rows and
 /// would go with them, in our tables or in others. Otherwise if a migration is pending or the
-/// database fails. Nothing is changed then.
-pub async fn clean(db: &DatabaseConnection) -> Result<Report> {
-    let engine = Runner::new::<Migrator>(db)?.engine();
-    let tx = begin_write(db, engine).await?;
-    let outcome = delete(&tx, engine).await;
-    let report = finish(tx, outcome).await?;
+/// database fails. Nothing is changed then, or whole tenants are gone.
+pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report> {
+    let engine = options.engine_of(db).await?;
+    let report = if engine.capability().writes_across_tenants {
+        let tx = begin_write(db, engine).await?;
+        let outcome = delete(&tx, engine).await;
+        finish(tx, outcome).await?
+    } else {
+        delete_by_tenant(db, engine).await?
+    };
     tracing::info!(rows = report.changed(), "sample rows removed");
     Ok(report)
 }
 
 async fn delete(tx: &DatabaseTransaction, engine: Engine) -> Result<Report> {
     ready(tx).await?;
-    let tables = entity::all();
+    let (tables, schema) = (entity::all(), Schema::from_entities()?);
     if engine.capability().table_locks {
         // A row inserted meanwhile could go by a cascade.
         let names: Vec<String> = tables.iter().map(|def| quoted(def.name)).collect();
         let names = names.join(", ");
         tx.execute_unprepared(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")).await?;
     }
-    let hanging = hanging(tx, engine).await?;
-    if !hanging.is_empty() {
-        return Err(Refusal::plain(format!(
-            "refused, because rows that the seeder did not make belong to sample rows, in {}: move \
-             or delete them first; nothing was changed",
-            hanging.join(", ")
-        ))
-        .into());
-    }
-    let planned = plan::planned(&plan::demo());
-    let schema = Schema::from_entities()?;
-    let mut reports = Vec::new();
+    check_hanging(tx, engine).await?;
+    let mut deleted = BTreeMap::new();
     for def in tables.iter().rev() {
-        let Some(table) = schema.tables.get(def.name) else { continue };
-        let samples = sample_rows(engine, table);
-        let sql = format!("DELETE FROM {} WHERE {samples}", quoted(def.name));
-        let stmt = Statement::from_string(engine.backend(), sql);
-        let changed = tx.execute_raw(stmt).await?.rows_affected();
-        let planned = planned.get(def.name).copied().unwrap_or_default();
-        reports.push(TableReport { table: def.name, changed, planned });
+        deleted.insert(def.name, delete_from(tx, engine, &schema, def.name).await?);
     }
-    reports.reverse();
-    Ok(Report { tables: reports })
+    Ok(report(&deleted))
+}
+
+/// The same on an engine that lets a transaction write to one tenant, or to what is shared.
+async fn delete_by_tenant(db: &DatabaseConnection, engine: Engine) -> Result<Report> {
+    ready(db).await?;
+    check_hanging(db, engine).await?;
+    let (tables, schema) = (entity::all(), Schema::from_entities()?);
+    let mut deleted: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for tenant in sample_tenants(db, engine).await? {
+        let tx = begin_for_tenant(db, tenant).await?;
+        for def in tables.iter().rev().filter(|def| def.scope == Scope::Tenant) {
+            *deleted.entry(def.name).or_default() +=
+                delete_from(&tx, engine, &schema, def.name).await?;
+        }
+        tx.commit().await?;
+    }
+    for def in tables.iter().rev().filter(|def| def.scope == Scope::Shared) {
+        if def.name != ROOT {
+            deleted.insert(def.name, delete_from(db, engine, &schema, def.name).await?);
+        }
+    }
+    // One by one, as they came.
+    for tenant in sample_tenants(db, engine).await? {
+        let sql = format!("DELETE FROM {} WHERE id = '{tenant}'", quoted(ROOT));
+        let stmt = Statement::from_string(engine.backend(), sql);
+        *deleted.entry(ROOT).or_default() += db.execute_raw(stmt).await?.rows_affected();
+    }
+    Ok(report(&deleted))
+}
+
+/// The ids of the tenants that the seeder made.
+async fn sample_tenants(db: &DatabaseConnection, engine: Engine) -> Result<Vec<Uuid>> {
+    let samples = sample_ids(engine, "id", ROOT);
+    let sql = format!("SELECT id FROM {} WHERE {samples} ORDER BY id", quoted(ROOT));
+    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<std::result::Result<_, _>>()?)
+}
+
+/// Deletes the sample rows of one table; returns how many there were.
+async fn delete_from<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    schema: &Schema,
+    table: &str,
+) -> Result<u64> {
+    let Some(known) = schema.tables.get(table) else { return Ok(0) };
+    let sql = format!("DELETE FROM {} WHERE {}", quoted(table), sample_rows(engine, known));
+    let stmt = Statement::from_string(engine.backend(), sql);
+    Ok(db.execute_raw(stmt).await?.rows_affected())
+}
+
+fn report(deleted: &BTreeMap<&'static str, u64>) -> Report {
+    let planned = plan::planned(&plan::demo());
+    let tables = entity::all();
+    let of = |counts: &BTreeMap<&'static str, u64>, table| counts.get(table).copied();
+    let tables = tables.iter().map(|def| TableReport {
+        table: def.name,
+        changed: of(deleted, def.name).unwrap_or_default(),
+        planned: of(&planned, def.name).unwrap_or_default(),
+    });
+    Report { tables: tables.collect() }
+}
+
+/// Refuses where rows that the seeder did not make belong to sample rows.
+async fn check_hanging<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<()> {
+    let hanging = hanging(db, engine).await?;
+    if hanging.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::plain(format!(
+        "refused, because rows that the seeder did not make belong to sample rows, in {}: move or \
+         delete them first; nothing was changed",
+        hanging.join(", ")
+    ))
+    .into())
 }
 
 /// The tables with rows that the seeder did not make and that refer to sample rows.
-async fn hanging(tx: &DatabaseTransaction, engine: Engine) -> Result<Vec<String>> {
+async fn hanging<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Vec<String>> {
     let schema = Schema::from_entities()?;
     let ours: Vec<String> = schema.tables.keys().cloned().collect();
     let mut tables = Vec::new();
     let mut conditions = Vec::new();
-    // Every key that there is, also those that somebody made by hand, in this schema or another.
-    for dependent in dependents(tx, engine, &ours).await? {
+    // Every key that there is, also those that somebody made by hand, in this schema or another;
+    // and those that the engine does not take.
+    let left_out = schema.left_out(engine).foreign_keys.into_iter();
+    let left_out = left_out.map(|(table, key)| Dependent::foreign_key(&table, &key));
+    for dependent in dependents(db, engine, &ours).await?.into_iter().chain(left_out) {
         let Dependent::ForeignKey { table, sql_name, columns, target, ref_columns, .. } = dependent
         else {
             continue;
@@ -94,7 +163,7 @@ async fn hanging(tx: &DatabaseTransaction, engine: Engine) -> Result<Vec<String>
         tables.push(table);
         conditions.push((format!("{sql_name} c"), condition));
     }
-    let counts = count_rows(tx, engine, &conditions).await?;
+    let counts = count_rows(db, engine, &conditions).await?;
     let hanging = tables.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
     let mut hanging: Vec<String> = hanging.map(|(table, _)| table).collect();
     hanging.sort();

@@ -39,15 +39,19 @@ impl Command for Seeder {
 
     async fn run(self, out: &mut Printer) -> Result<u8> {
         let db = open(&self.database, Absent::Fail, out).await?;
+        let options = Options {
+            alongside: self.alongside,
+            production: is_production(),
+            engine: Some(db.engine),
+        };
         if let Some(Action::Clean) = self.command {
-            let report = crate::clean(&db.connection).await?;
+            let report = crate::clean(&db.connection, &options).await?;
             print(&report, out)?;
             out.line(&match report.changed() {
                 0 => "nothing to remove: there are no sample rows".to_owned(),
                 rows => format!("{rows} sample rows removed"),
             })?;
         } else {
-            let options = Options { alongside: self.alongside, production: is_production() };
             let report = crate::seed(&db.connection, &options).await?;
             print(&report, out)?;
             out.line(&summary(&report))?;

@@ -23,13 +23,13 @@ use std::collections::BTreeMap;
 
 use entity::Engine;
 use migration::{
-    Error, Migrator, Result, Runner,
+    Error, IntoSchemaManagerConnection, Migrator, Result, Runner,
     db::{begin_write, count_rows, finish, quoted},
     refusal::Refusal,
     runner::{State, sample_ids, sample_rows},
     schema::Table,
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde::Serialize;
 
 pub use clean::clean;
@@ -41,6 +41,18 @@ pub struct Options {
     pub alongside: bool,
     /// Refuse, because this is production.
     pub production: bool,
+    /// The engine; `None` asks the database.
+    pub engine: Option<Engine>,
+}
+
+impl Options {
+    /// The engine that these options mean.
+    pub(crate) async fn engine_of(&self, db: &DatabaseConnection) -> Result<Engine> {
+        Ok(match self.engine {
+            Some(engine) => engine,
+            None => Engine::detect(db).await?,
+        })
+    }
 }
 
 /// The sample rows of one table.
@@ -75,7 +87,9 @@ impl Report {
     }
 }
 
-/// Inserts the sample rows that are not there yet, all in one transaction.
+/// Inserts the sample rows that are not there yet, all in one transaction; one tenant a transaction
+/// where the engine takes no more. Then a failure leaves whole tenants, and a second time goes on
+/// with the rest.
 ///
 /// # Errors
 ///
@@ -89,18 +103,29 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
         )
         .into());
     }
-    let engine = Runner::new::<Migrator>(db)?.engine();
-    let tx = begin_write(db, engine).await?;
-    let outcome = insert(&tx, engine, options).await;
-    let report = finish(tx, outcome).await?;
+    let engine = options.engine_of(db).await?;
+    let report = if engine.capability().writes_across_tenants {
+        let tx = begin_write(db, engine).await?;
+        let outcome = async {
+            ready(&tx).await?;
+            check_alone(&tx, engine, options).await?;
+            Ok(loader::insert(&tx, &plan::demo()).await?)
+        };
+        let outcome = outcome.await;
+        finish(tx, outcome).await?
+    } else {
+        ready(db).await?;
+        check_alone(db, engine, options).await?;
+        loader::insert_by_tenant(db, &plan::demo()).await?
+    };
     tracing::info!(rows = report.changed(), "sample rows inserted");
     Ok(report)
 }
 
-async fn insert(tx: &DatabaseTransaction, engine: Engine, options: &Options) -> Result<Report> {
-    ready(tx).await?;
+/// Refuses where there are tenants that the seeder did not make, unless it may go beside them.
+async fn check_alone<C: ConnectionTrait>(db: &C, engine: Engine, options: &Options) -> Result<()> {
     let real = format!("({}) IS NOT TRUE", sample_ids(engine, "id", "tenants"));
-    let counts = count_rows(tx, engine, &[("tenants".to_owned(), real)]).await?;
+    let counts = count_rows(db, engine, &[("tenants".to_owned(), real)]).await?;
     let real: u64 = counts.iter().sum();
     if real > 0 && !options.alongside {
         let tenants = if real == 1 { "tenant" } else { "tenants" };
@@ -110,7 +135,7 @@ async fn insert(tx: &DatabaseTransaction, engine: Engine, options: &Options) -> 
         ))
         .into());
     }
-    Ok(loader::insert(tx, &plan::demo()).await?)
+    Ok(())
 }
 
 /// How many sample rows each of `tables` holds and how many it should: `(present, planned)` by
@@ -136,8 +161,8 @@ pub async fn census<C: ConnectionTrait>(
 }
 
 /// Fails with what to do unless every migration is applied.
-async fn ready(tx: &DatabaseTransaction) -> Result<()> {
-    let states = Runner::new::<Migrator>(tx)?.status().await?;
+async fn ready<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<()> {
+    let states = Runner::new::<Migrator>(db)?.status().await?;
     let pending = states.iter().filter(|entry| entry.state == State::Pending).count();
     if pending > 0 {
         return Err(Error::Unusable(format!(

@@ -6,10 +6,10 @@ use entity::Engine;
 use migration::{
     db::{Database, begin_read, count_rows, quoted},
     diff::Change,
-    drift::{Accepted, Drift, INEXACT, drift},
+    drift::{Accepted, Drift, drift, inexact},
     error::Result,
     isolation::{self, Matrix},
-    schema::{ForeignKey, Schema},
+    schema::{ForeignKey, Index, LeftOut, Schema, Table},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
@@ -24,6 +24,8 @@ pub(super) struct Facts {
     pub drift: Drift,
     /// Rows whose parent does not exist.
     pub orphans: Vec<Orphans>,
+    /// Rows that are equal where the engine keeps no unique that should be there.
+    pub duplicates: Vec<Duplicates>,
     /// Sample rows by table, `(present, planned)`; empty when there are none at all.
     pub samples: BTreeMap<&'static str, (u64, u64)>,
     /// What could not be checked, and why.
@@ -40,6 +42,13 @@ pub(super) struct Orphans {
     pub rows: u64,
 }
 
+/// Rows of a table that are equal in what should be unique.
+pub(super) struct Duplicates {
+    pub table: String,
+    pub unique: String,
+    pub values: u64,
+}
+
 /// Reads everything from one snapshot, so that what others do meanwhile is no finding.
 pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<Facts> {
     let tx = begin_read(&db.connection, db.engine).await?;
@@ -47,20 +56,38 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     let mut facts = facts?;
-    if db.engine.capability().row_level_security {
+    let capability = db.engine.capability();
+    if capability.row_level_security {
         match attack(db, &facts.drift).await {
             Ok(matrix) => facts.isolation = Some(matrix),
             Err(why) => facts.notes.push(format!("isolation was not attacked: {why}")),
+        }
+    } else if capability.isolates_tenants && !is_incomplete(&facts.drift) {
+        facts.notes.push(format!(
+            "{} keeps tenants apart itself: only reads of rows that exist were tried, since two \
+             tenants cannot be made up and taken back there",
+            db.engine
+        ));
+        match isolation::look_across(db, &facts.drift.entities).await? {
+            Some(matrix) => facts.isolation = Some(matrix),
+            None => facts.notes.push(
+                "isolation was not attacked: it takes two tenants, and there are less".to_owned(),
+            ),
         }
     }
     Ok(facts)
 }
 
-/// Attacks one tenant as another, unless it is clear that no scope can begin.
-async fn attack(db: &Database, drift: &Drift) -> std::result::Result<Matrix, String> {
+/// Whether tables or columns are missing, so that there is nothing to attack.
+fn is_incomplete(drift: &Drift) -> bool {
     let missing =
         |change: &Change| matches!(change, Change::AddTable { .. } | Change::AddColumn { .. });
-    if drift.changes.iter().any(missing) {
+    drift.changes.iter().any(missing)
+}
+
+/// Attacks one tenant as another, unless it is clear that no scope can begin.
+async fn attack(db: &Database, drift: &Drift) -> std::result::Result<Matrix, String> {
+    if is_incomplete(drift) {
         return Err("tables or columns are missing".to_owned());
     }
     match &drift.application_role {
@@ -78,18 +105,23 @@ async fn gather_in(
     let drift = drift(tx, engine, &db.application_role, &Accepted::compiled_in()?).await?;
     let mut notes = Vec::new();
     if !drift.exact {
-        notes.push(INEXACT.to_owned());
+        notes.push(inexact(engine));
     }
+    let left_out = drift.entities.left_out(engine);
+    notes.extend(left_out.sentences(engine).into_iter().map(|it| it + "; rows were checked"));
     let (orphans, skipped) =
-        orphans(tx, engine, &drift.live, &drift.expected, options.deep).await?;
-    if !skipped.is_empty() {
+        orphans(tx, engine, &drift.live, &drift.entities, &left_out, options.deep).await?;
+    let duplicates = duplicates(tx, engine, &drift.live, &left_out).await?;
+    if engine.capability().isolates_tenants && !options.deep {
+        notes.push(format!("foreign keys that {engine} enforces were not checked; --deep does"));
+    } else if !skipped.is_empty() {
         notes.push(format!(
             "large tables were not scanned for orphans: {}; --deep does",
             skipped.join(", ")
         ));
     }
     let samples = samples(tx, engine, &drift.live).await?;
-    Ok(Facts { drift, orphans, samples, notes, isolation: None })
+    Ok(Facts { drift, orphans, duplicates, samples, notes, isolation: None })
 }
 
 /// Finds rows without their parent, along the keys that should be there, whether they are or not.
@@ -99,6 +131,7 @@ async fn orphans(
     engine: Engine,
     live: &Schema,
     wanted: &Schema,
+    left_out: &LeftOut,
     deep: bool,
 ) -> Result<(Vec<Orphans>, Vec<String>)> {
     // A missing column is a finding of its own, and there is nothing to join with then.
@@ -113,7 +146,12 @@ async fn orphans(
         .filter(|(table, key)| has(table, &key.columns) && has(&key.ref_table, &key.ref_columns))
         .collect();
     let skipped = if deep { Vec::new() } else { large_tables(tx, engine, live).await? };
-    keys.retain(|(table, _)| !skipped.iter().any(|name| name == table));
+    let is_enforced = |table: &str, key: &ForeignKey| {
+        !left_out.foreign_keys.iter().any(|(name, other)| name == table && other == key)
+    };
+    keys.retain(|(table, key)| {
+        !skipped.iter().any(|name| name == table) || !is_enforced(table, key)
+    });
     let conditions: Vec<_> =
         keys.iter().map(|(table, key)| (quoted(table), has_no_parent(table, key))).collect();
     let counts = count_rows(tx, engine, &conditions).await?;
@@ -127,6 +165,54 @@ async fn orphans(
     Ok((found.collect(), skipped))
 }
 
+/// Counts what is there more than once although it should be unique, where the engine does not keep
+/// it so.
+async fn duplicates(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    live: &Schema,
+    left_out: &LeftOut,
+) -> Result<Vec<Duplicates>> {
+    let has = |table: &Table, part: &str| {
+        let live = live.tables.get(&table.name);
+        table.column(part).is_none() || live.is_some_and(|live| live.column(part).is_some())
+    };
+    let uniques: Vec<&(Table, Index)> = left_out
+        .indexes
+        .iter()
+        .filter(|(table, index)| {
+            let parts = index.parts.iter().all(|part| has(table, &part.expr));
+            index.unique && parts && live.tables.contains_key(&table.name)
+        })
+        .collect();
+    let conditions: Vec<_> = uniques
+        .iter()
+        .map(|(table, index)| {
+            let spelled = |part: &str| match table.column(part) {
+                Some(column) => quoted(&column.name),
+                None => format!("({part})"),
+            };
+            let parts: Vec<String> = index.parts.iter().map(|part| spelled(&part.expr)).collect();
+            let set: Vec<String> = parts.iter().map(|part| format!("{part} IS NOT NULL")).collect();
+            let set = set.iter().map(String::as_str).chain(index.predicate.as_deref());
+            let set = set.collect::<Vec<_>>().join(" AND ");
+            let (table, parts) = (quoted(&table.name), parts.join(", "));
+            let twice = format!(
+                "(SELECT 1 AS one FROM {table} WHERE {set} GROUP BY {parts} HAVING count(*) > 1) d"
+            );
+            (twice, "true".to_owned())
+        })
+        .collect();
+    let counts = count_rows(tx, engine, &conditions).await?;
+    let found = uniques.iter().zip(counts).filter(|(_, values)| *values > 0);
+    let found = found.map(|((table, index), values)| Duplicates {
+        table: table.name.clone(),
+        unique: index.to_string(),
+        values,
+    });
+    Ok(found.collect())
+}
+
 /// The tables too large to be scanned unasked. Where an engine enforces every key, orphans come
 /// only of somebody switching that off; elsewhere every table is worth the scan.
 async fn large_tables(
@@ -134,8 +220,13 @@ async fn large_tables(
     engine: Engine,
     live: &Schema,
 ) -> Result<Vec<String>> {
-    if !engine.capability().always_enforces_foreign_keys {
+    let capability = engine.capability();
+    if !capability.always_enforces_foreign_keys {
         return Ok(Vec::new());
+    }
+    if capability.isolates_tenants {
+        // Where tables are spread over tenants, nobody knows their size.
+        return Ok(live.tables.keys().cloned().collect());
     }
     let sql = format!(
         "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n \

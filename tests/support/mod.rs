@@ -2,6 +2,7 @@
 //! and a runner for the real binaries.
 
 mod command;
+pub mod nile;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod random_schema;

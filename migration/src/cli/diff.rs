@@ -9,7 +9,7 @@ use crate::{
     config::DatabaseArgs,
     db::{Absent, begin_read},
     diff::Change,
-    drift::{Accepted, INEXACT, drift, mend},
+    drift::{Accepted, drift, inexact, mend},
     error::Result,
     report::Envelope,
 };
@@ -73,7 +73,7 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
         out.line(&counted(findings.len(), "difference", "differences"))?;
     }
     if !found.exact {
-        out.note(INEXACT);
+        out.note(&inexact(db.engine));
     }
     db.close().await;
     Ok(u8::from(!findings.is_empty()))

@@ -7,6 +7,7 @@ mod destroy;
 mod diff;
 mod generate;
 mod grant;
+mod lint;
 mod printer;
 mod prove;
 mod status;
@@ -154,6 +155,10 @@ enum Action {
     Generate(Box<generate::Args>),
     /// Compare the database with the entities; exit code 1 if they differ
     Diff(diff::Args),
+    /// Look for what an engine refuses in the SQL of the migrations; exit code 1 if there is any
+    ///
+    /// Needs no database. The line of a finding in a migration is the number of its statement.
+    Lint(lint::Args),
     /// Make the application role, and grant it what it does not have yet
     Grant,
     /// Prove schema, migrations and isolation in a database of its own, and write the report
@@ -179,6 +184,7 @@ impl Command for Migrations {
             Action::Up(args) => up::run(&args, database, out).await,
             Action::Generate(args) => generate::run(&args, out).await,
             Action::Diff(args) => diff::run(&args, database, out).await,
+            Action::Lint(args) => lint::run(&args, out).await,
             Action::Grant => grant::run(database, out).await,
             Action::Prove(args) => prove::run(&args, database, out).await,
             Action::Status(args) => status::run(&args, database, out).await,

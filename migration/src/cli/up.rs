@@ -1,7 +1,7 @@
 //! `migration up`
 
 use super::{Printer, counted};
-use crate::{config::DatabaseArgs, db::Absent, error::Result, runner_on};
+use crate::{config::DatabaseArgs, db::Absent, error::Result, runner_on, schema::Schema};
 
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
@@ -13,6 +13,11 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     let db = super::open(database, Absent::Create, out).await?;
     let outcome = runner_on(&db)?.up(args.num).await?;
+    if !outcome.applied.is_empty() {
+        for sentence in Schema::from_entities()?.left_out(db.engine).sentences(db.engine) {
+            out.note(&format!("note: {sentence}; `validate` checks the rows"));
+        }
+    }
     db.close().await;
     out.line(&match outcome.applied.len() {
         0 => "nothing to apply".to_owned(),

@@ -47,8 +47,16 @@ pub struct Drift {
 }
 
 /// What is said where expressions could not be compared.
-pub const INEXACT: &str = "defaults, checks and partial indexes were not compared: that needs the \
-                           right to make temporary tables, on a server that is not read-only";
+#[must_use]
+pub fn inexact(engine: Engine) -> String {
+    let why = if engine.capability().temporary_tables {
+        "that needs the right to make temporary tables, on a server that is not read-only"
+            .to_owned()
+    } else {
+        format!("{engine} has no temporary tables, by which a server says how it writes them")
+    };
+    format!("defaults, checks and partial indexes were not compared: {why}")
+}
 
 /// Compares a live database with the entities, and the application role of the given name with
 /// what it should be. What was accepted is left out.
@@ -74,10 +82,11 @@ where
     let exposed = exposed::exposed(db, engine, application_role, &entities).await?;
     let application_role = application_role::facts(db, engine, application_role).await?;
     let expected = schema::expected(db, engine, entities.clone()).await?;
+    let comparable = live.clone().adopted(engine, &expected.schema);
     let changes = if expected.exact {
-        diff(&live, &expected.schema)
+        diff(&comparable, &expected.schema)
     } else {
-        diff(&live.clone().without_expressions(), &expected.schema)
+        diff(&comparable.without_expressions(), &expected.schema)
     };
     let (changes, exposed, stale) = accepted.without(changes, exposed);
     Ok(Drift {

@@ -144,10 +144,10 @@ impl File {
     fn operation(&mut self, operation: &Operation, half: &str) -> String {
         match operation {
             Operation::CreateTable { table } => {
-                format!("manager.create_table({})", create_table(table))
+                format!("v1::create_table(manager, {})", create_table(table))
             }
             Operation::DropTable { table } => {
-                format!("manager.drop_table(Table::drop().table({}).take())", text(table))
+                format!("v1::drop_table(manager, {})", text(table))
             }
             Operation::RenameTable { from, to } => format!(
                 "manager.rename_table(Table::rename().table({}, {}).take())",
@@ -167,17 +167,12 @@ impl File {
                 text(table),
                 text(column)
             ),
-            Operation::CreateIndex { table, index: made } if made.has_expressions(table) => {
+            Operation::CreateIndex { table, index: made } => {
                 format!("v1::create_index(manager, {})", index(table, made))
             }
-            Operation::CreateIndex { table, index: made } => {
-                format!("manager.create_index({})", index(table, made))
+            Operation::DropIndex { table, index } => {
+                format!("v1::drop_index(manager, {}, {})", text(table), text(index))
             }
-            Operation::DropIndex { table, index } => format!(
-                "manager.drop_index(Index::drop().name({}).table({}).to_owned())",
-                text(index),
-                text(table)
-            ),
             Operation::RenameIndex { table, from, to } => {
                 format!("v1::rename_index(manager, {}, {})", text(from), index(table, to))
             }
@@ -403,6 +398,9 @@ fn step(table: &str, step: &Step) -> String {
             format!(".add_check({}, {})", text(name), text(&check.expr))
         }
         Step::AddForeignKey(key) => format!(".add_foreign_key({})", foreign_key(table, key)),
+        Step::AddForeignKeyToShared(key) => {
+            format!(".add_foreign_key_to_shared({})", foreign_key(table, key))
+        }
         Step::DropConstraint(name) => format!(".drop_constraint({})", text(name)),
         Step::RenameConstraint { from, to } => {
             format!(".rename_constraint({}, {})", text(from), text(to))

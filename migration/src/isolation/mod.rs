@@ -5,6 +5,7 @@
 //! and tries as the application role what somebody would who works for the first and is after the
 //! second. Of rows that exist it asks one thing: whether one that is not the tenant's is visible.
 
+mod across;
 pub mod attack;
 mod probe;
 mod rows;
@@ -16,6 +17,7 @@ use std::{
 
 use serde::Serialize;
 
+pub use across::look_across;
 pub use probe::{probe, probe_from};
 
 use crate::report::Finding;

@@ -247,13 +247,18 @@ impl<'a> Stage<'a> {
     }
 
     fn filled(&self, template: &str, table: &Table) -> String {
-        let column = column_of_tenant(table).map(quoted).unwrap_or_default();
-        template
-            .replace("{table}", &quoted(&table.name))
-            .replace("{tenant}", &column)
-            .replace("{a}", self.a.tenant())
-            .replace("{b}", self.b.tenant())
+        filled(template, table, self.a.tenant(), self.b.tenant())
     }
+}
+
+/// A statement of the catalogue about `table`, with the two tenants as SQL.
+pub(super) fn filled(template: &str, table: &Table, a: &str, b: &str) -> String {
+    let column = column_of_tenant(table).map(quoted).unwrap_or_default();
+    template
+        .replace("{table}", &quoted(&table.name))
+        .replace("{tenant}", &column)
+        .replace("{a}", a)
+        .replace("{b}", b)
 }
 
 fn kind(table: &Table) -> On {

@@ -2,12 +2,15 @@
 
 mod access;
 mod alter;
+mod create;
 mod rebuild;
 
 pub use access::{AlterAccess, alter_access};
 pub(crate) use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_security_sql};
 pub(crate) use alter::index_sql;
-pub use alter::{AlterTable, alter_table, create_index, rename_column, rename_index};
+pub use alter::{AlterTable, alter_table, rename_column, rename_index};
+pub(crate) use create::is_left_out;
+pub use create::{create_index, create_table, drop_index, drop_table};
 pub(crate) use rebuild::FOREIGN_KEYS_ENFORCED;
 pub use rebuild::{Rebuild, rebuild};
 
@@ -66,7 +69,8 @@ pub fn local_now_sql(engine: Engine) -> &'static str {
     }
 }
 
-fn engine(manager: &SchemaManager<'_>) -> Engine {
+/// The engine: the runner knows it. Without one, PostgreSQL is taken for plain.
+pub(crate) fn engine(manager: &SchemaManager<'_>) -> Engine {
     if let Some(context) = Context::current() {
         return context.engine;
     }

@@ -164,7 +164,7 @@ impl Work<'_> {
             if late.is_empty() {
                 continue;
             }
-            let steps = late.iter().cloned().map(Step::AddForeignKey).collect();
+            let steps = late.iter().map(|key| Step::add_foreign_key(table, key.clone())).collect();
             let rebuild = match altered.get_mut(name) {
                 Some(altered) => altered.rebuild.take().map(|mut rebuild| {
                     // Every index has come by now.

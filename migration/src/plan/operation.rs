@@ -3,15 +3,14 @@
 
 use entity::Engine;
 use sea_orm_migration::{
-    DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait,
-    prelude::{Index as SeaIndex, Table as SeaTable},
+    DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait, prelude::Table as SeaTable,
 };
 
 use crate::{
     ops::v1,
     schema::{
         Check, Column, ForeignKey, Grant, Grantee, Index, Policy, PrimaryKey, RowSecurity, Table,
-        ddl,
+        ddl, tenancy,
     },
 };
 
@@ -69,6 +68,8 @@ pub enum Step {
     AddPrimaryKey(PrimaryKey),
     AddCheck(Check),
     AddForeignKey(ForeignKey),
+    /// A key of a tenant-scoped table to a shared one.
+    AddForeignKeyToShared(ForeignKey),
     DropConstraint(String),
     RenameConstraint {
         from: String,
@@ -158,15 +159,12 @@ impl Operation {
     ///
     /// If a statement fails.
     pub async fn run(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-        // The runner has refused every other backend before a migration is called.
-        let engine = Engine::of(manager.get_database_backend()).unwrap_or(Engine::Postgres);
+        let engine = v1::engine(manager);
         match self {
             Self::CreateTable { table } => {
-                manager.create_table(ddl::create_table(table, engine)).await
+                v1::create_table(manager, ddl::create_table(table, engine)).await
             }
-            Self::DropTable { table } => {
-                manager.drop_table(SeaTable::drop().table(table.clone()).take()).await
-            }
+            Self::DropTable { table } => v1::drop_table(manager, table).await,
             Self::RenameTable { from, to } => {
                 let stmt = SeaTable::rename().table(from.clone(), to.clone()).take();
                 manager.rename_table(stmt).await
@@ -184,16 +182,10 @@ impl Operation {
                     SeaTable::alter().table(table.clone()).drop_column(column.clone()).take();
                 manager.alter_table(stmt).await
             }
-            Self::CreateIndex { table, index } if index.has_expressions(table) => {
+            Self::CreateIndex { table, index } => {
                 v1::create_index(manager, ddl::create_index(table, index)).await
             }
-            Self::CreateIndex { table, index } => {
-                manager.create_index(ddl::create_index(table, index)).await
-            }
-            Self::DropIndex { table, index } => {
-                let stmt = SeaIndex::drop().name(index).table(table.clone()).to_owned();
-                manager.drop_index(stmt).await
-            }
+            Self::DropIndex { table, index } => v1::drop_index(manager, table, index).await,
             Self::RenameIndex { table, from, to } => {
                 v1::rename_index(manager, from, ddl::create_index(table, to)).await
             }
@@ -216,6 +208,15 @@ impl Operation {
 }
 
 impl Step {
+    /// Adds a foreign key of `table`.
+    pub(super) fn add_foreign_key(table: &Table, key: ForeignKey) -> Self {
+        if tenancy::is_key_to_shared(table, &key) {
+            Self::AddForeignKeyToShared(key)
+        } else {
+            Self::AddForeignKey(key)
+        }
+    }
+
     fn add_to(&self, alter: v1::AlterTable, table: &str, engine: Engine) -> v1::AlterTable {
         match self {
             Self::AddColumn(column) => alter.add_column(ddl::column_def(column, engine)),
@@ -243,6 +244,9 @@ impl Step {
                 alter.add_check(check.name.as_deref().unwrap_or_default(), &check.expr)
             }
             Self::AddForeignKey(key) => alter.add_foreign_key(&ddl::foreign_key(table, key)),
+            Self::AddForeignKeyToShared(key) => {
+                alter.add_foreign_key_to_shared(&ddl::foreign_key(table, key))
+            }
             Self::DropConstraint(name) => alter.drop_constraint(name),
             Self::RenameConstraint { from, to } => alter.rename_constraint(from, to),
         }

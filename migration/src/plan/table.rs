@@ -320,7 +320,8 @@ impl Alter<'_> {
             steps.push(Step::AddPrimaryKey(key.clone()));
         }
         steps.extend(added_checks.into_iter().cloned().map(Step::AddCheck));
-        steps.extend(self.adds.iter().cloned().map(Step::AddForeignKey));
+        let add = |key: &ForeignKey| Step::add_foreign_key(self.after, key.clone());
+        steps.extend(self.adds.iter().map(add));
         for change in &self.changes {
             if let Change::DropColumn { column, .. } = change {
                 steps.push(Step::DropColumn(column.name.clone()));

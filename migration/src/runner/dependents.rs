@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Token;
 
 use crate::{
     db::{literal, quoted},
-    schema::{self, Schema, attribute_names, expr},
+    schema::{self, ForeignKey, Schema, attribute_names, expr},
 };
 
 /// Something that hangs on a table.
@@ -51,6 +51,19 @@ pub enum Dependent {
 }
 
 impl Dependent {
+    /// A foreign key of a table in the current schema.
+    #[must_use]
+    pub fn foreign_key(table: &str, key: &ForeignKey) -> Self {
+        Self::ForeignKey {
+            table: table.to_owned(),
+            sql_name: quoted(table),
+            constraint: key.name.clone(),
+            columns: key.columns.clone(),
+            target: key.ref_table.clone(),
+            ref_columns: key.ref_columns.clone(),
+        }
+    }
+
     /// What it is, for a person.
     pub(super) fn sentence(&self) -> String {
         match self {
@@ -93,18 +106,39 @@ impl Dependent {
             Self::Heir { sql_name, target, .. } => {
                 Some(format!("ALTER TABLE {sql_name} NO INHERIT {}", quoted(target)))
             }
-            Self::View { sql_name, .. } if engine == Engine::Sqlite => {
+            // Without CASCADE, which would take along what nobody was told of; see `in_order`.
+            Self::View { sql_name, materialized: false, .. } => {
                 Some(format!("DROP VIEW IF EXISTS {sql_name}"))
             }
-            // What CASCADE takes along is in the list itself.
-            Self::View { sql_name, materialized: false, .. } => {
-                Some(format!("DROP VIEW IF EXISTS {sql_name} CASCADE"))
-            }
             Self::View { sql_name, .. } => {
-                Some(format!("DROP MATERIALIZED VIEW IF EXISTS {sql_name} CASCADE"))
+                Some(format!("DROP MATERIALIZED VIEW IF EXISTS {sql_name}"))
             }
         }
     }
+}
+
+/// The same in an order in which each can be cut off: a view after those that read it.
+pub(super) fn in_order(mut dependents: Vec<Dependent>) -> Vec<Dependent> {
+    let mut ordered = Vec::with_capacity(dependents.len());
+    while !dependents.is_empty() {
+        let is_read = |one: &Dependent| {
+            let Dependent::View { name, .. } = one else { return false };
+            let name = name.rsplit('.').next().unwrap_or_default();
+            dependents.iter().any(|other| {
+                matches!(other, Dependent::View { target, .. } if target == name && other != one)
+            })
+        };
+        let (later, mut now): (Vec<Dependent>, Vec<Dependent>) =
+            dependents.iter().cloned().partition(is_read);
+        if now.is_empty() {
+            // Views of one name in two schemas, say: the server tells.
+            ordered.extend(later);
+            break;
+        }
+        ordered.append(&mut now);
+        dependents = later;
+    }
+    ordered
 }
 
 /// Everything that hangs on `tables` and is none of them, plus the foreign keys between them.
@@ -135,14 +169,8 @@ async fn on_sqlite<C: ConnectionTrait>(db: &C, tables: &[String]) -> Result<Vec<
     for table in live.tables.values() {
         for key in &table.foreign_keys {
             if let Some(target) = known(&key.ref_table) {
-                found.push(Dependent::ForeignKey {
-                    table: table.name.clone(),
-                    sql_name: quoted(&table.name),
-                    constraint: None,
-                    columns: key.columns.clone(),
-                    target: target.clone(),
-                    ref_columns: key.ref_columns.clone(),
-                });
+                let key = ForeignKey { ref_table: target.clone(), ..key.clone() };
+                found.push(Dependent::foreign_key(&table.name, &key));
             }
         }
     }

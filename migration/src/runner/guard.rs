@@ -6,7 +6,7 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 
 use super::{
-    dependents::{Dependent, attached, dependents},
+    dependents::{Dependent, attached, dependents, in_order},
     sample_rows::{as_text, sample_rows},
 };
 use crate::{
@@ -36,10 +36,17 @@ pub(super) struct Request<'a> {
     pub uncounted: &'a [String],
     /// What would be done besides and cannot be told.
     pub unknown: &'a [String],
-    /// The statements that made what is there, according to the bookkeeping.
+    /// The statements that made what is there, according to the bookkeeping, on the engine of
+    /// [`replayed_on`].
     pub made_by: &'a [String],
     pub consent: Option<&'a str>,
     pub production: bool,
+}
+
+/// The engine on which statements can be replayed where nothing of them remains: its own, or SQLite,
+/// which tells less apart.
+pub(super) fn replayed_on(engine: Engine) -> Engine {
+    if engine.capability().temporary_tables { engine } else { Engine::Sqlite }
 }
 
 /// Locks the tables, compares them with what the migrations made, counts, and either permits or
@@ -65,7 +72,11 @@ pub(super) async fn check(
         .filter(|dependent| !dependent.is_one_of(made.as_ref(), &drops))
         .collect();
     let mut by_hand = match &made {
-        Some(made) => altered(made, &live, &drops),
+        Some(made) if replayed_on(engine) == engine => altered(made, &live, &drops),
+        Some(made) => {
+            let live = live.clone().on(replayed_on(engine)).without_expressions();
+            altered(&made.clone().without_expressions(), &live, &drops)
+        }
         None => vec![
             "unknown: what is recorded as applied could not be made again to compare with it"
                 .to_owned(),
@@ -109,7 +120,7 @@ pub(super) async fn check(
         }
         tracing::warn!(tables = losing.len(), "going ahead with consent");
     }
-    for sql in dependents.iter().filter_map(|dependent| dependent.cut(engine)) {
+    for sql in in_order(dependents).iter().filter_map(|dependent| dependent.cut(engine)) {
         tx.execute_unprepared(&sql).await?;
     }
     Ok((Destructive(()), drops))
@@ -164,7 +175,7 @@ async fn made(
     if drops.is_empty() {
         return Ok(Some(Schema::default()));
     }
-    match schema::replay(tx, request.engine, request.made_by).await {
+    match schema::replay(tx, replayed_on(request.engine), request.made_by).await {
         Ok(made) => Ok(Some(made)),
         // No right to make temporary tables, or a hole in the bookkeeping.
         Err(error) if sqlstate(&error).is_some_and(|code| code != READ_ONLY) => Ok(None),

@@ -20,6 +20,7 @@ mod session;
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -44,6 +45,7 @@ pub use sample_rows::{sample_ids, sample_rows};
 use crate::{
     db::quoted,
     error::{Error, List, Result},
+    lint::{self, LintFinding, Script},
     refusal::Refusal,
 };
 
@@ -122,6 +124,26 @@ impl<'c> Runner<'c> {
             production: false,
             application_role: APPLICATION_ROLE.to_owned(),
             failed_statement: Arc::default(),
+        })
+    }
+
+    /// Takes the database for this engine. [`Runner::new`] cannot tell Nile from PostgreSQL;
+    /// [`Engine::detect`] asks.
+    #[must_use]
+    pub fn on(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// Asks the database which engine it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::detect`].
+    pub async fn detect(&self) -> Result<Engine> {
+        Ok(match &self.db {
+            SchemaManagerConnection::Connection(db) => Engine::detect(db).await?,
+            other => Engine::ask(other).await?,
         })
     }
 
@@ -337,6 +359,7 @@ impl<'c> Runner<'c> {
             return Ok(Vec::new());
         }
         self.check_nothing_in_the_way(tx, &pending).await?;
+        self.check_accepted(applied, &pending, Direction::Up).await?;
         bookkeeping::create(tx, self.engine, &self.table).await?;
         let mut done = Vec::with_capacity(pending.len());
         for migration in pending {
@@ -388,6 +411,39 @@ impl<'c> Runner<'c> {
              empty database or schema, or rename what is in the way{fresh}; nothing was changed",
             List(&names)
         )))
+    }
+
+    /// Fails if the engine is known to refuse what these halves of migrations would send, on top of
+    /// those that are applied: before anything of it is sent.
+    async fn check_accepted(
+        &self,
+        applied: &[String],
+        running: &[&dyn MigrationTrait],
+        direction: Direction,
+    ) -> Result<()> {
+        let Some(target) = lint::Target::guarding(self.engine) else { return Ok(()) };
+        let mut catalogue = lint::empty(target);
+        for migration in self.migrations.iter().filter(|m| applied.iter().any(|a| a == m.name())) {
+            let sent = record(migration.as_ref(), self.engine, Direction::Up).await?;
+            catalogue.apply_all(&Script::of_migration(migration.name(), &sent));
+        }
+        let mut scripts = Vec::with_capacity(running.len());
+        for migration in running {
+            let sent = record(*migration, self.engine, direction).await?;
+            scripts.push(Script::of_migration(migration.name(), &sent));
+        }
+        let mut refused = lint::lint(target, catalogue, &scripts);
+        refused.retain(|found| found.rule.level == lint::Level::Refused);
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let mut reason = format!("{} refuses what would be sent; nothing was changed", self.engine);
+        for found in &refused {
+            let LintFinding { script, line, finding, .. } = found;
+            let (code, message, help) = (finding.code, &finding.message, &finding.help);
+            let _ = write!(reason, "\n  {script}, statement {line}: {code}: {message}: {help}");
+        }
+        Err(Refusal::plain(reason).into())
     }
 
     /// Fails if a table that the migrations make is there.
@@ -447,6 +503,7 @@ impl<'c> Runner<'c> {
                 List(&gone)
             )));
         }
+        self.check_accepted(applied, &doomed, Direction::Down).await?;
         let (permit, _) = self.guard(tx, effect, applied, all).await?;
         self.run_downs(tx, &doomed, &permit).await
     }
@@ -505,7 +562,8 @@ impl<'c> Runner<'c> {
         for name in applied {
             match self.migrations.iter().find(|migration| migration.name() == name) {
                 Some(migration) => {
-                    made.extend(record(migration.as_ref(), self.engine, Direction::Up).await?);
+                    let engine = guard::replayed_on(self.engine);
+                    made.extend(record(migration.as_ref(), engine, Direction::Up).await?);
                 }
                 None => unknown.push(format!("what {name} did, which this program does not know")),
             }

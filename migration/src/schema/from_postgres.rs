@@ -3,6 +3,7 @@
 //! `information_schema` shows neither index predicates nor invalid indexes, hides what the role
 //! does not own, and is slow on Nile; `pg_catalog` is none of that.
 
+use entity::Engine;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
 use serde::Deserialize;
@@ -16,17 +17,36 @@ use crate::{db::literal, ops::v1::GRANTABLE};
 /// Which namespace to read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Namespace {
-    /// The schema that unqualified names are created in.
-    Current,
+    /// The schema that unqualified names are created in, and the tables that the engine brings
+    /// along, wherever they are.
+    Current(Engine),
     /// This session's temporary tables.
     Temporary,
 }
 
 impl Namespace {
-    fn oid(self) -> &'static str {
+    /// SQL that is true for the tables of the namespace, as `c` in `pg_class`.
+    fn tables(self) -> String {
         match self {
-            Self::Current => "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
-            Self::Temporary => "pg_my_temp_schema()",
+            Self::Current(engine) => {
+                let mut ours = "c.relnamespace = \
+                                (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+                    .to_owned();
+                for built_in in engine.capability().built_ins {
+                    ours += " OR c.oid = to_regclass(";
+                    ours += &literal(built_in.table);
+                    ours += ")";
+                }
+                format!("({ours})")
+            }
+            Self::Temporary => "c.relnamespace = pg_my_temp_schema()".to_owned(),
+        }
+    }
+
+    fn has_access(self) -> bool {
+        match self {
+            Self::Current(engine) => engine.capability().row_level_security,
+            Self::Temporary => true,
         }
     }
 }
@@ -92,7 +112,7 @@ pub(super) async fn read<C: ConnectionTrait>(
     namespace: Namespace,
     application_role: &str,
 ) -> Result<Schema, DbErr> {
-    let oid = namespace.oid();
+    let ours = namespace.tables();
     let columns: Vec<ColumnRow> = rows(
         db,
         format!(
@@ -103,7 +123,7 @@ pub(super) async fn read<C: ConnectionTrait>(
              LEFT JOIN pg_attribute a \
              ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
              LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
-             WHERE c.relnamespace = {oid} AND c.relkind IN ('r', 'p') \
+             WHERE {ours} AND c.relkind IN ('r', 'p') \
              ORDER BY c.relname, a.attnum"
         ),
     )
@@ -121,7 +141,7 @@ pub(super) async fn read<C: ConnectionTrait>(
              pg_get_expr(k.conbin, k.conrelid, true) AS check_expr \
              FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
              LEFT JOIN pg_class r ON r.oid = k.confrelid \
-             WHERE c.relnamespace = {oid} AND k.contype IN ('p', 'f', 'c') AND k.convalidated \
+             WHERE {ours} AND k.contype IN ('p', 'f', 'c') AND k.convalidated \
              ORDER BY c.relname, k.conname",
             columns = attribute_names("k.conkey", "k.conrelid"),
             ref_columns = attribute_names("k.confkey", "k.confrelid"),
@@ -154,22 +174,24 @@ pub(super) async fn read<C: ConnectionTrait>(
              pg_get_expr(i.indpred, i.indrelid, true) AS predicate \
              FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
              JOIN pg_class n ON n.oid = i.indexrelid JOIN pg_am am ON am.oid = n.relam \
-             WHERE c.relnamespace = {oid} AND c.relkind IN ('r', 'p') \
+             WHERE {ours} AND c.relkind IN ('r', 'p') \
              AND NOT i.indisprimary AND i.indisvalid \
              ORDER BY c.relname, n.relname"
         ),
     )
     .await?;
     let mut schema = assemble(columns, constraints, indexes);
-    for row in rows::<AccessRow, _>(db, access_query(oid, application_role)).await? {
-        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
-        add_access(table, &row)?;
+    if namespace.has_access() {
+        for row in rows::<AccessRow, _>(db, access_query(&ours, application_role)).await? {
+            let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+            add_access(table, &row)?;
+        }
     }
     Ok(schema.sorted())
 }
 
 /// Policies, and the privileges of PUBLIC and the application role, also those on columns.
-fn access_query(namespace: &str, application_role: &str) -> String {
+fn access_query(ours: &str, application_role: &str) -> String {
     format!(
         "SELECT c.relname::text AS table_name, c.relrowsecurity AS is_enabled, \
          c.relforcerowsecurity AS is_forced, \
@@ -191,7 +213,7 @@ fn access_query(namespace: &str, application_role: &str) -> String {
          WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped) a \
          WHERE a.grantee <> c.relowner AND (a.grantee = 0 OR a.grantee = \
          (SELECT oid FROM pg_roles WHERE rolname = {role}))), '[]')::text AS privileges \
-         FROM pg_class c WHERE c.relnamespace = {namespace} AND c.relkind IN ('r', 'p') \
+         FROM pg_class c WHERE {ours} AND c.relkind IN ('r', 'p') \
          ORDER BY c.relname",
         role = literal(application_role),
     )

@@ -23,8 +23,10 @@ pub mod tenancy;
 
 use std::{collections::BTreeMap, fmt};
 
-use entity::Engine;
+use entity::{Capability, Engine};
 use serde::{Deserialize, Serialize};
+
+use crate::ops::v1;
 
 pub use access::{Grant, Grantee, Policy, RowSecurity};
 pub(crate) use from_postgres::attribute_names;
@@ -259,13 +261,26 @@ impl Schema {
 
     /// What becomes of this neutral schema on `engine`, as far as that can be said without asking
     /// a server: SQLite has other words for types and defaults, keeps no names of keys, and keeps
-    /// expressions as they were written.
+    /// expressions as they were written. What an engine refuses is left out, and of a table that it
+    /// brings along only the columns are ours.
     #[must_use]
     pub fn on(mut self, engine: Engine) -> Self {
-        if !engine.capability().row_level_security {
+        let capability = engine.capability();
+        if !capability.row_level_security {
             self = self.without_access();
         }
-        if !engine.capability().keeps_expression_text {
+        for table in self.tables.values_mut() {
+            if capability.built_in(&table.name).is_some() {
+                table.keep_columns_only();
+                continue;
+            }
+            let whole = table.clone();
+            table.foreign_keys.retain(|key| {
+                capability.foreign_keys_to_shared || !tenancy::is_key_to_shared(&whole, key)
+            });
+            table.indexes.retain(|index| !index.is_left_out(&capability, &whole));
+        }
+        if !capability.keeps_expression_text {
             return self;
         }
         for table in self.tables.values_mut() {
@@ -292,6 +307,48 @@ impl Schema {
             }
         }
         self.sorted()
+    }
+
+    /// What of this neutral schema `engine` refuses, so that rows are not kept by it there.
+    #[must_use]
+    pub fn left_out(&self, engine: Engine) -> LeftOut {
+        let capability = engine.capability();
+        let mut left_out = LeftOut::default();
+        for table in self.tables.values() {
+            let built_in = capability.built_in(&table.name);
+            for key in &table.foreign_keys {
+                if !capability.foreign_keys_to_shared && tenancy::is_key_to_shared(table, key) {
+                    left_out.foreign_keys.push((table.name.clone(), key.clone()));
+                }
+            }
+            for index in table.indexes.iter().filter(|it| it.is_left_out(&capability, table)) {
+                let own = |it: &IndexPart| built_in.is_some_and(|b| b.unique.contains(&&*it.expr));
+                if !index.parts.iter().all(own) {
+                    left_out.indexes.push((table.clone(), index.clone()));
+                }
+            }
+        }
+        left_out
+    }
+
+    /// This schema, read from a database with tables that its engine brings along, as far as it can
+    /// be compared with the `expected` one: such a table has what is expected of it wherever that
+    /// fits, and may have more.
+    #[must_use]
+    pub fn adopted(mut self, engine: Engine, expected: &Self) -> Self {
+        for built_in in engine.capability().built_ins {
+            let Some(live) = self.tables.get_mut(built_in.table) else { continue };
+            live.keep_columns_only();
+            let Some(expected) = expected.tables.get(built_in.table) else { continue };
+            live.columns.retain_mut(|column| {
+                let Some(wanted) = expected.column(&column.name) else { return false };
+                if wanted.ty.fits(&column.ty) {
+                    column.clone_from(wanted);
+                }
+                true
+            });
+        }
+        self
     }
 
     /// The schema without row-level security, policies and grants.
@@ -323,6 +380,32 @@ impl Schema {
     }
 }
 
+/// What an engine refuses of a schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Foreign keys, each with the table that has it.
+    pub foreign_keys: Vec<(String, ForeignKey)>,
+    /// Indexes and uniques, each with its table.
+    pub indexes: Vec<(Table, Index)>,
+}
+
+impl LeftOut {
+    /// What is left out, in a sentence each.
+    #[must_use]
+    pub fn sentences(&self, engine: Engine) -> Vec<String> {
+        let keys = self.foreign_keys.iter().map(|(table, key)| {
+            format!(
+                "{engine} lets no tenant-scoped table refer to a shared one, so the rows of \
+                 {table} are without the foreign key {key}"
+            )
+        });
+        let indexes = self.indexes.iter().map(|(table, index)| {
+            format!("{engine} refuses {} on {}, so there is none", index.name, table.name)
+        });
+        keys.chain(indexes).collect()
+    }
+}
+
 impl Table {
     /// A table of that name with nothing in it.
     #[must_use]
@@ -338,6 +421,12 @@ impl Table {
             policies: Vec::new(),
             grants: Vec::new(),
         }
+    }
+
+    /// Leaves nothing but the columns.
+    fn keep_columns_only(&mut self) {
+        let columns = std::mem::take(&mut self.columns);
+        *self = Self { columns, ..Self::new(std::mem::take(&mut self.name)) };
     }
 
     /// The column of that name.
@@ -364,6 +453,11 @@ impl ForeignKey {
 }
 
 impl Index {
+    /// Whether an engine that can so much has no index of this kind.
+    fn is_left_out(&self, capability: &Capability, table: &Table) -> bool {
+        v1::is_left_out(capability, &table.name, self.unique, self.has_expressions(table))
+    }
+
     /// Whether a part of the key is no column of `table`.
     #[must_use]
     pub fn has_expressions(&self, table: &Table) -> bool {
@@ -378,6 +472,16 @@ impl ColumnType {
             Self::BigInt => Self::Integer,
             other => other.clone(),
         }
+    }
+
+    /// Whether a column of the `other` type takes what is meant for one of this type.
+    fn fits(&self, other: &Self) -> bool {
+        let is_text = |ty: &Self| matches!(ty, Self::Text | Self::Varchar(_));
+        self == other
+            || (is_text(self) && is_text(other))
+            // `timestamp(6)` keeps microseconds, as every timestamp does.
+            || (*self == Self::Timestamp
+                && matches!(other, Self::Other(text) if text == "timestamp(6) without time zone"))
     }
 
     /// Reads a type as PostgreSQL's `format_type` or an SQLite column declaration spells it.

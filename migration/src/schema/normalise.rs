@@ -16,8 +16,8 @@ use crate::{db::in_memory, error::sqlstate};
 pub struct Expected {
     /// The schema.
     pub schema: Schema,
-    /// Whether expressions are in the server's words. If not, the server would not build temporary
-    /// tables, and only [`Schema::without_expressions`] of both sides can be compared.
+    /// Whether expressions are in the server's words. If not, the server builds no temporary tables,
+    /// and only [`Schema::without_expressions`] of both sides can be compared.
     pub exact: bool,
 }
 
@@ -32,10 +32,10 @@ pub async fn read<C: ConnectionTrait>(
     engine: Engine,
     application_role: &str,
 ) -> Result<Schema, DbErr> {
-    match engine {
-        Engine::Sqlite => from_sqlite::read(db).await,
-        _ => from_postgres::read(db, from_postgres::Namespace::Current, application_role).await,
+    if engine == Engine::Sqlite {
+        return from_sqlite::read(db).await;
     }
+    from_postgres::read(db, from_postgres::Namespace::Current(engine), application_role).await
 }
 
 /// Says what `neutral`, a schema made from the entities, would look like in this database.
@@ -49,6 +49,9 @@ where
 {
     if engine.capability().keeps_expression_text {
         return Ok(Expected { schema: neutral.on(engine), exact: true });
+    }
+    if !engine.capability().temporary_tables {
+        return Ok(Expected { schema: neutral.on(engine).without_expressions(), exact: false });
     }
     match replay(db, engine, &ddl::create(&neutral, engine)).await {
         Ok(mut schema) => {

@@ -2,7 +2,7 @@
 
 use entity::tenancy::TENANT_ID;
 
-use super::{Schema, Table};
+use super::{ForeignKey, Schema, Table};
 
 /// The root table, to whose `id` every `tenant_id` refers.
 pub const ROOT: &str = "tenants";
@@ -11,6 +11,23 @@ pub const ROOT: &str = "tenants";
 #[must_use]
 pub fn is_tenant_scoped(table: &Table) -> bool {
     table.column(TENANT_ID).is_some()
+}
+
+/// Whether what a tenant-scoped table refers to is shared: keys to another tenant-scoped table carry
+/// the tenant, and `tenants` is no ordinary shared table.
+pub(crate) fn is_shared_target<'a>(
+    table: &str,
+    mut columns: impl Iterator<Item = &'a str>,
+) -> bool {
+    table != ROOT && !columns.any(|column| column == TENANT_ID)
+}
+
+/// Whether `key` makes the tenant-scoped `table` refer to a shared one, which not every engine
+/// takes.
+#[must_use]
+pub fn is_key_to_shared(table: &Table, key: &ForeignKey) -> bool {
+    let columns = key.ref_columns.iter().map(String::as_str);
+    is_tenant_scoped(table) && is_shared_target(&key.ref_table, columns)
 }
 
 /// Every breach of a tenancy rule, as a sentence that names the table.

@@ -1,11 +1,14 @@
 //! Multi-row INSERTs through SeaORM: right for thousands of rows, on every engine.
 
 use entity::prelude::*;
-use sea_orm::{ConnectionTrait, DbErr, Iterable, PrimaryKeyToColumn, sea_query::OnConflict};
+use migration::db::begin_for_tenant;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, Iterable, PrimaryKeyToColumn, sea_query::OnConflict,
+};
 
 use crate::{
     Report, TableReport, factory,
-    plan::{TenantPlan, users},
+    plan::{self, TenantPlan},
 };
 
 /// Rows a statement. The widest table has 15 columns, and SQLite takes 32,766 values a statement.
@@ -16,22 +19,63 @@ pub(crate) async fn insert<C: ConnectionTrait>(
     db: &C,
     tenants: &[TenantPlan],
 ) -> Result<Report, DbErr> {
-    let each = |count: u32| 0..count;
-    let users: Vec<user::ActiveModel> = each(users(tenants)).map(factory::user::row).collect();
+    let rows = tenants.iter().map(factory::tenant::row).collect();
+    let mut tables = vec![table::<Tenant, C>(db, rows).await?, users(db, tenants).await?];
+    tables.extend(scoped(db, tenants).await?);
+    Ok(Report { tables })
+}
+
+/// The same on an engine that lets a transaction write to one tenant or to what is shared, and whose
+/// tenants come one by one, each before anything else in its transaction.
+pub(crate) async fn insert_by_tenant(
+    db: &DatabaseConnection,
+    tenants: &[TenantPlan],
+) -> Result<Report, DbErr> {
+    let users = users(db, tenants).await?;
+    let mut tables: Vec<TableReport> = Vec::new();
+    for plan in tenants {
+        let mut reports = vec![table::<Tenant, _>(db, vec![factory::tenant::row(plan)]).await?];
+        let tx = begin_for_tenant(db, factory::tenant::id(plan)).await?;
+        reports.extend(scoped(&tx, std::slice::from_ref(plan)).await?);
+        tx.commit().await?;
+        tracing::debug!(tenant = plan.name, "seeded");
+        for report in reports {
+            match tables.iter_mut().find(|sum| sum.table == report.table) {
+                Some(sum) => {
+                    sum.changed += report.changed;
+                    sum.planned += report.planned;
+                }
+                None => tables.push(report),
+            }
+        }
+    }
+    // In foreign-key order, as everywhere.
+    tables.insert(tables.len().min(1), users);
+    Ok(Report { tables })
+}
+
+async fn users<C: ConnectionTrait>(db: &C, tenants: &[TenantPlan]) -> Result<TableReport, DbErr> {
+    let rows = (0..plan::users(tenants)).map(factory::user::row).collect();
+    table::<User, C>(db, rows).await
+}
+
+/// Inserts the rows of tenant-scoped tables.
+async fn scoped<C: ConnectionTrait>(
+    db: &C,
+    tenants: &[TenantPlan],
+) -> Result<Vec<TableReport>, DbErr> {
     /// The rows of one table for all tenants: `count` of the plan, each made by `row`.
     macro_rules! rows {
         ($factory:ident, $count:ident) => {
             tenants
                 .iter()
                 .flat_map(|plan| {
-                    each(plan.counts.$count).map(move |n| factory::$factory::row(plan, n))
+                    (0..plan.counts.$count).map(move |n| factory::$factory::row(plan, n))
                 })
                 .collect::<Vec<_>>()
         };
     }
-    let tables = vec![
-        table::<Tenant, C>(db, tenants.iter().map(factory::tenant::row).collect()).await?,
-        table::<User, C>(db, users).await?,
+    Ok(vec![
         table::<TeamMember, C>(db, rows!(team_member, team_members)).await?,
         table::<Company, C>(db, rows!(company, companies)).await?,
         table::<Payment, C>(db, rows!(payment, payments)).await?,
@@ -43,8 +87,7 @@ pub(crate) async fn insert<C: ConnectionTrait>(
         table::<Template, C>(db, rows!(template, templates)).await?,
         table::<InboxMessage, C>(db, rows!(inbox_message, inbox_messages)).await?,
         table::<EmailService, C>(db, rows!(email_service, email_services)).await?,
-    ];
-    Ok(Report { tables })
+    ])
 }
 
 /// Inserts into one table. A row whose key is there already is left as it is.

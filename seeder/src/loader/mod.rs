@@ -2,4 +2,4 @@
 
 mod insert;
 
-pub(crate) use insert::insert;
+pub(crate) use insert::{insert, insert_by_tenant};

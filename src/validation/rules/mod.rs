@@ -1,5 +1,6 @@
 //! One rule a file; see the recipe in [`super`].
 
+mod duplicates;
 mod isolation;
 mod orphans;
 mod sample_rows;
@@ -14,4 +15,4 @@ type Rule = fn(&Facts) -> Vec<Finding>;
 
 /// Every rule.
 pub(super) const ALL: &[Rule] =
-    &[structure::check, isolation::check, orphans::check, sample_rows::check];
+    &[structure::check, isolation::check, orphans::check, duplicates::check, sample_rows::check];

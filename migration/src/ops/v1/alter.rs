@@ -1,14 +1,14 @@
 //! Altering a table: statements where the engine can, a rebuild where it cannot.
 
 use entity::Engine;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::prelude::{
     ColumnDef, ColumnType, DbErr, Expr, ForeignKeyCreateStatement, IndexCreateStatement,
     IntoColumnDef, IntoIden, PostgresQueryBuilder, SchemaManager, Table,
 };
 use sqlparser::{ast, dialect::PostgreSqlDialect, parser::Parser};
 
-use super::{Rebuild, engine};
+use super::{Rebuild, create_index, engine};
 use crate::db::quoted;
 
 /// Alters the table `table`; see [`AlterTable`].
@@ -33,6 +33,12 @@ pub struct AlterTable {
 enum Step {
     /// A part of an ALTER TABLE.
     Alter(String),
+    /// The same, left out where no tenant-scoped table may refer to a shared one.
+    KeyToShared(String),
+    /// `DROP CONSTRAINT`, of one that may have been left out.
+    DropConstraint(String),
+    /// `ALTER COLUMN … DROP DEFAULT`, which not every engine has.
+    DropDefault(String),
     /// A statement of its own.
     Alone(String),
 }
@@ -90,8 +96,9 @@ impl AlterTable {
     }
 
     /// New rows that name no value get NULL.
-    pub fn drop_default(self, column: &str) -> Self {
-        self.alter(format!("ALTER COLUMN {} DROP DEFAULT", quoted(column)))
+    pub fn drop_default(mut self, column: &str) -> Self {
+        self.steps.push(Step::DropDefault(quoted(column)));
+        self
     }
 
     /// Adds a primary key.
@@ -108,15 +115,27 @@ impl AlterTable {
 
     /// Adds a foreign key. Fails where a row refers to nothing.
     pub fn add_foreign_key(self, key: &ForeignKeyCreateStatement) -> Self {
-        let sql = key.to_string(PostgresQueryBuilder);
-        let prefix = format!("ALTER TABLE {} ", quoted(&self.table));
-        let action = sql.strip_prefix(&prefix).unwrap_or(&sql).to_owned();
+        let action = self.foreign_key_action(key);
         self.alter(action)
     }
 
+    /// Adds a foreign key of a tenant-scoped table to a shared one, where the engine has such keys.
+    pub fn add_foreign_key_to_shared(mut self, key: &ForeignKeyCreateStatement) -> Self {
+        let action = self.foreign_key_action(key);
+        self.steps.push(Step::KeyToShared(action));
+        self
+    }
+
+    fn foreign_key_action(&self, key: &ForeignKeyCreateStatement) -> String {
+        let sql = key.to_string(PostgresQueryBuilder);
+        let prefix = format!("ALTER TABLE {} ", quoted(&self.table));
+        sql.strip_prefix(&prefix).unwrap_or(&sql).to_owned()
+    }
+
     /// Drops a key or a check by its name.
-    pub fn drop_constraint(self, name: &str) -> Self {
-        self.alter(format!("DROP CONSTRAINT {}", quoted(name)))
+    pub fn drop_constraint(mut self, name: &str) -> Self {
+        self.steps.push(Step::DropConstraint(quoted(name)));
+        self
     }
 
     /// Gives a key or a check another name.
@@ -140,7 +159,8 @@ impl AlterTable {
     /// If a statement fails, or if a row does not fit what the table becomes. Nothing is undone:
     /// that is the runner's part, in whose transaction this runs.
     pub async fn run(self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-        if engine(manager).capability().rebuilds_tables {
+        let capability = engine(manager).capability();
+        if capability.rebuilds_tables {
             return match self.rebuild {
                 Some(rebuild) => rebuild.run(manager, &self.table).await,
                 None => Ok(()),
@@ -150,6 +170,21 @@ impl AlterTable {
         for step in self.steps {
             match step {
                 Step::Alter(action) => actions.push(action),
+                Step::KeyToShared(action) if capability.foreign_keys_to_shared => {
+                    actions.push(action);
+                }
+                Step::KeyToShared(_) => {}
+                Step::DropConstraint(name) => {
+                    let sure = capability.foreign_keys_to_shared;
+                    let if_exists = if sure { "" } else { "IF EXISTS " };
+                    actions.push(format!("DROP CONSTRAINT {if_exists}{name}"));
+                }
+                Step::DropDefault(column) => {
+                    // PostgreSQL keeps nothing of a default that is NULL.
+                    let what =
+                        if capability.full_drop { "DROP DEFAULT" } else { "SET DEFAULT NULL" };
+                    actions.push(format!("ALTER COLUMN {column} {what}"));
+                }
                 Step::Alone(sql) => {
                     alter(manager, &self.table, &mut actions).await?;
                     execute(manager, sql).await?;
@@ -187,7 +222,7 @@ pub(super) async fn execute(manager: &SchemaManager<'_>, sql: String) -> Result<
 }
 
 /// A column as it stands in a CREATE TABLE.
-fn column_text(column: ColumnDef) -> String {
+pub(super) fn column_text(column: ColumnDef) -> String {
     let sql = Table::create().table("t").col(column).to_string(PostgresQueryBuilder);
     let inner = sql.split_once('(').and_then(|(_, rest)| rest.trim_end().strip_suffix(')'));
     inner.unwrap_or_default().trim().to_owned()
@@ -226,25 +261,15 @@ pub async fn rename_index(
     from: &str,
     to: IndexCreateStatement,
 ) -> Result<(), DbErr> {
-    if manager.get_database_backend() == DbBackend::Sqlite {
-        execute(manager, format!("DROP INDEX {}", quoted(from))).await?;
+    let capability = engine(manager).capability();
+    if capability.rebuilds_tables || !capability.renames {
+        // What was left out when it was created is not there.
+        let if_exists = if capability.expression_indexes { "" } else { "IF EXISTS " };
+        execute(manager, format!("DROP INDEX {if_exists}{}", quoted(from))).await?;
         return create_index(manager, to).await;
     }
     let name = to.get_index_spec().get_name().unwrap_or_default().to_owned();
     execute(manager, format!("ALTER INDEX {} RENAME TO {}", quoted(from), quoted(&name))).await
-}
-
-/// Creates an index that may have expressions among its parts, for which SeaQuery has no words on
-/// SQLite.
-///
-/// # Errors
-///
-/// If the statement fails.
-pub async fn create_index(
-    manager: &SchemaManager<'_>,
-    index: IndexCreateStatement,
-) -> Result<(), DbErr> {
-    execute(manager, index_sql(&index, engine(manager))).await
 }
 
 /// An index as SQL. SQLite's form is PostgreSQL's without what SQLite does not have: the access

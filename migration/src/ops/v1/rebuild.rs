@@ -6,7 +6,7 @@ use sea_orm_migration::prelude::{
     DbErr, IndexCreateStatement, SchemaManager, TableCreateStatement,
 };
 
-use super::alter::{create_index, execute};
+use super::{alter::execute, create_index};
 use crate::db::quoted;
 
 /// The question that every rebuild begins with, and by which the runner recognises one.

@@ -1,0 +1,62 @@
+//! What can be asked of an engine that keeps tenants apart by itself, where two tenants cannot be
+//! made up and taken back: whether one sees rows of another that are there.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ConnectionTrait, Statement};
+use uuid::Uuid;
+
+use super::{
+    Line, Matrix, Outcome,
+    attack::{Attempt, CATALOGUE},
+    probe::filled,
+};
+use crate::{
+    db::{Database, begin_for_tenant, literal, quoted},
+    error::{Result, explain},
+    schema::{Schema, tenancy},
+};
+
+/// The attack that needs no rows of its own.
+const READ_ANY: &str = "read-any";
+
+/// Works for each of two tenants that are there, and looks for rows that are not theirs. `None` if
+/// there are less than two.
+///
+/// # Errors
+///
+/// If the tenants cannot be read, or a transaction for one cannot be started.
+pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix>> {
+    let backend = db.engine.backend();
+    let sql = format!("SELECT id FROM {} ORDER BY id LIMIT 2", quoted(tenancy::ROOT));
+    let rows = db.connection.query_all_raw(Statement::from_string(backend, sql)).await?;
+    let tenants: std::result::Result<Vec<Uuid>, _> =
+        rows.iter().map(|row| row.try_get("", "id")).collect();
+    let (tenants, attack) = (tenants?, CATALOGUE.iter().find(|attack| attack.code == READ_ANY));
+    let Some((attack, Attempt::Sql(template))) = attack.map(|attack| (attack, attack.attempt))
+    else {
+        return Ok(None);
+    };
+    let [_, _] = tenants[..] else { return Ok(None) };
+    let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+    for tenant in tenants {
+        for table in schema.tables.values().filter(|table| tenancy::is_tenant_scoped(table)) {
+            let tx = begin_for_tenant(&db.connection, tenant).await?;
+            let sql = filled(template, table, &literal(&tenant.to_string()), "NULL");
+            let found = tx.query_one_raw(Statement::from_string(backend, sql)).await;
+            // Nothing was changed, so there is nothing to keep.
+            let _ = tx.rollback().await;
+            let outcome = match found {
+                Ok(None) => Outcome::NoRow,
+                Ok(Some(_)) => Outcome::Through,
+                Err(error) => Outcome::Unknown(explain(&error)),
+            };
+            let known = outcomes.entry(table.name.clone()).or_insert(Outcome::NoRow);
+            if *known == Outcome::NoRow {
+                *known = outcome;
+            }
+        }
+    }
+    let line = Line { attack: attack.code, expected: attack.expect, tables: outcomes };
+    Ok(Some(Matrix::of(vec![line])))
+}

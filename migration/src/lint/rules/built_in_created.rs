@@ -1,0 +1,41 @@
+//! `tenants`, `users` and `tenant_users` are there already; one of our own would stand before them.
+
+use sqlparser::ast::Statement as Ast;
+
+use super::super::catalogue::name;
+use super::super::{Case, Found, Known, Level, Rule, Target};
+use crate::schema::tenancy::ROOT;
+
+pub(super) const RULE: Rule = Rule {
+    code: "built-in-created",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Documented,
+    source: "https://www.thenile.dev/docs/auth/concepts/builtintables",
+    help: "create it with `ops::v1::create_table`, which adopts what Nile has, or give the table another name",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let Some(Ast::CreateTable(create)) = &case.statement.ast else { return Vec::new() };
+    let table = name(&create.name);
+    if !case.catalogue.is_built_in(&table) || (create.if_not_exists && table == ROOT) {
+        return Vec::new();
+    }
+    vec![Found::on(&table, format!("Nile has a {table} of its own"))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken =
+            ["CREATE TABLE tenants (id uuid)", "CREATE TABLE IF NOT EXISTS users (id uuid)"];
+        let kept =
+            ["CREATE TABLE IF NOT EXISTS tenants (id uuid)", "CREATE TABLE customers (id uuid)"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

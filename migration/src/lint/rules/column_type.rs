@@ -1,0 +1,38 @@
+//! No column gets another type.
+
+use sqlparser::ast::AlterColumnOperation;
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "column-type",
+    targets: &[Target::Nile],
+    level: Level::Unsafe,
+    known: Known::Inferred,
+    source: "nobody has tried it",
+    help: "add a column, fill it tenant by tenant from the application, and drop the old one in a later migration",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let columns = case.statement.altered_columns().into_iter();
+    let changed =
+        columns.filter(|(_, _, what)| matches!(what, AlterColumnOperation::SetDataType { .. }));
+    let found = changed.map(|(table, column, _)| {
+        Found::on(&table, format!("{column} of {table} gets another type")).object(column)
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = ["ALTER TABLE t ALTER COLUMN a TYPE bigint"];
+        let kept = ["ALTER TABLE t ALTER COLUMN a SET NOT NULL"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

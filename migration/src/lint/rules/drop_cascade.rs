@@ -1,0 +1,40 @@
+//! What depends on something is dropped by name, before it.
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "drop-cascade",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Measured,
+    source: "measured by others on the cloud of Nile, PostgreSQL 15.19",
+    help: "drop what depends on it first",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let is_drop = case.starts(&["DROP"]) || case.starts(&["ALTER", "TABLE"]);
+    // ON DELETE CASCADE is something else.
+    let ends = case.statement.words.last().is_some_and(|word| word == "CASCADE");
+    let found = is_drop
+        && ends
+        && !case.statement.has(&["DELETE", "CASCADE"])
+        && !case.statement.has(&["UPDATE", "CASCADE"]);
+    found.then(|| Found::at("DROP … CASCADE")).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = ["DROP TABLE x CASCADE", "ALTER TABLE x DROP COLUMN a CASCADE"];
+        let kept = [
+            "DROP TABLE x",
+            "ALTER TABLE x ADD FOREIGN KEY (a) REFERENCES y (a) ON DELETE CASCADE",
+        ];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

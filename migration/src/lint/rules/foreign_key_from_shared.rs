@@ -1,0 +1,51 @@
+//! A shared table refers to no table of tenants, nor to `tenants` itself.
+
+use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::What};
+
+pub(super) const RULE: Rule = Rule {
+    code: "foreign-key-from-shared",
+    targets: &[Target::Nile, Target::Citus],
+    level: Level::Refused,
+    known: Known::Reported,
+    source: "reported by users of Nile, of its container and its cloud; documented for Citus",
+    help: "give the table a tenant_id, or leave the key out",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let keys =
+        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
+            What::Foreign { columns, target, .. } => Some((constraint.table, columns, target)),
+            _ => None,
+        });
+
+    let owned =
+        |target: &str| matches!(case.catalogue.kind(target), Some(Kind::Scoped | Kind::Root));
+    let wrong = keys.filter(|(table, _, target)| {
+        case.catalogue.kind(table) == Some(Kind::Shared) && owned(target)
+    });
+    let found = wrong.map(|(table, columns, target)| {
+        let columns = columns.join(", ");
+        Found::on(&table, format!("({columns}) of the shared table {table} refers to {target}"))
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE TABLE s (id uuid, tenant uuid REFERENCES tenants (id))",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE s (id uuid, t uuid REFERENCES t (id))",
+        ];
+        let kept = [
+            "CREATE TABLE s (id uuid PRIMARY KEY); CREATE TABLE o (s uuid REFERENCES s (id))",
+            "CREATE TABLE t (tenant_id uuid REFERENCES tenants (id))",
+        ];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,54 @@
+//! A key between tenant-scoped tables carries `tenant_id` on both sides: no row can point at another tenant's.
+
+use entity::tenancy::TENANT_ID;
+
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+
+pub(super) const RULE: Rule = Rule {
+    code: "foreign-key-without-tenant",
+    targets: &[Target::Nile, Target::Citus],
+    level: Level::Refused,
+    known: Known::Inferred,
+    source: "no unique that it could refer to can exist; documented for Citus",
+    help: "refer by (tenant_id, …) to (tenant_id, …)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let keys =
+        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
+            What::Foreign { columns, target, ref_columns, .. } => {
+                Some((constraint.table, columns, target, ref_columns))
+            }
+            _ => None,
+        });
+
+    let without = keys.filter(|(table, columns, target, ref_columns)| {
+        let pairs = columns.iter().zip(ref_columns);
+        let carries = pairs.into_iter().any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
+        case.catalogue.is_scoped(table) && case.catalogue.is_scoped(target) && !carries
+    });
+    let found = without.map(|(table, columns, target, _)| {
+        let columns = columns.join(", ");
+        Found::on(&table, format!("({columns}) of {table} refers to {target} without the tenant"))
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid REFERENCES t (id))",
+        ];
+        let kept = [
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid, FOREIGN KEY (tenant_id, t_id) REFERENCES t (tenant_id, id))",
+            "CREATE TABLE c (tenant_id uuid REFERENCES tenants (id))",
+        ];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,46 @@
+//! No functions, procedures or aggregates are made.
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "function",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Documented,
+    source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
+    help: "compute it in the application",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    case.begins_with_any(
+        &[
+            &["CREATE", "FUNCTION"],
+            &["CREATE", "PROCEDURE"],
+            &["CREATE", "AGGREGATE"],
+            &["ALTER", "FUNCTION"],
+            &["ALTER", "PROCEDURE"],
+            &["ALTER", "AGGREGATE"],
+            &["DROP", "FUNCTION"],
+            &["DROP", "PROCEDURE"],
+            &["DROP", "AGGREGATE"],
+        ],
+        "Nile takes no function or procedure",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DROP FUNCTION f",
+        ];
+        let kept = ["CREATE TABLE f (id uuid)"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

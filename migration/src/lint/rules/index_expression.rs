@@ -1,0 +1,35 @@
+//! An index is on columns, not on what is computed of them.
+
+use sqlparser::ast::Expr;
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "index-expression",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Measured,
+    source: "measured by others on the cloud of Nile, PostgreSQL 15.19",
+    help: "index a column: of the type citext, or one that the application keeps in small letters",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let Some((table, index)) = case.statement.index() else { return Vec::new() };
+    let parts = index.columns.iter().map(|part| &part.column.expr);
+    let computed = parts.filter(|expr| !matches!(expr, Expr::Identifier(_)));
+    computed.map(|expr| Found::on(&table, format!("an index of {table} is on {expr}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = ["CREATE INDEX i ON t (tenant_id, lower(email))"];
+        let kept = ["CREATE INDEX i ON t (tenant_id, email DESC)"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

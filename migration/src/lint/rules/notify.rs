@@ -1,0 +1,33 @@
+//! Nobody listens or is notified.
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "notify",
+    targets: &[Target::Nile],
+    level: Level::Unsafe,
+    known: Known::Inferred,
+    source: "nothing is known of it",
+    help: "use a queue outside of the database",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    case.begins_with_any(
+        &[&["LISTEN"], &["NOTIFY"], &["UNLISTEN"]],
+        "it is not known whether Nile notifies anybody",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = ["NOTIFY x", "LISTEN x"];
+        let kept = ["SELECT 1"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,35 @@
+//! No policies are made and no row-level security is switched on: Nile keeps tenants apart itself.
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "policy",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Documented,
+    source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
+    help: "declare it with `ops::v1::alter_access`, which does nothing on Nile",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let policies: &[&[&str]] = &[&["CREATE", "POLICY"], &["ALTER", "POLICY"], &["DROP", "POLICY"]];
+    if case.starts(&["ALTER", "TABLE"]) && case.statement.has(&["ROW", "LEVEL", "SECURITY"]) {
+        return vec![Found::at("Nile has no row-level security")];
+    }
+    case.begins_with_any(policies, "Nile has no policies")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken =
+            ["CREATE POLICY p ON t USING (true)", "ALTER TABLE t ENABLE ROW LEVEL SECURITY"];
+        let kept = ["ALTER TABLE t ADD COLUMN policy text"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

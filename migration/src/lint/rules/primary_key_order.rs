@@ -1,0 +1,43 @@
+//! The primary key of a tenant-scoped table begins with `tenant_id`: the rows of a tenant lie together, and its index serves them.
+
+use entity::tenancy::TENANT_ID;
+
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+
+pub(super) const RULE: Rule = Rule {
+    code: "primary-key-order",
+    targets: &[Target::Nile, Target::Citus],
+    level: Level::Unsafe,
+    known: Known::Inferred,
+    source: "keys are allowed in any order; an index serves what it begins with",
+    help: "make the key (tenant_id, id)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let keys =
+        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
+            What::Primary(key) if key.iter().skip(1).any(|it| it == TENANT_ID) => {
+                Some(constraint.table)
+            }
+            _ => None,
+        });
+    keys.map(|table| {
+        Found::on(&table, format!("the primary key of {table} does not begin with tenant_id"))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = ["CREATE TABLE t (tenant_id uuid, id uuid, PRIMARY KEY (id, tenant_id))"];
+        let kept =
+            ["CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); "];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,49 @@
+//! The primary key of a tenant-scoped table holds `tenant_id`.
+
+use entity::tenancy::TENANT_ID;
+
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+
+pub(super) const RULE: Rule = Rule {
+    code: "primary-key-without-tenant",
+    targets: &[Target::Nile, Target::Citus],
+    level: Level::Refused,
+    known: Known::Documented,
+    source: "the blog of Nile on distributed DDL, 2024-11-19",
+    help: "make the key (tenant_id, id)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let keys =
+        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
+            What::Primary(key) if !key.iter().any(|it| it == TENANT_ID) => {
+                Some((constraint.table, key))
+            }
+            _ => None,
+        });
+    let found = keys.filter(|(table, _)| case.catalogue.is_scoped(table)).map(|(table, key)| {
+        let key = key.join(", ");
+        Found::on(&table, format!("the primary key of {table} is ({key}), without tenant_id"))
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE TABLE t (tenant_id uuid, id uuid PRIMARY KEY)",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ALTER TABLE t ADD PRIMARY KEY (id)",
+        ];
+        let kept = [
+            "CREATE TABLE t (id uuid PRIMARY KEY)",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ",
+        ];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,56 @@
+//! No roles are made and nothing is granted.
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "role",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Documented,
+    source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
+    help: "grant with `ops::v1::alter_access`, which does nothing on Nile; users of the database are made in its dashboard",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    case.begins_with_any(
+        &[
+            &["CREATE", "ROLE"],
+            &["CREATE", "USER"],
+            &["CREATE", "GROUP"],
+            &["ALTER", "ROLE"],
+            &["ALTER", "USER"],
+            &["ALTER", "GROUP"],
+            &["DROP", "ROLE"],
+            &["DROP", "USER"],
+            &["DROP", "GROUP"],
+            &["GRANT"],
+            &["REVOKE"],
+            &["REASSIGN"],
+            &["ALTER", "DEFAULT", "PRIVILEGES"],
+            &["SET", "ROLE"],
+            &["SET", "LOCAL", "ROLE"],
+            &["RESET", "ROLE"],
+            &["SET", "SESSION", "AUTHORIZATION"],
+        ],
+        "Nile has no roles, and grants nothing",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE ROLE x",
+            "GRANT SELECT ON t TO x",
+            "REVOKE SELECT ON t FROM x",
+            "SET LOCAL ROLE x",
+        ];
+        let kept = ["CREATE TABLE role (id uuid)"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

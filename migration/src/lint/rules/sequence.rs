@@ -1,0 +1,45 @@
+//! No column of a tenant-scoped table counts by itself: no serial, no identity, no `nextval`.
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::counts;
+
+pub(super) const RULE: Rule = Rule {
+    code: "sequence",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Measured,
+    source: "measured by others on the testing container of Nile, PostgreSQL 15.12",
+    help: "give the row a uuid, with the default gen_random_uuid()",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let columns = case.statement.columns();
+    let counting = columns.iter().filter(|column| counts(column));
+    let found = counting.filter(|column| case.catalogue.is_scoped(&column.table)).map(|column| {
+        let (table, name) = (&column.table, column.name());
+        Found::on(
+            table,
+            format!("{name} of {table} counts by itself, which tenant-scoped tables cannot"),
+        )
+        .object(name)
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE TABLE t (tenant_id uuid, n serial)",
+            "CREATE TABLE t (tenant_id uuid, n bigint GENERATED ALWAYS AS IDENTITY)",
+            "CREATE TABLE t (tenant_id uuid, n bigint DEFAULT nextval('x'))",
+        ];
+        let kept = ["CREATE TABLE s (n serial)", "CREATE TABLE t (tenant_id uuid, n bigint)"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

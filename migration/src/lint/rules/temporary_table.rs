@@ -1,0 +1,34 @@
+//! No tables live for a session only.
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "temporary-table",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Measured,
+    source: "measured by others on the cloud of Nile, PostgreSQL 15.19",
+    help: "use a subquery, or a table of its own",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let found = ["TEMP", "TEMPORARY"].iter().any(|word| {
+        let create = ["CREATE", word];
+        case.starts(&create) || case.statement.has(&["INTO", word])
+    });
+    found.then(|| Found::at("Nile has no temporary tables")).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = ["CREATE TEMP TABLE x (id int)", "SELECT 1 AS a INTO TEMPORARY x"];
+        let kept = ["CREATE TABLE temp (id int)"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,47 @@
+//! Tenants are inserted one by one, each first in its transaction.
+
+use sqlparser::ast::{SetExpr, Statement as Ast};
+
+use super::super::{Case, Found, Kind, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "tenants-one-by-one",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Measured,
+    source: "measured by others on the testing container of Nile, PostgreSQL 15.12",
+    help: "insert one row, in a transaction of its own",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let Some(Ast::Insert(insert)) = &case.statement.ast else { return Vec::new() };
+    let table = case.written().unwrap_or_default();
+    if case.catalogue.kind(&table) != Some(Kind::Root) {
+        return Vec::new();
+    }
+    let rows = match insert.source.as_deref().map(|query| &*query.body) {
+        Some(SetExpr::Values(values)) => values.rows.len(),
+        _ => 1,
+    };
+    let late = !case.script.is_migration && case.before().next().is_some();
+    let found = (rows > 1 || late)
+        .then(|| Found::on(&table, "tenants are inserted together, or after something else"));
+    found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "INSERT INTO tenants (name) VALUES ('a'), ('b')",
+            "BEGIN; SELECT 1; INSERT INTO tenants (name) VALUES ('a'); COMMIT",
+        ];
+        let kept = ["BEGIN; INSERT INTO tenants (name) VALUES ('a'); COMMIT"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}
