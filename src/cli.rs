@@ -158,9 +158,9 @@ fn said(validation: &Validation) -> String {
     match validation.findings.len() {
         0 => match &validation.isolation {
             Some(matrix) => format!(
-                "no findings in {} tables; {} attacks held off",
+                "no findings in {} tables; {} held off",
                 validation.tables,
-                matrix.attacks()
+                counted(matrix.attacks(), "attack", "attacks")
             ),
             None => format!("no findings in {} tables", validation.tables),
         },

@@ -108,7 +108,7 @@ async fn gather_in(
         notes.push(inexact(engine));
     }
     let left_out = drift.entities.left_out(engine);
-    notes.extend(left_out.sentences(engine).into_iter().map(|it| it + "; rows were checked"));
+    notes.extend(left_out.sentences(engine));
     let (orphans, skipped) =
         orphans(tx, engine, &drift.live, &drift.entities, &left_out, options.deep).await?;
     let duplicates = duplicates(tx, engine, &drift.live, &left_out).await?;

@@ -11,8 +11,9 @@ use crate::{
     Migrator,
     config::env,
     error::{Error, Result},
-    lint::{ALL, LAST, LintFinding, Script, Target, empty, holding, lint, scripts},
+    lint::{ALL, LAST, LintFinding, Script, Target, empty, holding, lint},
     report::Envelope,
+    runner::scripts,
     schema::Schema,
 };
 

@@ -15,7 +15,7 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
     let outcome = runner_on(&db)?.up(args.num).await?;
     if !outcome.applied.is_empty() {
         for sentence in Schema::from_entities()?.left_out(db.engine).sentences(db.engine) {
-            out.note(&format!("note: {sentence}; `validate` checks the rows"));
+            out.note(&format!("note: {sentence}"));
         }
     }
     db.close().await;

@@ -23,7 +23,6 @@ mod squawk;
 use std::fmt;
 
 use entity::Engine;
-use sea_orm_migration::MigrationTrait;
 use serde::Serialize;
 
 pub use case::{Case, Found};
@@ -31,12 +30,7 @@ pub use catalogue::{Catalogue, Kind};
 pub use rules::{ALL, LAST};
 pub use script::{Script, Statement};
 
-use crate::{
-    error::Result,
-    report::Finding,
-    runner::{Direction, record},
-    schema::Schema,
-};
+use crate::{report::Finding, schema::Schema};
 
 /// What SQL is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -205,28 +199,6 @@ impl Rule {
             rule: RuleFacts { level: self.level, known: self.known, source: self.source },
         }
     }
-}
-
-/// Both halves of every migration as scripts, in the order in which they run: all are applied, then
-/// all are rolled back.
-///
-/// # Errors
-///
-/// If a migration cannot be recorded.
-pub async fn scripts(
-    migrations: &[Box<dyn MigrationTrait>],
-    engine: Engine,
-) -> Result<Vec<Script>> {
-    let mut scripts = Vec::with_capacity(2 * migrations.len());
-    for migration in migrations {
-        let sent = record(migration.as_ref(), engine, Direction::Up).await?;
-        scripts.push(Script::of_migration(format!("{} up", migration.name()), &sent));
-    }
-    for migration in migrations.iter().rev() {
-        let sent = record(migration.as_ref(), engine, Direction::Down).await?;
-        scripts.push(Script::of_migration(format!("{} down", migration.name()), &sent));
-    }
-    Ok(scripts)
 }
 
 /// The catalogue that a database has before any of our migrations: what the engine brings along.

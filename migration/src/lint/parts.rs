@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     AlterColumnOperation, AlterTableOperation, ColumnDef, ColumnOption, CreateIndex, Expr, Ident,
-    ReferentialAction, Statement as Ast, TableConstraint,
+    IndexColumn, ReferentialAction, Statement as Ast, TableConstraint,
 };
 
 use super::{Statement, catalogue::name};
@@ -39,24 +39,33 @@ impl Column<'_> {
     }
 }
 
-/// A key or check that a statement declares.
-pub(super) struct Constraint<'a> {
+/// A primary key or a unique that a statement declares.
+pub(super) struct Key {
     pub table: String,
-    pub what: What<'a>,
+    /// An expression is there as its text.
+    pub columns: Vec<String>,
 }
 
-/// What it is.
-pub(super) enum What<'a> {
-    Primary(Vec<String>),
-    /// A unique constraint, or a unique index. An expression is there as its text.
-    Unique(Vec<String>),
-    Foreign {
-        columns: Vec<String>,
-        target: String,
-        ref_columns: Vec<String>,
-        actions: [Option<ReferentialAction>; 2],
-    },
-    Check(&'a Expr),
+impl Key {
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|it| it == column)
+    }
+}
+
+/// A foreign key that a statement declares.
+pub(super) struct ForeignKey {
+    pub table: String,
+    pub columns: Vec<String>,
+    pub target: String,
+    pub ref_columns: Vec<String>,
+    /// On delete, on update.
+    pub actions: [Option<ReferentialAction>; 2],
+}
+
+/// A constraint, on a column or on a table.
+enum Constraint<'a> {
+    Column(&'a Ident, &'a ColumnOption),
+    Table(&'a TableConstraint),
 }
 
 impl Statement {
@@ -78,35 +87,78 @@ impl Statement {
         }
     }
 
-    /// Every key and check that it declares, on columns, tables and by itself.
-    pub(super) fn constraints(&self) -> Vec<Constraint<'_>> {
+    /// The primary keys that it declares.
+    pub(super) fn primary_keys(&self) -> Vec<Key> {
+        self.keys(|constraint| match constraint {
+            Constraint::Column(column, ColumnOption::PrimaryKey(_)) => Some(own(column)),
+            Constraint::Table(TableConstraint::PrimaryKey(key)) => Some(parts(&key.columns)),
+            _ => None,
+        })
+    }
+
+    /// The unique constraints and unique indexes that it declares.
+    pub(super) fn uniques(&self) -> Vec<Key> {
+        let mut found = self.keys(|constraint| match constraint {
+            Constraint::Column(column, ColumnOption::Unique(_)) => Some(own(column)),
+            Constraint::Table(TableConstraint::Unique(unique)) => Some(parts(&unique.columns)),
+            _ => None,
+        });
+        if let Some((table, index)) = self.index().filter(|(_, index)| index.unique) {
+            found.push(Key { table, columns: parts(&index.columns) });
+        }
+        found
+    }
+
+    /// The foreign keys that it declares.
+    pub(super) fn foreign_keys(&self) -> Vec<ForeignKey> {
+        let keys = self.constraints().into_iter().filter_map(|(table, constraint)| {
+            let (columns, key) = match constraint {
+                Constraint::Column(column, ColumnOption::ForeignKey(key)) => (own(column), key),
+                Constraint::Table(TableConstraint::ForeignKey(key)) => (idents(&key.columns), key),
+                _ => return None,
+            };
+            let (target, ref_columns) = (name(&key.foreign_table), idents(&key.referred_columns));
+            let actions = [key.on_delete, key.on_update];
+            Some(ForeignKey { table, columns, target, ref_columns, actions })
+        });
+        keys.collect()
+    }
+
+    /// The conditions of the checks that it declares, each with its table.
+    pub(super) fn checks(&self) -> Vec<(String, &Expr)> {
+        let checks = self.constraints().into_iter().filter_map(|(table, it)| match it {
+            Constraint::Column(_, ColumnOption::Check(check))
+            | Constraint::Table(TableConstraint::Check(check)) => Some((table, &*check.expr)),
+            _ => None,
+        });
+        checks.collect()
+    }
+
+    fn keys(&self, columns: impl Fn(&Constraint<'_>) -> Option<Vec<String>>) -> Vec<Key> {
+        let keys = self.constraints().into_iter().filter_map(|(table, constraint)| {
+            columns(&constraint).map(|columns| Key { table, columns })
+        });
+        keys.collect()
+    }
+
+    /// Every constraint that it declares, on columns and on tables.
+    fn constraints(&self) -> Vec<(String, Constraint<'_>)> {
         let mut found = Vec::new();
         for column in self.columns() {
             for option in &column.def.options {
-                let what = of_column(&column.def.name, &option.option);
-                found.extend(what.map(|what| Constraint { table: column.table.clone(), what }));
+                let constraint = Constraint::Column(&column.def.name, &option.option);
+                found.push((column.table.clone(), constraint));
             }
         }
-        match &self.ast {
-            Some(Ast::CreateTable(create)) => {
-                let table = name(&create.name);
-                let of_table = create.constraints.iter().filter_map(of_table);
-                found.extend(of_table.map(|what| Constraint { table: table.clone(), what }));
+        if let Some(Ast::CreateTable(create)) = &self.ast {
+            let table = name(&create.name);
+            let all = create.constraints.iter().map(Constraint::Table);
+            found.extend(all.map(|constraint| (table.clone(), constraint)));
+        }
+        for (table, operation) in self.alterations() {
+            if let AlterTableOperation::AddConstraint { constraint, .. } = operation {
+                found.push((table, Constraint::Table(constraint)));
             }
-            Some(Ast::AlterTable(alter)) => {
-                let table = name(&alter.name);
-                let added = alter.operations.iter().filter_map(|operation| match operation {
-                    AlterTableOperation::AddConstraint { constraint, .. } => of_table(constraint),
-                    _ => None,
-                });
-                found.extend(added.map(|what| Constraint { table: table.clone(), what }));
-            }
-            Some(Ast::CreateIndex(index)) if index.unique => {
-                let parts = index.columns.iter().map(|part| spelled(&part.column.expr)).collect();
-                let table = name(&index.table_name);
-                found.push(Constraint { table, what: What::Unique(parts) });
-            }
-            _ => {}
         }
         found
     }
@@ -143,38 +195,12 @@ impl Statement {
     }
 }
 
-fn of_column<'a>(column: &Ident, option: &'a ColumnOption) -> Option<What<'a>> {
-    let own = || vec![column.value.clone()];
-    Some(match option {
-        ColumnOption::PrimaryKey(_) => What::Primary(own()),
-        ColumnOption::Unique(_) => What::Unique(own()),
-        ColumnOption::ForeignKey(key) => What::Foreign {
-            columns: own(),
-            target: name(&key.foreign_table),
-            ref_columns: idents(&key.referred_columns),
-            actions: [key.on_delete, key.on_update],
-        },
-        ColumnOption::Check(check) => What::Check(&check.expr),
-        _ => return None,
-    })
+fn own(column: &Ident) -> Vec<String> {
+    vec![column.value.clone()]
 }
 
-fn of_table(constraint: &TableConstraint) -> Option<What<'_>> {
-    let parts = |columns: &[sqlparser::ast::IndexColumn]| {
-        columns.iter().map(|part| spelled(&part.column.expr)).collect()
-    };
-    Some(match constraint {
-        TableConstraint::PrimaryKey(key) => What::Primary(parts(&key.columns)),
-        TableConstraint::Unique(unique) => What::Unique(parts(&unique.columns)),
-        TableConstraint::ForeignKey(key) => What::Foreign {
-            columns: idents(&key.columns),
-            target: name(&key.foreign_table),
-            ref_columns: idents(&key.referred_columns),
-            actions: [key.on_delete, key.on_update],
-        },
-        TableConstraint::Check(check) => What::Check(&check.expr),
-        _ => return None,
-    })
+fn parts(columns: &[IndexColumn]) -> Vec<String> {
+    columns.iter().map(|part| spelled(&part.column.expr)).collect()
 }
 
 fn idents(idents: &[Ident]) -> Vec<String> {

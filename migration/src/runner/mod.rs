@@ -9,6 +9,7 @@
 //! - before rows are dropped, their tables are locked, compared with what the migrations made, and
 //!   counted; see [`Refusal`].
 
+mod acceptance;
 mod application_role;
 mod bookkeeping;
 mod dependents;
@@ -20,7 +21,6 @@ mod session;
 
 use std::{
     collections::BTreeSet,
-    fmt::Write as _,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -32,6 +32,7 @@ use sea_orm_migration::{
 };
 use serde::Serialize;
 
+pub use acceptance::scripts;
 pub use application_role::Granted;
 use bookkeeping::Relation;
 pub use bookkeeping::{MigrationState, State};
@@ -45,7 +46,6 @@ pub use sample_rows::{sample_ids, sample_rows};
 use crate::{
     db::quoted,
     error::{Error, List, Result},
-    lint::{self, LintFinding, Script},
     refusal::Refusal,
 };
 
@@ -411,39 +411,6 @@ impl<'c> Runner<'c> {
              empty database or schema, or rename what is in the way{fresh}; nothing was changed",
             List(&names)
         )))
-    }
-
-    /// Fails if the engine is known to refuse what these halves of migrations would send, on top of
-    /// those that are applied: before anything of it is sent.
-    async fn check_accepted(
-        &self,
-        applied: &[String],
-        running: &[&dyn MigrationTrait],
-        direction: Direction,
-    ) -> Result<()> {
-        let Some(target) = lint::Target::guarding(self.engine) else { return Ok(()) };
-        let mut catalogue = lint::empty(target);
-        for migration in self.migrations.iter().filter(|m| applied.iter().any(|a| a == m.name())) {
-            let sent = record(migration.as_ref(), self.engine, Direction::Up).await?;
-            catalogue.apply_all(&Script::of_migration(migration.name(), &sent));
-        }
-        let mut scripts = Vec::with_capacity(running.len());
-        for migration in running {
-            let sent = record(*migration, self.engine, direction).await?;
-            scripts.push(Script::of_migration(migration.name(), &sent));
-        }
-        let mut refused = lint::lint(target, catalogue, &scripts);
-        refused.retain(|found| found.rule.level == lint::Level::Refused);
-        if refused.is_empty() {
-            return Ok(());
-        }
-        let mut reason = format!("{} refuses what would be sent; nothing was changed", self.engine);
-        for found in &refused {
-            let LintFinding { script, line, finding, .. } = found;
-            let (code, message, help) = (finding.code, &finding.message, &finding.help);
-            let _ = write!(reason, "\n  {script}, statement {line}: {code}: {message}: {help}");
-        }
-        Err(Refusal::plain(reason).into())
     }
 
     /// Fails if a table that the migrations make is there.

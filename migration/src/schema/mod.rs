@@ -395,12 +395,16 @@ impl LeftOut {
     pub fn sentences(&self, engine: Engine) -> Vec<String> {
         let keys = self.foreign_keys.iter().map(|(table, key)| {
             format!(
-                "{engine} lets no tenant-scoped table refer to a shared one, so the rows of \
-                 {table} are without the foreign key {key}"
+                "{engine} lets no tenant-scoped table refer to a shared one, so {table} is without \
+                 the foreign key {key}: `validate` checks the rows"
             )
         });
         let indexes = self.indexes.iter().map(|(table, index)| {
-            format!("{engine} refuses {} on {}, so there is none", index.name, table.name)
+            let instead = if index.unique { ": `validate` checks the rows" } else { "" };
+            format!(
+                "{engine} refuses {index}, so {} is without {}{instead}",
+                table.name, index.name
+            )
         });
         keys.chain(indexes).collect()
     }

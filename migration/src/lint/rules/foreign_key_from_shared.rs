@@ -1,6 +1,6 @@
 //! A shared table refers to no table of tenants, nor to `tenants` itself.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-from-shared",
@@ -13,18 +13,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let keys =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Foreign { columns, target, .. } => Some((constraint.table, columns, target)),
-            _ => None,
-        });
-
-    let owned =
-        |target: &str| matches!(case.catalogue.kind(target), Some(Kind::Scoped | Kind::Root));
-    let wrong = keys.filter(|(table, _, target)| {
-        case.catalogue.kind(table) == Some(Kind::Shared) && owned(target)
+    let wrong = case.statement.foreign_keys().into_iter().filter(|key| {
+        case.catalogue.kind(&key.table) == Some(Kind::Shared)
+            && matches!(case.catalogue.kind(&key.target), Some(Kind::Scoped | Kind::Root))
     });
-    let found = wrong.map(|(table, columns, target)| {
+    let found = wrong.map(|ForeignKey { table, columns, target, .. }| {
         let columns = columns.join(", ");
         Found::on(&table, format!("({columns}) of the shared table {table} refers to {target}"))
     });

@@ -3,7 +3,7 @@
 use entity::tenancy::TENANT_ID;
 use sqlparser::ast::ReferentialAction;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-set-null",
@@ -16,18 +16,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let keys =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Foreign { columns, actions, .. } => Some((constraint.table, columns, actions)),
-            _ => None,
-        });
     let sets = |action: &Option<ReferentialAction>| {
         matches!(action, Some(ReferentialAction::SetNull | ReferentialAction::SetDefault))
     };
-    let wrong = keys.filter(|(_, columns, actions)| {
-        columns.iter().any(|it| it == TENANT_ID) && actions.iter().any(sets)
-    });
-    let found = wrong.map(|(table, columns, _)| {
+    let wrong =
+        case.statement.foreign_keys().into_iter().filter(|key| {
+            key.columns.iter().any(|it| it == TENANT_ID) && key.actions.iter().any(sets)
+        });
+    let found = wrong.map(|ForeignKey { table, columns, .. }| {
         let columns = columns.join(", ");
         Found::on(&table, format!("the foreign key ({columns}) of {table} would set tenant_id"))
     });

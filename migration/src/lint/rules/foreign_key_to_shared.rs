@@ -1,6 +1,6 @@
 //! A tenant-scoped table refers to `tenants` and to tenant-scoped tables only.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-to-shared",
@@ -13,16 +13,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let keys =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Foreign { columns, target, .. } => Some((constraint.table, columns, target)),
-            _ => None,
-        });
-
-    let shared = keys.filter(|(table, _, target)| {
-        case.catalogue.is_scoped(table) && case.catalogue.kind(target) == Some(Kind::Shared)
+    let shared = case.statement.foreign_keys().into_iter().filter(|key| {
+        case.catalogue.is_scoped(&key.table)
+            && case.catalogue.kind(&key.target) == Some(Kind::Shared)
     });
-    let found = shared.map(|(table, columns, target)| {
+    let found = shared.map(|ForeignKey { table, columns, target, .. }| {
         let columns = columns.join(", ");
         Found::on(&table, format!("({columns}) of {table} refers to {target}, which is shared"))
     });

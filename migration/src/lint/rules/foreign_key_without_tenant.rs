@@ -2,7 +2,7 @@
 
 use entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-without-tenant",
@@ -15,20 +15,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let keys =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Foreign { columns, target, ref_columns, .. } => {
-                Some((constraint.table, columns, target, ref_columns))
-            }
-            _ => None,
-        });
-
-    let without = keys.filter(|(table, columns, target, ref_columns)| {
-        let pairs = columns.iter().zip(ref_columns);
-        let carries = pairs.into_iter().any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
-        case.catalogue.is_scoped(table) && case.catalogue.is_scoped(target) && !carries
+    let without = case.statement.foreign_keys().into_iter().filter(|key| {
+        let mut pairs = key.columns.iter().zip(&key.ref_columns);
+        let carries = pairs.any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
+        case.catalogue.is_scoped(&key.table) && case.catalogue.is_scoped(&key.target) && !carries
     });
-    let found = without.map(|(table, columns, target, _)| {
+    let found = without.map(|ForeignKey { table, columns, target, .. }| {
         let columns = columns.join(", ");
         Found::on(&table, format!("({columns}) of {table} refers to {target} without the tenant"))
     });

@@ -3,7 +3,7 @@
 use sqlparser::ast::Statement as Ast;
 
 use super::super::catalogue::name;
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target};
 
 pub(super) const RULE: Rule = Rule {
     code: "primary-key-missing",
@@ -18,9 +18,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Vec<Found> {
     let Some(Ast::CreateTable(create)) = &case.statement.ast else { return Vec::new() };
     let table = name(&create.name);
-    let constraints = case.statement.constraints();
-    let has_key = constraints.iter().any(|it| matches!(it.what, What::Primary(_)));
-    if has_key || !case.catalogue.is_scoped(&table) {
+    if !case.statement.primary_keys().is_empty() || !case.catalogue.is_scoped(&table) {
         return Vec::new();
     }
     vec![Found::on(&table, format!("{table} is tenant-scoped and has no primary key"))]

@@ -2,7 +2,7 @@
 
 use entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
     code: "primary-key-order",
@@ -15,17 +15,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let keys =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Primary(key) if key.iter().skip(1).any(|it| it == TENANT_ID) => {
-                Some(constraint.table)
-            }
-            _ => None,
-        });
-    keys.map(|table| {
+    let late = case.statement.primary_keys().into_iter().filter(|key| {
+        key.has(TENANT_ID) && key.columns.first().is_some_and(|first| first != TENANT_ID)
+    });
+    let found = late.map(|Key { table, .. }| {
         Found::on(&table, format!("the primary key of {table} does not begin with tenant_id"))
-    })
-    .collect()
+    });
+    found.collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
     code: "primary-key-without-tenant",
@@ -15,16 +15,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let keys =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Primary(key) if !key.iter().any(|it| it == TENANT_ID) => {
-                Some((constraint.table, key))
-            }
-            _ => None,
-        });
-    let found = keys.filter(|(table, _)| case.catalogue.is_scoped(table)).map(|(table, key)| {
-        let key = key.join(", ");
-        Found::on(&table, format!("the primary key of {table} is ({key}), without tenant_id"))
+    let without = case
+        .statement
+        .primary_keys()
+        .into_iter()
+        .filter(|key| case.catalogue.is_scoped(&key.table) && !key.has(TENANT_ID));
+    let found = without.map(|Key { table, columns }| {
+        let columns = columns.join(", ");
+        Found::on(&table, format!("the primary key of {table} is ({columns}), without tenant_id"))
     });
     found.collect()
 }

@@ -1,6 +1,6 @@
 //! The predicate of an index names bare columns, and a check at most the table before them: Nile keeps tables under longer names.
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target};
 use super::longest_name;
 
 pub(super) const RULE: Rule = Rule {
@@ -21,11 +21,11 @@ fn check(case: &Case<'_>) -> Vec<Found> {
         });
         return found.into_iter().collect();
     }
-    let checks = case.statement.constraints().into_iter().filter_map(|it| match it.what {
-        What::Check(expr) if longest_name(expr) > 2 => Some(it.table),
-        _ => None,
-    });
-    checks.map(|table| Found::on(&table, format!("a check of {table} names a schema"))).collect()
+    let checks = case.statement.checks().into_iter();
+    let qualified = checks.filter(|(_, expr)| longest_name(expr) > 2);
+    qualified
+        .map(|(table, _)| Found::on(&table, format!("a check of {table} names a schema")))
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenant-id-nullable",
@@ -15,16 +15,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let in_key = |table: &str| {
-        case.statement.constraints().iter().any(|constraint| {
-            constraint.table == table
-                && matches!(&constraint.what, What::Primary(key) if key.iter().any(|it| it == TENANT_ID))
-        })
-    };
+    // A statement declares one table.
+    let in_key = case.statement.primary_keys().iter().any(|key| key.has(TENANT_ID));
     let columns = case.statement.columns();
-    let wrong = columns.iter().filter(|column| {
-        column.name() == TENANT_ID && column.is_nullable() && !in_key(&column.table)
-    });
+    let wrong = columns
+        .iter()
+        .filter(|column| column.name() == TENANT_ID && column.is_nullable() && !in_key);
     let found = wrong.map(|column| {
         let table = &column.table;
         Found::on(table, format!("tenant_id of {table} takes NULL")).object(TENANT_ID)

@@ -1,6 +1,6 @@
 //! `tenants` has no unique but its key.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
     code: "unique-on-tenants",
@@ -13,14 +13,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let uniques =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Unique(parts) => Some((constraint.table, parts)),
-            _ => None,
-        });
-    let found = uniques.filter(|(table, _)| case.catalogue.kind(table) == Some(Kind::Root));
-    let found = found.map(|(table, parts)| {
-        Found::on(&table, format!("{table} cannot have a unique on {}", parts.join(", ")))
+    let uniques = case.statement.uniques().into_iter();
+    let on_root = uniques.filter(|it| case.catalogue.kind(&it.table) == Some(Kind::Root));
+    let found = on_root.map(|Key { table, columns }| {
+        Found::on(&table, format!("{table} cannot have a unique on {}", columns.join(", ")))
     });
     found.collect()
 }

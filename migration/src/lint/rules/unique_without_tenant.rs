@@ -2,7 +2,7 @@
 
 use entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::What};
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
     code: "unique-without-tenant",
@@ -15,18 +15,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let uniques =
-        case.statement.constraints().into_iter().filter_map(|constraint| match constraint.what {
-            What::Unique(parts) if !parts.iter().any(|it| it == TENANT_ID) => {
-                Some((constraint.table, parts))
-            }
-            _ => None,
-        });
-    let found =
-        uniques.filter(|(table, _)| case.catalogue.is_scoped(table)).map(|(table, parts)| {
-            let parts = parts.join(", ");
-            Found::on(&table, format!("the unique ({parts}) of {table} holds across all tenants"))
-        });
+    let without = case
+        .statement
+        .uniques()
+        .into_iter()
+        .filter(|unique| case.catalogue.is_scoped(&unique.table) && !unique.has(TENANT_ID));
+    let found = without.map(|Key { table, columns }| {
+        let columns = columns.join(", ");
+        Found::on(&table, format!("the unique ({columns}) of {table} holds across all tenants"))
+    });
     found.collect()
 }
 
