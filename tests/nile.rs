@@ -291,6 +291,20 @@ async fn a_migration_that_nile_refuses_is_not_begun() {
     nile.assert_nothing_refused();
 }
 
+/// Nile's schemas in a PostgreSQL, restored from a dump say, make no Nile of it: there the policies
+/// are what keeps tenants apart.
+#[tokio::test]
+async fn a_copy_of_nile_is_postgresql() {
+    let db = TestDb::new(Engine::Postgres);
+    db.server().execute_as_superuser("CREATE SCHEMA _nile_shared; CREATE SCHEMA auth");
+    let report = db.tenantry(&["run"]).ok();
+    assert!(report.stdout.contains("31 attacks held off"), "{report:?}");
+    let connection = Database::connect(&db.url).await.unwrap();
+    assert_eq!(Engine::detect(&connection).await, Ok(Engine::Postgres));
+    let told = TenantScope::options().engine(Engine::Sqlite).begin(&connection, Uuid::nil()).await;
+    assert!(told.is_err(), "no other kind of database either");
+}
+
 /// `prove` needs a database of its own.
 #[tokio::test]
 async fn prove_says_why_not() {

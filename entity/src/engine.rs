@@ -115,11 +115,12 @@ const NILE_BUILT_INS: &[BuiltIn] = &[
     },
 ];
 
-/// SQL that is true on Nile: its own schemas are there, or its `search_path` names them. Measured by
-/// others on its cloud and on its container; a database of another kind has no reason to have them.
-pub const IS_NILE: &str = "EXISTS (SELECT 1 FROM pg_catalog.pg_namespace \
-                           WHERE nspname IN ('_nile_shared', 'public_nile_internal')) \
-                           OR position('_nile_shared' IN pg_catalog.current_setting('search_path')) > 0";
+/// SQL that is true on Nile: the `search_path` that it gives every session, `public, users,
+/// _nile_shared, extensions` as others have measured. Its schemas alone would also be found where its
+/// tables were restored into a PostgreSQL, which keeps nobody apart. A Nile that is not recognised is
+/// taken for PostgreSQL, and fails loudly for want of roles.
+pub const IS_NILE: &str =
+    "position('_nile_shared' IN pg_catalog.current_setting('search_path')) > 0";
 
 /// Which engine each database turned out to be, by host, port and name, so that it is asked once.
 static DETECTED: Mutex<Option<HashMap<String, Engine>>> = Mutex::new(None);

@@ -89,7 +89,8 @@ impl ScopeOptions {
         self
     }
 
-    /// Takes the database for this engine instead of asking it.
+    /// Takes the database for this engine instead of asking it. A PostgreSQL that is taken for Nile
+    /// keeps no tenants apart, since scopes take on no role there.
     #[must_use]
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
@@ -117,7 +118,12 @@ impl ScopeOptions {
             _ if db.is_mock_connection() => return Err(unsupported()),
             DbBackend::Postgres => {
                 let engine = match self.engine {
-                    Some(engine) => engine,
+                    Some(engine) if engine.backend() == DbBackend::Postgres => engine,
+                    Some(engine) => {
+                        return Err(DbErr::Custom(format!(
+                            "the scope was told that this is {engine}, and it is no such connection"
+                        )));
+                    }
                     None => Engine::detect(db).await?,
                 };
                 let pool = db.get_postgres_connection_pool();
