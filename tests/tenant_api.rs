@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
+use entity::TenantScope;
 use sea_orm::{ConnectOptions, Database};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -20,7 +21,7 @@ async fn service(db: &TestDb) -> Router {
     db.migration(&["up"]).ok();
     let mut options = ConnectOptions::new(&db.url);
     options.max_connections(if db.engine == Engine::Sqlite { 1 } else { 4 });
-    app::router(Database::connect(options).await.unwrap(), "tenantry_app")
+    app::router(Database::connect(options).await.unwrap(), TenantScope::options())
 }
 
 async fn call(

@@ -21,9 +21,8 @@ struct App {
     scopes: ScopeOptions,
 }
 
-/// All routes. Scopes work as the application role of this name.
-pub(crate) fn router(db: DatabaseConnection, application_role: &str) -> Router {
-    let scopes = TenantScope::options().role(application_role);
+/// All routes, with scopes that begin as these options say.
+pub(crate) fn router(db: DatabaseConnection, scopes: ScopeOptions) -> Router {
     Router::new()
         .route("/tenants", post(sign_up))
         .route("/companies", get(list_companies).post(create_company))
@@ -128,7 +127,7 @@ async fn sign_up(State(app): State<App>, Json(new): Json<NewTenant>) -> Answer<t
         role: Set(team_member::Role::Owner),
         ..ActiveModelBehavior::new()
     };
-    let tenant = if Engine::detect(&app.db).await?.capability().writes_across_tenants {
+    let tenant = if app.scopes.engine_of(&app.db).await?.capability().writes_across_tenants {
         let tx = app.db.begin().await?;
         user.insert(&tx).await?;
         let tenant = tenant.insert(&tx).await?;

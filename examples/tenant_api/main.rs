@@ -9,13 +9,15 @@
 //! curl -s localhost:3000/leads -H 'x-tenant-id: …'
 //! ```
 //!
-//! It takes `DATABASE_URL` and `TENANTRY_APP_ROLE` as the other commands do; without a database, the
-//! SQLite file `tenantry.db` in the current folder. `PORT` is 3000 unless something else is said.
+//! It takes `DATABASE_URL`, `TENANTRY_APP_ROLE` and `TENANTRY_ENGINE` as the other commands do;
+//! without a database, the SQLite file `tenantry.db` in the current folder. `PORT` is 3000 unless
+//! something else is said.
 
 mod app;
 
 use std::{env, error::Error};
 
+use entity::TenantScope;
 use migration::{Migrator, MigratorTrait as _, config};
 use sea_orm::{ConnectOptions, Database};
 use tokio::net::TcpListener;
@@ -31,9 +33,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let db = Database::connect(options).await?;
     Migrator::up(&db, None).await?;
 
+    let mut scopes = TenantScope::options().role(config::application_role()?);
+    if let Some(engine) = config::engine()? {
+        scopes = scopes.engine(engine);
+    }
     let port = env::var("PORT").map_or(Ok(3000), |port| port.parse::<u16>())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     eprintln!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app::router(db, &config::application_role()?)).await?;
+    axum::serve(listener, app::router(db, scopes)).await?;
     Ok(())
 }

@@ -107,6 +107,22 @@ impl ScopeOptions {
         self
     }
 
+    /// The engine that scopes on `db` take it for: the one that was named, or the one that it says it
+    /// is.
+    ///
+    /// # Errors
+    ///
+    /// If another kind of database was named, or it does not answer.
+    pub async fn engine_of(&self, db: &DatabaseConnection) -> Result<Engine, DbErr> {
+        match self.engine {
+            None => Engine::detect(db).await,
+            Some(engine) if engine.backend() == db.get_database_backend() => Ok(engine),
+            Some(engine) => Err(DbErr::Custom(format!(
+                "the scope was told that this is {engine}, and it is no such connection"
+            ))),
+        }
+    }
+
     /// Begins to work for a tenant, on a connection of the pool.
     ///
     /// # Errors
@@ -117,15 +133,7 @@ impl ScopeOptions {
         let session = match db.get_database_backend() {
             _ if db.is_mock_connection() => return Err(unsupported()),
             DbBackend::Postgres => {
-                let engine = match self.engine {
-                    Some(engine) if engine.backend() == DbBackend::Postgres => engine,
-                    Some(engine) => {
-                        return Err(DbErr::Custom(format!(
-                            "the scope was told that this is {engine}, and it is no such connection"
-                        )));
-                    }
-                    None => Engine::detect(db).await?,
-                };
+                let engine = self.engine_of(db).await?;
                 let pool = db.get_postgres_connection_pool();
                 Session::on_postgres(pool, tenant, engine, self).await?
             }
