@@ -4,7 +4,7 @@ use sqlparser::ast::{
     FromTable, ObjectName, Statement as Ast, TableFactor, TableObject, TableWithJoins,
 };
 
-use super::{Catalogue, Script, Statement, Target, catalogue::name};
+use super::{Catalogue, Script, Statement, Target, catalogue::name, parts::Key};
 use crate::report::DATABASE;
 
 /// A statement in its script, and the tables that there are after it.
@@ -59,6 +59,14 @@ impl Case<'_> {
     pub(super) fn begins_with_any(&self, beginnings: &[&[&str]], message: &str) -> Vec<Found> {
         let found = beginnings.iter().any(|words| self.starts(words));
         found.then(|| Found::at(message)).into_iter().collect()
+    }
+
+    /// The primary keys that the script declares for a table, in this statement or a later one, as
+    /// `pg_dump` writes them.
+    pub(super) fn keys_of(&self, table: &str) -> Vec<Key> {
+        let from_here = self.script.statements.iter().skip(self.at);
+        let keys = from_here.flat_map(Statement::primary_keys);
+        keys.filter(|key| key.table == table).collect()
     }
 
     /// The statements of its transaction that come before it, the one that begins it left out.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use entity::tenancy::TENANT_ID;
 use sqlparser::ast::{
-    AlterTableOperation, ObjectName, ObjectType, RenameTableNameKind, Statement as Ast,
+    AlterTableOperation, Ident, ObjectName, ObjectType, RenameTableNameKind, Statement as Ast,
 };
 
 use super::{Script, Statement, Target};
@@ -85,8 +85,8 @@ impl Catalogue {
             Some(Ast::CreateTable(create)) => {
                 let name = name(&create.name);
                 if !self.is_built_in(&name) {
-                    let columns = create.columns.iter();
-                    let is_scoped = columns.map(|it| &it.name.value).any(|it| it == TENANT_ID);
+                    let mut columns = create.columns.iter();
+                    let is_scoped = columns.any(|it| folded(&it.name) == TENANT_ID);
                     self.tables.insert(name.clone(), kind(&name, is_scoped));
                 }
             }
@@ -95,7 +95,7 @@ impl Catalogue {
                 for operation in &alter.operations {
                     match operation {
                         AlterTableOperation::AddColumn { column_def, .. }
-                            if column_def.name.value == TENANT_ID =>
+                            if folded(&column_def.name) == TENANT_ID =>
                         {
                             self.tables.insert(table.clone(), Kind::Scoped);
                         }
@@ -130,12 +130,17 @@ fn kind(name: &str, is_scoped: bool) -> Kind {
     }
 }
 
+/// A name as PostgreSQL reads it: in small letters, unless it is quoted.
+pub(super) fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_none() { ident.value.to_lowercase() } else { ident.value.clone() }
+}
+
 /// A table's name; with its schema, unless that is `public`.
 pub(super) fn name(object: &ObjectName) -> String {
-    let parts: Vec<&str> =
-        object.0.iter().filter_map(|part| Some(part.as_ident()?.value.as_str())).collect();
-    match parts[..] {
-        [.., "public", name] | [name] => name.to_owned(),
+    let parts: Vec<String> =
+        object.0.iter().filter_map(|part| part.as_ident().map(folded)).collect();
+    match &parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [.., "public", name] | [name] => (*name).to_owned(),
         [.., schema, name] => format!("{schema}.{name}"),
         [] => object.to_string(),
     }

@@ -5,7 +5,10 @@ use sqlparser::ast::{
     IndexColumn, ReferentialAction, Statement as Ast, TableConstraint,
 };
 
-use super::{Statement, catalogue::name};
+use super::{
+    Statement,
+    catalogue::{folded, name},
+};
 
 /// A column that a statement declares.
 pub(super) struct Column<'a> {
@@ -14,8 +17,8 @@ pub(super) struct Column<'a> {
 }
 
 impl Column<'_> {
-    pub(super) fn name(&self) -> &str {
-        &self.def.name.value
+    pub(super) fn name(&self) -> String {
+        folded(&self.def.name)
     }
 
     pub(super) fn options(&self) -> impl Iterator<Item = &ColumnOption> {
@@ -183,11 +186,11 @@ impl Statement {
     }
 
     /// What it does to columns that are there: table, column, what.
-    pub(super) fn altered_columns(&self) -> Vec<(String, &str, &AlterColumnOperation)> {
+    pub(super) fn altered_columns(&self) -> Vec<(String, String, &AlterColumnOperation)> {
         let alterations = self.alterations().into_iter();
         let of_column = alterations.filter_map(|(table, operation)| match operation {
             AlterTableOperation::AlterColumn { column_name, op } => {
-                Some((table, column_name.value.as_str(), op))
+                Some((table, folded(column_name), op))
             }
             _ => None,
         });
@@ -196,7 +199,7 @@ impl Statement {
 }
 
 fn own(column: &Ident) -> Vec<String> {
-    vec![column.value.clone()]
+    vec![folded(column)]
 }
 
 fn parts(columns: &[IndexColumn]) -> Vec<String> {
@@ -204,12 +207,12 @@ fn parts(columns: &[IndexColumn]) -> Vec<String> {
 }
 
 fn idents(idents: &[Ident]) -> Vec<String> {
-    idents.iter().map(|ident| ident.value.clone()).collect()
+    idents.iter().map(folded).collect()
 }
 
 fn spelled(expr: &Expr) -> String {
     match expr {
-        Expr::Identifier(ident) => ident.value.clone(),
+        Expr::Identifier(ident) => folded(ident),
         other => other.to_string(),
     }
 }

@@ -22,7 +22,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
         added && needs_value && case.catalogue.is_built_in(&column.table)
     });
     let found = wrong.map(|column| {
-        let (table, name) = (&column.table, column.name());
+        let (table, name) = (&column.table, &column.name());
         Found::on(table, format!("{name} of {table} needs a value that Nile does not give"))
             .object(name)
     });

@@ -19,7 +19,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
     let changed =
         columns.filter(|(_, _, what)| matches!(what, AlterColumnOperation::SetDataType { .. }));
     let found = changed.map(|(table, column, _)| {
-        Found::on(&table, format!("{column} of {table} gets another type")).object(column)
+        Found::on(&table, format!("{column} of {table} gets another type")).object(&column)
     });
     found.collect()
 }

@@ -18,7 +18,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
     let columns = case.statement.altered_columns().into_iter();
     let dropped = columns.filter(|(_, _, what)| matches!(what, AlterColumnOperation::DropDefault));
     let found = dropped.map(|(table, column, _)| {
-        Found::on(&table, format!("{column} of {table} loses its default")).object(column)
+        Found::on(&table, format!("{column} of {table} loses its default")).object(&column)
     });
     found.collect()
 }

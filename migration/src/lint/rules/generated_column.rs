@@ -22,7 +22,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
             .any(|it| matches!(it, ColumnOption::Generated { generation_expr: Some(_), .. }))
     });
     let found = generated.map(|column| {
-        let (table, name) = (&column.table, column.name());
+        let (table, name) = (&column.table, &column.name());
         Found::on(table, format!("{name} of {table} is computed of other columns")).object(name)
     });
     found.collect()

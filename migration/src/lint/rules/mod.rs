@@ -57,9 +57,9 @@ mod uuid_function;
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{ColumnOption, Expr, visit_expressions};
+use sqlparser::ast::{AlterColumnOperation, ColumnOption, Expr, visit_expressions};
 
-use super::{Rule, parts::Column};
+use super::{Rule, Statement};
 
 /// Every rule but [`LAST`].
 pub const ALL: &[Rule] = &[
@@ -121,16 +121,32 @@ pub const ALL: &[Rule] = &[
 /// The rule that is asked last, of a statement in which no other has found anything.
 pub const LAST: Rule = unreadable::RULE;
 
-/// Whether a column counts by itself.
-fn counts(column: &Column<'_>) -> bool {
+/// The columns, each with its table, that a statement makes count by themselves.
+fn counting(statement: &Statement) -> Vec<(String, String)> {
     let is_identity = |option: &ColumnOption| {
         let plain = matches!(option, ColumnOption::Generated { generation_expr: None, .. });
         plain || matches!(option, ColumnOption::Identity(_))
     };
     let from_sequence = |expr: &Expr| expr.to_string().to_lowercase().starts_with("nextval");
-    column.ty().contains("serial")
-        || column.options().any(is_identity)
-        || column.default().is_some_and(from_sequence)
+    let mut found = Vec::new();
+    for column in statement.columns() {
+        if column.ty().contains("serial")
+            || column.options().any(is_identity)
+            || column.default().is_some_and(from_sequence)
+        {
+            found.push((column.table.clone(), column.name()));
+        }
+    }
+    for (table, column, operation) in statement.altered_columns() {
+        if match operation {
+            AlterColumnOperation::AddGenerated { .. } => true,
+            AlterColumnOperation::SetDefault { value } => from_sequence(value),
+            _ => false,
+        } {
+            found.push((table, column));
+        }
+    }
+    found
 }
 
 /// Of how many parts the longest name in an expression is: `a.b` has two.

@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Vec<Found> {
     let Some(Ast::CreateTable(create)) = &case.statement.ast else { return Vec::new() };
     let table = name(&create.name);
-    if !case.statement.primary_keys().is_empty() || !case.catalogue.is_scoped(&table) {
+    if !case.keys_of(&table).is_empty() || !case.catalogue.is_scoped(&table) {
         return Vec::new();
     }
     vec![Found::on(&table, format!("{table} is tenant-scoped and has no primary key"))]
@@ -35,6 +35,7 @@ mod tests {
         let kept = [
             "CREATE TABLE s (id uuid)",
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid); ALTER TABLE ONLY public.t ADD CONSTRAINT k PRIMARY KEY (tenant_id, id)",
         ];
         check(&RULE, Target::Nile, &broken, &kept);
     }

@@ -36,7 +36,7 @@ mod tests {
     fn examples() {
         let broken = [
             "CREATE TABLE t (tenant_id uuid, id uuid PRIMARY KEY)",
-            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ALTER TABLE t ADD PRIMARY KEY (id)",
+            "CREATE TABLE T (TENANT_ID uuid, id uuid); ALTER TABLE ONLY public.t ADD PRIMARY KEY (id)",
         ];
         let kept = [
             "CREATE TABLE t (id uuid PRIMARY KEY)",

@@ -20,7 +20,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
         |column| matches!(&column.def.data_type, DataType::Custom(name, _) if name.0.len() > 1),
     );
     let found = qualified.map(|column| {
-        let (table, name, ty) = (&column.table, column.name(), column.ty());
+        let (table, name, ty) = (&column.table, &column.name(), column.ty());
         Found::on(table, format!("the type of {name} of {table} is {ty}, with a schema"))
             .object(name)
     });

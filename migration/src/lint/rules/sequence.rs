@@ -1,7 +1,7 @@
 //! No column of a tenant-scoped table counts by itself: no serial, no identity, no `nextval`.
 
 use super::super::{Case, Found, Known, Level, Rule, Target};
-use super::counts;
+use super::counting;
 
 pub(super) const RULE: Rule = Rule {
     code: "sequence",
@@ -14,16 +14,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let columns = case.statement.columns();
-    let counting = columns.iter().filter(|column| counts(column));
-    let found = counting.filter(|column| case.catalogue.is_scoped(&column.table)).map(|column| {
-        let (table, name) = (&column.table, column.name());
-        Found::on(
-            table,
-            format!("{name} of {table} counts by itself, which tenant-scoped tables cannot"),
-        )
-        .object(name)
-    });
+    let counting = counting(case.statement).into_iter();
+    let found =
+        counting.filter(|(table, _)| case.catalogue.is_scoped(table)).map(|(table, name)| {
+            Found::on(
+                &table,
+                format!("{name} of {table} counts by itself, which tenant-scoped tables cannot"),
+            )
+            .object(&name)
+        });
     found.collect()
 }
 
@@ -38,6 +37,8 @@ mod tests {
             "CREATE TABLE t (tenant_id uuid, n serial)",
             "CREATE TABLE t (tenant_id uuid, n bigint GENERATED ALWAYS AS IDENTITY)",
             "CREATE TABLE t (tenant_id uuid, n bigint DEFAULT nextval('x'))",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ALTER TABLE t ALTER COLUMN n SET DEFAULT nextval('x'::regclass)",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ALTER TABLE t ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY",
         ];
         let kept = ["CREATE TABLE s (n serial)", "CREATE TABLE t (tenant_id uuid, n bigint)"];
         check(&RULE, Target::Nile, &broken, &kept);

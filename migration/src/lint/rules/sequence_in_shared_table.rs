@@ -1,7 +1,7 @@
 //! Shared tables may count, but an id that is unique everywhere moves with its rows.
 
 use super::super::{Case, Found, Known, Level, Rule, Target};
-use super::counts;
+use super::counting;
 
 pub(super) const RULE: Rule = Rule {
     code: "sequence-in-shared-table",
@@ -14,12 +14,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let columns = case.statement.columns();
-    let counting = columns.iter().filter(|column| counts(column));
-    let found = counting.filter(|column| !case.catalogue.is_scoped(&column.table)).map(|column| {
-        let (table, name) = (&column.table, column.name());
-        Found::on(table, format!("{name} of {table} counts by itself")).object(name)
-    });
+    let counting = counting(case.statement).into_iter();
+    let found =
+        counting.filter(|(table, _)| !case.catalogue.is_scoped(table)).map(|(table, name)| {
+            Found::on(&table, format!("{name} of {table} counts by itself")).object(&name)
+        });
     found.collect()
 }
 

@@ -3,6 +3,7 @@
 use entity::tenancy::TENANT_ID;
 use sqlparser::ast::{AlterColumnOperation, AlterTableOperation};
 
+use super::super::catalogue::folded;
 use super::super::{Case, Found, Known, Level, Rule, Target};
 
 pub(super) const RULE: Rule = Rule {
@@ -23,7 +24,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
         });
     let dropped = case.statement.alterations().into_iter().filter_map(|(table, what)| match what {
         AlterTableOperation::DropColumn { column_names, .. } => {
-            column_names.iter().any(|it| it.value == TENANT_ID).then_some(table)
+            column_names.iter().any(|it| folded(it) == TENANT_ID).then_some(table)
         }
         _ => None,
     });

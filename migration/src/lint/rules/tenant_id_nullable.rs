@@ -15,12 +15,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    // A statement declares one table.
-    let in_key = case.statement.primary_keys().iter().any(|key| key.has(TENANT_ID));
+    let in_key = |table: &str| case.keys_of(table).iter().any(|key| key.has(TENANT_ID));
     let columns = case.statement.columns();
-    let wrong = columns
-        .iter()
-        .filter(|column| column.name() == TENANT_ID && column.is_nullable() && !in_key);
+    let wrong = columns.iter().filter(|column| {
+        column.name() == TENANT_ID && column.is_nullable() && !in_key(&column.table)
+    });
     let found = wrong.map(|column| {
         let table = &column.table;
         Found::on(table, format!("tenant_id of {table} takes NULL")).object(TENANT_ID)
