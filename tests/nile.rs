@@ -291,12 +291,16 @@ async fn a_migration_that_nile_refuses_is_not_begun() {
     nile.assert_nothing_refused();
 }
 
-/// Nile's schemas in a PostgreSQL, restored from a dump say, make no Nile of it: there the policies
+/// Nile's schemas and its path in a PostgreSQL, restored from a dump say, make no Nile of it: there the policies
 /// are what keeps tenants apart.
 #[tokio::test]
 async fn a_copy_of_nile_is_postgresql() {
     let db = TestDb::new(Engine::Postgres);
-    db.server().execute_as_superuser("CREATE SCHEMA _nile_shared; CREATE SCHEMA auth");
+    let name = &db.server().name;
+    db.server().execute_as_superuser(&format!(
+        "CREATE SCHEMA _nile_shared; CREATE SCHEMA users; \
+         ALTER DATABASE {name} SET search_path = public, users, _nile_shared, extensions"
+    ));
     let report = db.tenantry(&["run"]).ok();
     assert!(report.stdout.contains("31 attacks held off"), "{report:?}");
     let connection = Database::connect(&db.url).await.unwrap();

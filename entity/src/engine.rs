@@ -10,8 +10,11 @@ use std::{
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
-    sqlx::{self, AssertSqlSafe, Row as _},
+    sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, Row as _},
 };
+use uuid::Uuid;
+
+use crate::tenancy::TENANT_SETTING;
 
 /// A database engine that Tenantry runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,9 +119,8 @@ const NILE_BUILT_INS: &[BuiltIn] = &[
 ];
 
 /// SQL that is true on Nile: the `search_path` that it gives every session, `public, users,
-/// _nile_shared, extensions` as others have measured. Its schemas alone would also be found where its
-/// tables were restored into a PostgreSQL, which keeps nobody apart. A Nile that is not recognised is
-/// taken for PostgreSQL, and fails loudly for want of roles.
+/// _nile_shared, extensions` as others have measured. A Nile that is not recognised is taken for
+/// PostgreSQL, and fails loudly for want of roles. See also [`refuses_nobody`].
 pub const IS_NILE: &str =
     "position('_nile_shared' IN pg_catalog.current_setting('search_path')) > 0";
 
@@ -159,10 +161,11 @@ impl Engine {
         let options = db.get_postgres_connection_pool().connect_options();
         let socket = options.get_socket().map(|path| path.display().to_string());
         let place = format!(
-            "{}:{}/{}",
+            "{}:{}/{}?{}",
             socket.as_deref().unwrap_or(options.get_host()),
             options.get_port(),
             options.get_database().unwrap_or(options.get_username()),
+            options.get_options().unwrap_or_default(),
         );
         let known = |engine| {
             let mut detected = DETECTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,15 +178,19 @@ impl Engine {
         if let Some(engine) = known(None) {
             return Ok(engine);
         }
+        let mut connection = db.get_postgres_connection_pool().acquire().await.map_err(failed)?;
         // By the simple protocol, which leaves no statement behind on a connection that is shared.
-        let row = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {IS_NILE}")));
-        let row = row.fetch_one(db.get_postgres_connection_pool()).await.map_err(failed)?;
-        let engine = if row.try_get(0).map_err(failed)? { Self::Nile } else { Self::Postgres };
+        let asked = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {IS_NILE}")));
+        let row = asked.fetch_one(&mut *connection).await.map_err(failed)?;
+        let is_nile = row.try_get(0).map_err(failed)?
+            && refuses_nobody(&mut connection).await.map_err(failed)?;
+        let engine = if is_nile { Self::Nile } else { Self::Postgres };
         known(Some(engine));
         Ok(engine)
     }
 
-    /// As [`detect`](Self::detect), over any connection, which is asked every time.
+    /// As [`detect`](Self::detect), over any connection, which is asked every time, and only for its
+    /// `search_path`: what would be refused must not end a transaction that is somebody else's.
     ///
     /// # Errors
     ///
@@ -286,6 +293,25 @@ impl Engine {
                 built_ins: NILE_BUILT_INS,
             },
         }
+    }
+}
+
+/// Whether a server refuses to work for a tenant that does not exist, as Nile does (`22023`, others
+/// have measured). PostgreSQL takes any, whatever its `search_path` is: that may have come with a
+/// dump. No transaction must be open on the connection.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn refuses_nobody(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let nobody = format!("SET LOCAL {TENANT_SETTING} = '{}'", Uuid::nil());
+    let mut tx = connection.begin().await?;
+    let taken = sqlx::raw_sql(AssertSqlSafe(nobody)).execute(&mut *tx).await;
+    tx.rollback().await?;
+    match taken {
+        Ok(_) => Ok(false),
+        Err(sqlx::Error::Database(_)) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

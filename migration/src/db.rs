@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use entity::{
     Engine,
-    engine::IS_NILE,
+    engine::{IS_NILE, refuses_nobody},
     tenancy::{APPLICATION_ROLE, TENANT_SETTING},
 };
 use sea_orm::{
@@ -161,8 +161,13 @@ async fn open_postgres(
         .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_connect(move |connection, _| {
-            let setup = sqlx::AssertSqlSafe(setup.clone());
-            Box::pin(async move { sqlx::raw_sql(setup).execute(connection).await.map(|_| ()) })
+            let setup = setup.clone();
+            Box::pin(async move {
+                if !setup.is_empty() {
+                    sqlx::raw_sql(sqlx::AssertSqlSafe(setup)).execute(connection).await?;
+                }
+                Ok(())
+            })
         })
         .connect_lazy_with(options.clone());
     Ok(Database {
@@ -194,10 +199,11 @@ async fn probe_postgres(
             "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1), \
              current_schema()::text, {IS_NILE}"
         );
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(schema).fetch_one(&mut connection).await?;
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(schema);
+        let row = query.fetch_one(&mut connection).await?;
+        let is_nile = row.try_get(2)? && refuses_nobody(&mut connection).await?;
         connection.close().await?;
-        Ok((version, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+        Ok((version, row.try_get(0)?, row.try_get(1)?, is_nile))
     };
     let Ok(answer) = timeout(CONNECT_TIMEOUT, attempt).await else {
         return Err(Error::Unusable(format!(

@@ -95,7 +95,6 @@ impl Report {
 ///
 /// [`Error::Refused`] in production, or when there are tenants that the seeder did not make and
 /// [`Options::alongside`] is not set. Otherwise if a migration is pending or the database fails.
-/// Nothing is changed then.
 pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> {
     if options.production {
         return Err(Refusal::plain(

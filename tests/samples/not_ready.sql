@@ -14,7 +14,7 @@ CREATE UNIQUE INDEX ON t (code); -- unique-without-tenant
 CREATE UNIQUE INDEX ON tenants (slug); -- unique-on-tenants
 CREATE INDEX ON t (tenant_id, lower(code)); -- index-expression
 CREATE INDEX ON t (tenant_id, code) WHERE t.code <> ''; -- qualified-predicate
-CREATE INDEX ON t (tenant_id, s_id) WITH (fillfactor = 70); -- storage-parameter
+CREATE TABLE filled (id uuid PRIMARY KEY) WITH (fillfactor = 70); -- storage-parameter
 CREATE INDEX CONCURRENTLY ON t (tenant_id, s_id); -- concurrently
 
 ALTER TABLE t ADD COLUMN n bigserial; -- sequence

@@ -255,6 +255,9 @@ impl Session {
                 *self = Self::default();
             }
             if let Err(why) = judged {
+                if why == NOT_FOUND {
+                    return Err(why.to_owned());
+                }
                 lock(log).refused.push(format!("{why}: {sql}"));
                 return Err(why.to_owned());
             }
@@ -269,6 +272,9 @@ impl Session {
         if let Some(tenant) = upper.strip_prefix("SET LOCAL NILE.TENANT_ID = ") {
             if self.count > 0 {
                 return Err("the tenant is named after another statement");
+            }
+            if tenant.contains("00000000-0000-0000-0000-000000000000") {
+                return Err(NOT_FOUND);
             }
             self.tenant = Some(tenant.to_owned());
             return Ok(());
@@ -291,6 +297,9 @@ impl Session {
         }
     }
 }
+
+/// What Nile says of a tenant that it does not know: an answer, and no refusal of the statement.
+const NOT_FOUND: &str = "tenant not found";
 
 fn is_ddl(upper: &str) -> bool {
     ["CREATE ", "ALTER ", "DROP "].iter().any(|word| upper.starts_with(word))

@@ -434,7 +434,10 @@ impl Turn<'_> {
     /// Gives the connection back to the pool, if no tenant and no role stays on it.
     async fn give_back(mut self) {
         let session = self.session;
-        if let Ok(Connection::Postgres(inner)) = self.connection() {
+        // Without names there is a pooler in between, and the next statement goes anywhere.
+        if session.named
+            && let Ok(Connection::Postgres(inner)) = self.connection()
+        {
             let sql = if session.role.is_some() { IS_CLEAN } else { IS_CLEAN_ON_NILE };
             let clean = sqlx::query_scalar(sql).persistent(session.named).bind(TENANT_SETTING);
             if !matches!(clean.fetch_one(&mut **inner).await, Ok(true)) {

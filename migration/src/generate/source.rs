@@ -157,16 +157,12 @@ impl File {
             Operation::RenameColumn { table, from, to } => {
                 format!("v1::rename_column(manager, {}, {}, {})", text(table), text(from), text(to))
             }
-            Operation::AddColumn { table, column: added } => format!(
-                "manager.alter_table(Table::alter().table({}).add_column({}).take())",
-                text(table),
-                column(added)
-            ),
-            Operation::DropColumn { table, column } => format!(
-                "manager.alter_table(Table::alter().table({}).drop_column({}).take())",
-                text(table),
-                text(column)
-            ),
+            Operation::AddColumn { table, column: added } => {
+                format!("v1::add_column(manager, {}, {})", text(table), column(added))
+            }
+            Operation::DropColumn { table, column } => {
+                format!("v1::drop_column(manager, {}, {})", text(table), text(column))
+            }
             Operation::CreateIndex { table, index: made } => {
                 format!("v1::create_index(manager, {})", index(table, made))
             }

@@ -25,10 +25,13 @@ const READ_ANY: &str = "read-any";
 ///
 /// # Errors
 ///
-/// If the tenants cannot be read, or a transaction for one cannot be started.
+/// If the tenants cannot be read.
 pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix>> {
     let backend = db.engine.backend();
-    let sql = format!("SELECT id FROM {} ORDER BY id LIMIT 2", quoted(tenancy::ROOT));
+    let sql = format!(
+        "SELECT id FROM {} WHERE deleted IS NULL ORDER BY id LIMIT 2",
+        quoted(tenancy::ROOT)
+    );
     let rows = db.connection.query_all_raw(Statement::from_string(backend, sql)).await?;
     let tenants: std::result::Result<Vec<Uuid>, _> =
         rows.iter().map(|row| row.try_get("", "id")).collect();
@@ -41,12 +44,15 @@ pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix
     let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
     for tenant in tenants {
         for table in schema.tables.values().filter(|table| tenancy::is_tenant_scoped(table)) {
-            let tx = begin_for_tenant(&db.connection, tenant).await?;
             let sql = filled(template, table, &literal(&tenant.to_string()), "NULL");
-            let found = tx.query_one_raw(Statement::from_string(backend, sql)).await;
-            // Nothing was changed, so there is nothing to keep.
-            let _ = tx.rollback().await;
-            let outcome = match found {
+            let read = async {
+                let tx = begin_for_tenant(&db.connection, tenant).await?;
+                let found = tx.query_one_raw(Statement::from_string(backend, sql)).await;
+                // Nothing was changed, so there is nothing to keep.
+                let _ = tx.rollback().await;
+                found
+            };
+            let outcome = match read.await {
                 Ok(None) => Outcome::NoRow,
                 Ok(Some(_)) => Outcome::Through,
                 Err(error) => Outcome::Unknown(explain(&error)),

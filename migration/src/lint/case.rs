@@ -120,5 +120,10 @@ fn relation(table: &TableWithJoins) -> Option<&ObjectName> {
 /// The tenant that a statement names with `SET nile.tenant_id`, as it is written.
 pub(super) fn named_tenant(statement: &Statement) -> Option<&str> {
     let is_set = statement.starts(&["SET"]) && statement.has(&["NILE", "TENANT_ID"]);
-    is_set.then(|| statement.sql.split_once(['=']).map_or("", |(_, value)| value.trim()))
+    let value = || {
+        let parts = statement.sql.split_once('=');
+        let parts = parts.or_else(|| statement.sql.split_once(" TO "));
+        parts.or_else(|| statement.sql.split_once(" to ")).map_or("", |(_, value)| value.trim())
+    };
+    is_set.then(value)
 }

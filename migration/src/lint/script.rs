@@ -40,9 +40,16 @@ impl Script {
     /// What a migration sends, a statement a line.
     #[must_use]
     pub fn of_migration(name: impl Into<String>, statements: &[String]) -> Self {
-        let one_line = |sql: &String| sql.split('\n').collect::<Vec<_>>().join(" ") + ";";
-        let text = statements.iter().map(one_line).collect::<Vec<_>>().join("\n");
-        Self::read(name.into(), text, true)
+        let mut read = Vec::new();
+        // Each by itself: a comment at the end of one must not hide the next.
+        for (number, sql) in (1..).zip(statements) {
+            for statement in split(sql) {
+                read.push(Statement { line: number, transaction: Some(0), ..statement });
+            }
+        }
+        let one_line = |it: &Statement| it.sql.split('\n').collect::<Vec<_>>().join(" ") + ";\n";
+        let text = read.iter().map(one_line).collect();
+        Self { name: name.into(), statements: read, is_migration: true, text }
     }
 
     /// An SQL file. Without a BEGIN in it, it counts as a migration.
@@ -168,6 +175,17 @@ mod tests {
         assert_eq!(lines, [(2, true), (4, false), (5, true)], "{script:#?}");
         assert_eq!(script.statements[0].sql, "CREATE TABLE a (b text DEFAULT ';')");
         assert!(script.is_migration);
+    }
+
+    #[test]
+    fn a_comment_hides_no_statement_of_a_migration() {
+        let sent = ["-- old\nDROP TABLE a", "CREATE TABLE b (id int) -- x", "SELECT 'open", "DO 1"];
+        let script = Script::of_migration("m", &sent.map(str::to_owned));
+        let read: Vec<(u64, &str)> =
+            script.statements.iter().map(|it| (it.line, it.sql.as_str())).collect();
+        let wanted =
+            [(1, "DROP TABLE a"), (2, "CREATE TABLE b (id int)"), (3, sent[2]), (4, sent[3])];
+        assert_eq!(read, wanted);
     }
 
     #[test]

@@ -9,8 +9,8 @@ pub use access::{AlterAccess, alter_access};
 pub(crate) use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_security_sql};
 pub(crate) use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};
-pub(crate) use create::is_left_out;
-pub use create::{create_index, create_table, drop_index, drop_table};
+pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
+pub(crate) use create::{is_column, is_left_out};
 pub(crate) use rebuild::FOREIGN_KEYS_ENFORCED;
 pub use rebuild::{Rebuild, rebuild};
 

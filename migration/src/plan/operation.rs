@@ -173,15 +173,9 @@ impl Operation {
                 v1::rename_column(manager, table, from, to).await
             }
             Self::AddColumn { table, column } => {
-                let column = ddl::column_def(column, engine);
-                let stmt = SeaTable::alter().table(table.clone()).add_column(column).take();
-                manager.alter_table(stmt).await
+                v1::add_column(manager, table, ddl::column_def(column, engine)).await
             }
-            Self::DropColumn { table, column } => {
-                let stmt =
-                    SeaTable::alter().table(table.clone()).drop_column(column.clone()).take();
-                manager.alter_table(stmt).await
-            }
+            Self::DropColumn { table, column } => v1::drop_column(manager, table, column).await,
             Self::CreateIndex { table, index } => {
                 v1::create_index(manager, ddl::create_index(table, index)).await
             }

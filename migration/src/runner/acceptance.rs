@@ -8,7 +8,7 @@ use sea_orm_migration::MigrationTrait;
 use super::{Direction, Runner, record};
 use crate::{
     error::Result,
-    lint::{self, Known, Level, LintFinding, Script},
+    lint::{self, Level, LintFinding, Script},
     refusal::Refusal,
 };
 
@@ -55,10 +55,7 @@ impl Runner<'_> {
             scripts.push(Script::of_migration(migration.name(), &sent));
         }
         let mut refused = lint::lint(target, catalogue, &scripts);
-        // What is only inferred may turn out to be taken: let the engine say so itself.
-        refused.retain(|found| {
-            found.rule.level == Level::Refused && found.rule.known != Known::Inferred
-        });
+        refused.retain(|found| found.rule.level == Level::Refused);
         if refused.is_empty() {
             return Ok(());
         }

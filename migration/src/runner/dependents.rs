@@ -157,9 +157,12 @@ pub async fn dependents<C: ConnectionTrait>(
     if engine == Engine::Sqlite {
         on_sqlite(db, tables).await
     } else {
-        on_postgres(db, tables).await
+        on_postgres(db, engine, tables).await
     }
 }
+
+/// The schema in which Nile keeps shadows of tables, as others have measured.
+const SHADOWS: &str = "public_nile_internal";
 
 async fn on_sqlite<C: ConnectionTrait>(db: &C, tables: &[String]) -> Result<Vec<Dependent>, DbErr> {
     // Names differ in case only here, and mean the same.
@@ -223,14 +226,22 @@ fn tables_read(definition: &str) -> Vec<String> {
 
 async fn on_postgres<C: ConnectionTrait>(
     db: &C,
+    engine: Engine,
     tables: &[String],
 ) -> Result<Vec<Dependent>, DbErr> {
     let literals: Vec<String> = tables.iter().map(|table| literal(table)).collect();
+    // What the engine brings along is where its own search path finds it; and where it keeps shadows
+    // of tables, they are its own affair.
+    let built_ins = engine.capability().built_ins.iter();
+    let built_ins: Vec<String> = built_ins
+        .filter(|it| tables.iter().any(|table| table == it.table))
+        .map(|it| format!("UNION SELECT to_regclass({})::oid ", literal(it.table)))
+        .collect();
     // By oid, so that neither another schema's names nor a key that was never validated escape.
     let sql = format!(
         "WITH RECURSIVE ours AS ( \
          SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.relname IN ({})), \
+         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.relname IN ({}) {built_ins}), \
          reading (oid, target) AS ( \
          SELECT oid, NULL::oid FROM ours UNION \
          SELECT r.ev_class, d.refobjid FROM reading JOIN pg_depend d ON d.refobjid = reading.oid \
@@ -248,7 +259,7 @@ async fn on_postgres<C: ConnectionTrait>(
          FROM pg_inherits i JOIN pg_class v ON v.oid = i.inhrelid AND NOT v.relispartition \
          JOIN pg_namespace vn ON vn.oid = v.relnamespace \
          JOIN pg_class t ON t.oid = i.inhparent \
-         WHERE i.inhparent IN (SELECT oid FROM ours) \
+         WHERE i.inhparent IN (SELECT oid FROM ours) AND vn.nspname <> '{SHADOWS}' \
          UNION ALL \
          SELECT 'key', {view}, {view_sql}, t.relname::text, false, k.conname::text, \
          {columns}, {ref_columns} \
@@ -256,8 +267,10 @@ async fn on_postgres<C: ConnectionTrait>(
          JOIN pg_namespace vn ON vn.oid = v.relnamespace \
          JOIN pg_class t ON t.oid = k.confrelid \
          WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT oid FROM ours) \
+         AND vn.nspname <> '{SHADOWS}' \
          ORDER BY 1, 2, 4",
         literals.join(", "),
+        built_ins = built_ins.concat(),
         view = "CASE WHEN vn.nspname = current_schema() THEN v.relname::text \
                 ELSE vn.nspname || '.' || v.relname END",
         columns = attribute_names("k.conkey", "k.conrelid"),

@@ -146,7 +146,7 @@ fn reason(losses: &[Loss], blocked: bool, stale: bool) -> String {
 /// Locks what exists of the tables against every reader and writer until the transaction ends, so
 /// that no row can come between the count and the drop.
 async fn lock(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<(), DbErr> {
-    // Without table locks, the transaction has locked the whole database since it began.
+    // SQLite has locked the whole database since the transaction began; on Nile nothing can.
     if !request.engine.capability().table_locks {
         return Ok(());
     }

@@ -530,7 +530,14 @@ impl<'c> Runner<'c> {
             match self.migrations.iter().find(|migration| migration.name() == name) {
                 Some(migration) => {
                     let engine = guard::replayed_on(self.engine);
-                    made.extend(record(migration.as_ref(), engine, Direction::Up).await?);
+                    match record(migration.as_ref(), engine, Direction::Up).await {
+                        Ok(sent) => made.extend(sent),
+                        // It may be for one engine only.
+                        Err(_) if engine != self.engine => {
+                            unknown.push(format!("what {name} did, which cannot be replayed"));
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 None => unknown.push(format!("what {name} did, which this program does not know")),
             }

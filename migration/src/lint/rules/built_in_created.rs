@@ -10,8 +10,8 @@ pub(super) const RULE: Rule = Rule {
     code: "built-in-created",
     targets: &[Target::Nile],
     level: Level::Refused,
-    known: Known::Documented,
-    source: "https://www.thenile.dev/docs/auth/concepts/builtintables",
+    known: Known::Inferred,
+    source: "they are documented to be there, and an unqualified name finds public first",
     help: "create it with `ops::v1::create_table`, which adopts what Nile has, or give the table another name",
     check,
 };
@@ -19,7 +19,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Vec<Found> {
     let Some(Ast::CreateTable(create)) = &case.statement.ast else { return Vec::new() };
     let table = name(&create.name);
-    if !case.catalogue.is_built_in(&table) || (create.if_not_exists && table == ROOT) {
+    if !case.catalogue.is_built_in(&table)
+        || (create.if_not_exists && (table == ROOT || table.contains('.')))
+    {
         return Vec::new();
     }
     vec![Found::on(&table, format!("Nile has a {table} of its own"))]
@@ -34,8 +36,11 @@ mod tests {
     fn examples() {
         let broken =
             ["CREATE TABLE tenants (id uuid)", "CREATE TABLE IF NOT EXISTS users (id uuid)"];
-        let kept =
-            ["CREATE TABLE IF NOT EXISTS tenants (id uuid)", "CREATE TABLE customers (id uuid)"];
+        let kept = [
+            "CREATE TABLE IF NOT EXISTS tenants (id uuid)",
+            "CREATE TABLE IF NOT EXISTS \"users\".\"users\" (id uuid)",
+            "CREATE TABLE customers (id uuid)",
+        ];
         check(&RULE, Target::Nile, &broken, &kept);
     }
 }

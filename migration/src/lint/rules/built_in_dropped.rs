@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     targets: &[Target::Nile],
     level: Level::Refused,
     known: Known::Documented,
-    source: "https://www.thenile.dev/docs/getting-started/schema_migrations/alembic",
+    source: "documented for dropping tenants; inferred for the rest",
     help: "leave `tenants`, `users.*` and `auth.*` as they are; `ops::v1::drop_table` does",
     check,
 };

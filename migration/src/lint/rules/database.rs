@@ -13,18 +13,20 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    case.begins_with_any(
-        &[
-            &["CREATE", "DATABASE"],
-            &["CREATE", "TABLESPACE"],
-            &["ALTER", "DATABASE"],
-            &["ALTER", "TABLESPACE"],
-            &["DROP", "DATABASE"],
-            &["DROP", "TABLESPACE"],
-            &["ALTER", "SYSTEM"],
-        ],
-        "Nile makes no database or tablespace by SQL",
-    )
+    let objects: [&[&str]; 7] = [
+        &["CREATE", "DATABASE"],
+        &["ALTER", "DATABASE"],
+        &["DROP", "DATABASE"],
+        &["CREATE", "TABLESPACE"],
+        &["ALTER", "TABLESPACE"],
+        &["DROP", "TABLESPACE"],
+        &["ALTER", "SYSTEM"],
+    ];
+    let named = (case.starts(&["CREATE", "TABLE"]) || case.starts(&["CREATE", "INDEX"]))
+        && case.statement.has(&["TABLESPACE"]);
+    let found = named || objects.iter().any(|words| case.starts(words));
+    let message = "Nile makes no database or tablespace by SQL";
+    found.then(|| Found::at(message)).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -34,7 +36,11 @@ mod tests {
 
     #[test]
     fn examples() {
-        let broken = ["CREATE DATABASE x", "CREATE TABLESPACE x LOCATION '/x'"];
+        let broken = [
+            "CREATE DATABASE x",
+            "CREATE TABLESPACE x LOCATION '/x'",
+            "CREATE TABLE x (id int) TABLESPACE fast",
+        ];
         let kept = ["CREATE TABLE database (id uuid)"];
         check(&RULE, Target::Nile, &broken, &kept);
     }

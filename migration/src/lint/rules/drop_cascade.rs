@@ -15,11 +15,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Vec<Found> {
     let is_drop = case.starts(&["DROP"]) || case.starts(&["ALTER", "TABLE"]);
     // ON DELETE CASCADE is something else.
-    let ends = case.statement.words.last().is_some_and(|word| word == "CASCADE");
-    let found = is_drop
-        && ends
-        && !case.statement.has(&["DELETE", "CASCADE"])
-        && !case.statement.has(&["UPDATE", "CASCADE"]);
+    let cascades = case
+        .statement
+        .words
+        .windows(2)
+        .any(|it| it[1] == "CASCADE" && it[0] != "DELETE" && it[0] != "UPDATE");
+    let found = is_drop && cascades;
     found.then(|| Found::at("DROP … CASCADE")).into_iter().collect()
 }
 
@@ -30,7 +31,8 @@ mod tests {
 
     #[test]
     fn examples() {
-        let broken = ["DROP TABLE x CASCADE", "ALTER TABLE x DROP COLUMN a CASCADE"];
+        let broken =
+            ["DROP TABLE x CASCADE", "ALTER TABLE x DROP COLUMN a CASCADE, ADD COLUMN b int"];
         let kept = [
             "DROP TABLE x",
             "ALTER TABLE x ADD FOREIGN KEY (a) REFERENCES y (a) ON DELETE CASCADE",

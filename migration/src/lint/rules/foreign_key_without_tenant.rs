@@ -17,7 +17,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Vec<Found> {
     let without = case.statement.foreign_keys().into_iter().filter(|key| {
         let mut pairs = key.columns.iter().zip(&key.ref_columns);
-        let carries = pairs.any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
+        // Without columns, it is the primary key that is referred to.
+        let by_key = key.ref_columns.is_empty() && key.columns.iter().any(|it| it == TENANT_ID);
+        let carries = by_key || pairs.any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
         case.catalogue.is_scoped(&key.table) && case.catalogue.is_scoped(&key.target) && !carries
     });
     let found = without.map(|ForeignKey { table, columns, target, .. }| {
@@ -39,7 +41,7 @@ mod tests {
         ];
         let kept = [
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid, FOREIGN KEY (tenant_id, t_id) REFERENCES t (tenant_id, id))",
-            "CREATE TABLE c (tenant_id uuid REFERENCES tenants (id))",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid, FOREIGN KEY (tenant_id, t_id) REFERENCES t)",
         ];
         check(&RULE, Target::Nile, &broken, &kept);
     }

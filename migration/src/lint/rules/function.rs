@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     targets: &[Target::Nile],
     level: Level::Refused,
     known: Known::Documented,
-    source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
+    source: "documented for functions; inferred for procedures and aggregates",
     help: "compute it in the application",
     check,
 };

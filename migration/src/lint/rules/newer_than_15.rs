@@ -13,10 +13,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let newer: [&[&str]; 3] = [&["UUIDV7"], &["VIRTUAL"], &["NOT", "ENFORCED"]];
-    let not_null = case.statement.has(&["NOT", "NULL"]) && case.statement.has(&["NOT", "VALID"]);
+    let newer: [&[&str]; 2] = [&["UUIDV7"], &["NOT", "ENFORCED"]];
+    let generated = case.statement.has(&["GENERATED"]) && case.statement.has(&["VIRTUAL"]);
+    let words = &case.statement.words;
+    let not_null =
+        words.windows(4).any(|it| it[0] == "CONSTRAINT" && it[2] == "NOT" && it[3] == "NULL")
+            && case.statement.has(&["NOT", "VALID"]);
     let found = case.statement.is_ddl()
-        && (newer.iter().any(|words| case.statement.has(words)) || not_null);
+        && (newer.iter().any(|words| case.statement.has(words)) || generated || not_null);
     found.then(|| Found::at("it is newer than PostgreSQL 15")).into_iter().collect()
 }
 
@@ -33,7 +37,8 @@ mod tests {
         ];
         let kept = [
             "CREATE TABLE x (id uuid DEFAULT gen_random_uuid())",
-            "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
+            "ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL) NOT VALID",
+            "CREATE TABLE x (virtual int)",
         ];
         check(&RULE, Target::Nile, &broken, &kept);
     }

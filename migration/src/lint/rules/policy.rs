@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     targets: &[Target::Nile],
     level: Level::Refused,
     known: Known::Documented,
-    source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
+    source: "documented for policies; row-level security is refused, as users report",
     help: "declare it with `ops::v1::alter_access`, which does nothing on Nile",
     check,
 };

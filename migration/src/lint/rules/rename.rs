@@ -7,7 +7,7 @@ use super::super::{Case, Found, Known, Level, Rule, Target};
 pub(super) const RULE: Rule = Rule {
     code: "rename",
     targets: &[Target::Nile],
-    level: Level::Unsafe,
+    level: Level::Refused,
     known: Known::Inferred,
     source: "renaming a column is refused, and nobody has tried the rest",
     help: "make it anew under the other name",

@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     targets: &[Target::Nile],
     level: Level::Refused,
     known: Known::Documented,
-    source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
+    source: "documented for roles and users; GRANT and SET ROLE measured by others; inferred for the rest",
     help: "grant with `ops::v1::alter_access`, which does nothing on Nile; users of the database are made in its dashboard",
     check,
 };

@@ -8,7 +8,7 @@ pub(super) const RULE: Rule = Rule {
     level: Level::Unsafe,
     known: Known::Reported,
     source: "the examples of Nile say: avoid mixing DML and DDL",
-    help: "change the rows in a migration of their own",
+    help: "change the rows in a migration of their own, and apply it alone, with `up -n 1`",
     check,
 };
 

@@ -1,24 +1,25 @@
 //! Shared tables may count, but an id that is unique everywhere moves with its rows.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Kind, Known, Level, Rule, Target};
 use super::counting;
 
 pub(super) const RULE: Rule = Rule {
     code: "sequence-in-shared-table",
     targets: &[Target::Nile],
     level: Level::Unsafe,
-    known: Known::Documented,
-    source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
+    known: Known::Inferred,
+    source: "Nile lets shared tables count, and such a row does not move",
     help: "prefer a uuid, with the default gen_random_uuid()",
     check,
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
     let counting = counting(case.statement).into_iter();
-    let found =
-        counting.filter(|(table, _)| !case.catalogue.is_scoped(table)).map(|(table, name)| {
+    let found = counting.filter(|(table, _)| case.catalogue.kind(table) == Some(Kind::Shared)).map(
+        |(table, name)| {
             Found::on(&table, format!("{name} of {table} counts by itself")).object(&name)
-        });
+        },
+    );
     found.collect()
 }
 

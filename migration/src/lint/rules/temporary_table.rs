@@ -13,9 +13,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let selects = case.starts(&["SELECT"]) || case.starts(&["WITH"]);
     let found = ["TEMP", "TEMPORARY"].iter().any(|word| {
-        let create = ["CREATE", word];
-        case.starts(&create) || case.statement.has(&["INTO", word])
+        let scoped = ["LOCAL", "GLOBAL"].iter().any(|scope| case.starts(&["CREATE", scope, word]));
+        scoped || case.starts(&["CREATE", word]) || (selects && case.statement.has(&["INTO", word]))
     });
     found.then(|| Found::at("Nile has no temporary tables")).into_iter().collect()
 }
@@ -27,8 +28,12 @@ mod tests {
 
     #[test]
     fn examples() {
-        let broken = ["CREATE TEMP TABLE x (id int)", "SELECT 1 AS a INTO TEMPORARY x"];
-        let kept = ["CREATE TABLE temp (id int)"];
+        let broken = [
+            "CREATE TEMP TABLE x (id int)",
+            "SELECT 1 AS a INTO TEMPORARY x",
+            "CREATE LOCAL TEMP TABLE x (id int)",
+        ];
+        let kept = ["CREATE TABLE temp (id int)", "INSERT INTO temp VALUES (1)"];
         check(&RULE, Target::Nile, &broken, &kept);
     }
 }

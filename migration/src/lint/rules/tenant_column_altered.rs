@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     targets: &[Target::Citus, Target::Nile],
     level: Level::Refused,
     known: Known::Documented,
-    source: "https://docs.citusdata.com/en/stable/develop/reference_ddl.html",
+    source: "documented for Citus (reference_ddl); nobody has tried it on Nile",
     help: "make a new table, and move the rows",
     check,
 };

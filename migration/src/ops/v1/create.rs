@@ -6,8 +6,8 @@
 
 use entity::{Capability, tenancy::TENANT_ID};
 use sea_orm_migration::prelude::{
-    DbErr, Index, IndexCreateStatement, PostgresQueryBuilder, SchemaManager, Table,
-    TableCreateStatement, TableRef,
+    ColumnDef, DbErr, Index, IndexCreateStatement, IntoColumnDef, PostgresQueryBuilder,
+    SchemaManager, Table, TableCreateStatement, TableRef,
 };
 use sqlparser::{
     ast::{self, TableConstraint},
@@ -42,9 +42,7 @@ pub async fn create_table(
             .iter()
             .filter(|column| !built_in.columns.contains(&&*column.get_column_name()));
         for column in ours {
-            let (table, column) = (quoted(&name), column_text(column.clone()));
-            let sql = format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}");
-            execute(manager, sql).await?;
+            add_if_missing(manager, &name, column.clone()).await?;
         }
         return Ok(());
     }
@@ -89,6 +87,52 @@ pub async fn drop_table(manager: &SchemaManager<'_>, table: &str) -> Result<(), 
     manager.drop_table(Table::drop().table(table.to_owned()).take()).await
 }
 
+/// Adds a column that every engine can add as it is. A table that the engine brings along may have
+/// it from before: it stays when migrations are rolled back.
+///
+/// # Errors
+///
+/// If the statement fails.
+pub async fn add_column(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: impl IntoColumnDef,
+) -> Result<(), DbErr> {
+    let column = column.into_column_def();
+    if engine(manager).capability().built_in(table).is_some() {
+        return add_if_missing(manager, table, column).await;
+    }
+    let stmt = Table::alter().table(table.to_owned()).add_column(column).take();
+    manager.alter_table(stmt).await
+}
+
+/// Drops a column that nothing refers to. On a table that the engine brings along it stays, with
+/// what is in it.
+///
+/// # Errors
+///
+/// If the statement fails.
+pub async fn drop_column(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+) -> Result<(), DbErr> {
+    if engine(manager).capability().built_in(table).is_some() {
+        return Ok(());
+    }
+    let stmt = Table::alter().table(table.to_owned()).drop_column(column.to_owned()).take();
+    manager.alter_table(stmt).await
+}
+
+async fn add_if_missing(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: ColumnDef,
+) -> Result<(), DbErr> {
+    let (table, column) = (quoted(table), column_text(column));
+    execute(manager, format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}")).await
+}
+
 /// Creates an index, unless the engine has none of its kind. It may have expressions among its
 /// parts, for which SeaQuery has no words on SQLite.
 ///
@@ -106,7 +150,7 @@ pub async fn create_index(
         return manager.create_index(index).await;
     };
     let table = create.table_name.0.last().and_then(|part| part.as_ident());
-    let is_column = |part: &ast::IndexColumn| matches!(part.column.expr, ast::Expr::Identifier(_));
+    let is_column = |part: &ast::IndexColumn| is_column(&part.column.expr);
     let has_expressions = !create.columns.iter().all(is_column);
     let table = table.map_or("", |name| &name.value);
     if is_left_out(&engine.capability(), table, create.unique, has_expressions) {
@@ -115,7 +159,20 @@ pub async fn create_index(
     if has_expressions {
         return execute(manager, index_sql(&index, engine)).await;
     }
+    if engine.capability().built_in(table).is_some() {
+        // It stays with the table when migrations are rolled back.
+        return manager.create_index(index.clone().if_not_exists().to_owned()).await;
+    }
     manager.create_index(index).await
+}
+
+/// Whether a part of an index is a column, with a collation perhaps, and nothing that is computed.
+pub(crate) fn is_column(part: &ast::Expr) -> bool {
+    match part {
+        ast::Expr::Identifier(_) => true,
+        ast::Expr::Collate { expr, .. } | ast::Expr::Nested(expr) => is_column(expr),
+        _ => false,
+    }
 }
 
 /// Drops an index of `table`. Where the engine has none of its kind, there may be none to drop.
