@@ -52,10 +52,12 @@ async fn each_tenant_is_seeded_by_itself() {
     nile.forget();
     nile.db.seeder(&[]).ok();
     let log = nile.log();
-    let began = log
-        .statements
-        .windows(2)
-        .filter(|pair| pair[0] == "BEGIN" && pair[1].starts_with("SET LOCAL nile.tenant_id = '"));
+    // By nobody, the engine was found out.
+    let nobody = Uuid::nil().to_string();
+    let began = log.statements.windows(2).filter(|pair| {
+        let names_one = pair[1].starts_with("SET LOCAL nile.tenant_id = '");
+        pair[0] == "BEGIN" && names_one && !pair[1].contains(&nobody)
+    });
     assert_eq!(began.count(), 4, "{:#?}", log.statements);
     let inserts = log.statements.iter().filter(|sql| sql.starts_with("INSERT INTO \"tenants\""));
     assert_eq!(inserts.count(), 4);
