@@ -293,6 +293,50 @@ async fn a_migration_that_nile_refuses_is_not_begun() {
     nile.assert_nothing_refused();
 }
 
+/// A later migration may add to a built-in table, and everything can still be made anew.
+#[tokio::test]
+async fn what_was_added_to_a_built_in_table_stays() {
+    use migration::ops::v1;
+
+    struct Tier;
+    impl sea::MigrationName for Tier {
+        fn name(&self) -> &'static str {
+            "m20990101_000000_tier"
+        }
+    }
+    #[sea_orm_migration::async_trait::async_trait]
+    impl sea::MigrationTrait for Tier {
+        async fn up(&self, manager: &sea::SchemaManager) -> Result<(), DbErr> {
+            let column = sea_orm_migration::schema::text_null("tier");
+            v1::add_column(manager, "tenants", column).await?;
+            let index = sea::Index::create().name("tier_idx").table("tenants").col("tier").take();
+            v1::create_index(manager, index).await
+        }
+
+        async fn down(&self, manager: &sea::SchemaManager) -> Result<(), DbErr> {
+            v1::drop_column(manager, "tenants", "tier").await
+        }
+    }
+
+    let nile = StandIn::new();
+    let db = nile.db.open().await;
+    let runner = || {
+        let mut migrations = migration::Migrator::migrations();
+        migrations.push(Box::new(Tier));
+        let bookkeeping = migration::Migrator::bookkeeping();
+        Runner::of(&db.connection, migrations, &bookkeeping).unwrap().on(db.engine)
+    };
+    runner().up(None).await.unwrap();
+    nile.behind_its_back("INSERT INTO tenants (name, tier) VALUES ('Real', 'gold')");
+    runner().fresh().await.unwrap();
+    runner().refresh().await.unwrap();
+    runner().down(Some(1)).await.unwrap();
+    runner().up(None).await.unwrap();
+    db.close().await;
+    assert_eq!(nile.db.number("SELECT count(*) FROM tenants WHERE tier = 'gold'").await, 1);
+    nile.assert_nothing_refused();
+}
+
 /// Nile's schemas and its path in a PostgreSQL, restored from a dump say, make no Nile of it: there the policies
 /// are what keeps tenants apart.
 #[tokio::test]
