@@ -61,10 +61,11 @@ pub struct Capability {
     pub unique_on_tenants: bool,
     /// An index may have an expression among its parts.
     pub expression_indexes: bool,
-    /// Tables, columns, indexes and constraints may get other names.
+    /// Tables, columns, indexes and constraints may get other names. Where not, an index is made anew
+    /// under the other name.
     pub renames: bool,
-    /// `DROP … CASCADE` and `ALTER COLUMN … DROP DEFAULT` exist.
-    pub full_drop: bool,
+    /// `ALTER COLUMN … DROP DEFAULT` exists.
+    pub drop_default: bool,
     /// A transaction may write to several tenants, and to shared tables beside them.
     pub writes_across_tenants: bool,
     /// The tables that the engine brings along. They are adopted: never created, locked, dropped or
@@ -249,7 +250,7 @@ impl Engine {
                 unique_on_tenants: true,
                 expression_indexes: true,
                 renames: true,
-                full_drop: true,
+                drop_default: true,
                 writes_across_tenants: true,
                 built_ins: &[],
             },
@@ -268,7 +269,7 @@ impl Engine {
                 unique_on_tenants: true,
                 expression_indexes: true,
                 renames: true,
-                full_drop: true,
+                drop_default: true,
                 writes_across_tenants: true,
                 built_ins: &[],
             },
@@ -288,7 +289,7 @@ impl Engine {
                 unique_on_tenants: false,
                 expression_indexes: false,
                 renames: false,
-                full_drop: false,
+                drop_default: false,
                 writes_across_tenants: false,
                 built_ins: NILE_BUILT_INS,
             },

@@ -49,7 +49,8 @@ pub(super) struct Duplicates {
     pub values: u64,
 }
 
-/// Reads everything from one snapshot, so that what others do meanwhile is no finding.
+/// Reads everything from one snapshot, where the engine has such transactions, so that what others do
+/// meanwhile is no finding.
 pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<Facts> {
     let tx = begin_read(&db.connection, db.engine).await?;
     let facts = gather_in(&tx, db, options).await;

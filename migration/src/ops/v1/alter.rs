@@ -182,7 +182,7 @@ impl AlterTable {
                 Step::DropDefault(column) => {
                     // PostgreSQL keeps nothing of a default that is NULL.
                     let what =
-                        if capability.full_drop { "DROP DEFAULT" } else { "SET DEFAULT NULL" };
+                        if capability.drop_default { "DROP DEFAULT" } else { "SET DEFAULT NULL" };
                     actions.push(format!("ALTER COLUMN {column} {what}"));
                 }
                 Step::Alone(sql) => {
