@@ -2,14 +2,15 @@
 
 use clap::{Parser, Subcommand};
 use migration::{
-    cli::{Command, Printer, counted, open, with_consent},
+    cli::{Command, Printer, Rehearsing, Waiting, counted, open, open_patiently, with_consent},
     config::{DatabaseArgs, is_production},
     db::Absent,
     error::Result,
     report::Envelope,
+    runner::Command as Runs,
 };
 
-use crate::{RollbackOptions, RunOptions, Seeding, ValidateOptions, Validation};
+use crate::{RollbackOptions, RunOptions, RunReport, Seeding, ValidateOptions, Validation};
 
 /// Migrates, seeds and validates a multi-tenant database
 ///
@@ -31,12 +32,20 @@ enum Action {
         /// Seed even if there are tenants that the seeder did not make
         #[arg(long)]
         alongside: bool,
+        #[command(flatten)]
+        rehearsing: Rehearsing,
+        #[command(flatten)]
+        waiting: Waiting,
     },
     /// Roll back every migration and prove that nothing is left
     Rollback {
         /// Consent to the loss that a refusal described, by the hash it printed
         #[arg(long, value_name = "HASH")]
         confirm: Option<String>,
+        #[command(flatten)]
+        rehearsing: Rehearsing,
+        #[command(flatten)]
+        waiting: Waiting,
     },
     /// Check that the database is what the entities say
     Validate {
@@ -59,8 +68,12 @@ impl Command for Tenantry {
 
     async fn run(self, out: &mut Printer) -> Result<u8> {
         match self.command {
-            Action::Run { alongside } => run(&self.database, alongside, out).await,
-            Action::Rollback { confirm } => rollback(&self.database, confirm, out).await,
+            Action::Run { alongside, rehearsing, waiting } => {
+                run(&self.database, alongside, &rehearsing, waiting, out).await
+            }
+            Action::Rollback { confirm, rehearsing, waiting } => {
+                rollback(&self.database, confirm, &rehearsing, waiting, out).await
+            }
             Action::Validate { json, deep, matrix } => {
                 validate(&self.database, json, deep, matrix, out).await
             }
@@ -68,11 +81,36 @@ impl Command for Tenantry {
     }
 }
 
-async fn run(args: &DatabaseArgs, alongside: bool, out: &mut Printer) -> Result<u8> {
-    let db = open(args, Absent::Create, out).await?;
+async fn run(
+    args: &DatabaseArgs,
+    alongside: bool,
+    rehearsing: &Rehearsing,
+    waiting: Waiting,
+    out: &mut Printer,
+) -> Result<u8> {
+    let absent = rehearsing.or_imagined(Absent::Create);
+    let db = open_patiently(args, absent, waiting, out).await?;
     let options = RunOptions { alongside, production: is_production() };
+    if rehearsing.is_wanted() {
+        let (rehearsal, outcome) = crate::rehearse(&db, &options).await?;
+        let (outcome, report) = match outcome {
+            Ok(report) => (Ok(()), Some(report)),
+            Err(error) => (Err(error), None),
+        };
+        let code = rehearsing.show(&db, rehearsal, outcome, out);
+        db.close().await;
+        return match report.filter(|_| rehearsing.is_text()) {
+            Some(report) => Ok(code?.max(print_run(&report, out)?)),
+            None => code,
+        };
+    }
     let report = crate::run(&db, &options).await?;
     db.close().await;
+    print_run(&report, out)
+}
+
+/// Prints what was done, and gives the exit code.
+fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
     out.line(&match report.migrated.applied.len() {
         0 => "migrate   nothing to apply".to_owned(),
         count => format!("migrate   {} applied", counted(count, "migration", "migrations")),
@@ -104,8 +142,19 @@ async fn run(args: &DatabaseArgs, alongside: bool, out: &mut Printer) -> Result<
     Ok(u8::from(refused || !report.validation.findings.is_empty()))
 }
 
-async fn rollback(args: &DatabaseArgs, confirm: Option<String>, out: &mut Printer) -> Result<u8> {
-    let db = open(args, Absent::Fail, out).await?;
+async fn rollback(
+    args: &DatabaseArgs,
+    confirm: Option<String>,
+    rehearsing: &Rehearsing,
+    waiting: Waiting,
+    out: &mut Printer,
+) -> Result<u8> {
+    let db = open_patiently(args, Absent::Fail, waiting, out).await?;
+    if rehearsing.is_wanted() {
+        let code = rehearsing.run(&db, &Runs::Reset, confirm, out).await;
+        db.close().await;
+        return code;
+    }
     let outcome = with_consent(confirm, out, async |confirm| {
         crate::rollback(&db, &RollbackOptions { confirm, production: is_production() }).await
     })

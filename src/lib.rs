@@ -24,5 +24,5 @@ pub use migration::{
     report::Finding,
 };
 pub use rollback::{RollbackOptions, rollback};
-pub use run::{RunOptions, RunReport, Seeding, run};
+pub use run::{RunOptions, RunReport, Seeding, rehearse, run};
 pub use validation::{ValidateOptions, Validation, validate};

@@ -1,10 +1,12 @@
 //! Migrate, seed, validate.
 
 use migration::{
-    Error, Outcome,
+    Error, Outcome, Runner,
     db::{Database, count_rows, quoted},
     error::Result,
     refusal::Refusal,
+    rehearsal::{Rehearsal, What},
+    runner::{Command, Up},
     runner_on,
 };
 
@@ -54,8 +56,36 @@ pub enum Seeding {
 /// sample rows are refused is no error, nor that they fail for a reason that validation finds: the
 /// rest is done, and the report says so.
 pub async fn run(db: &Database, options: &RunOptions) -> Result<RunReport> {
+    run_with(db, options, runner_on(db)?, || ()).await
+}
+
+/// The same in a rehearsal, which is to be ended by the caller: nothing is changed.
+///
+/// # Errors
+///
+/// If the rehearsal cannot begin. What the run itself would return comes beside the rehearsal.
+pub async fn rehearse(
+    db: &Database,
+    options: &RunOptions,
+) -> Result<(Rehearsal, Result<RunReport>)> {
+    let rehearsal = Rehearsal::begin(db, &Command::Up(Up::default())).await?;
+    let outcome = async {
+        let runner = runner_on(rehearsal.database())?.observed_by(rehearsal.observer());
+        run_with(rehearsal.database(), options, runner, || rehearsal.watch(What::Seed)).await
+    };
+    let outcome = outcome.await;
+    Ok((rehearsal, outcome))
+}
+
+/// `seeding` gives something that lives as long as rows are seeded.
+async fn run_with<W>(
+    db: &Database,
+    options: &RunOptions,
+    runner: Runner<'_>,
+    seeding: impl FnOnce() -> W,
+) -> Result<RunReport> {
     tracing::info!("migrating");
-    let migrated = runner_on(db)?.up(None).await?;
+    let migrated = runner.up(None).await?;
     let (seeding, failure) = if options.production {
         (Seeding::Production, None)
     } else {
@@ -64,8 +94,12 @@ pub async fn run(db: &Database, options: &RunOptions) -> Result<RunReport> {
             alongside: options.alongside,
             production: false,
             engine: Some(db.engine),
+            patience: db.patience,
         };
-        match seeder::seed(&db.connection, &options).await {
+        let watch = seeding();
+        let seeded = seeder::seed(&db.connection, &options).await;
+        drop(watch);
+        match seeded {
             Ok(report) => (Seeding::Done(report), None),
             Err(Error::Refused(refusal)) => (Seeding::Refused(refusal), None),
             Err(error) => (Seeding::Failed(error.to_string()), Some(error)),

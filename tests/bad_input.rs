@@ -395,7 +395,10 @@ async fn bookkeeping_with_an_unknown_migration(db: TestDb) {
     db.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20990101_000001_from_the_future', 1)").await;
     let before = db.catalogue().await;
     let status = db.migration(&["status"]).expect_code(1);
-    assert!(status.stdout.contains("missing  m20990101_000001_from_the_future"), "{status:#?}");
+    assert!(
+        status.stdout.contains("missing       m20990101_000001_from_the_future"),
+        "{status:#?}"
+    );
     assert_eq!(status.last_line(), "13 applied, 0 pending, 1 missing");
     let json = db.migration(&["status", "--json"]).expect_code(1);
     assert_eq!(json.finding_codes(), ["seaql_migrations migration-missing"]);

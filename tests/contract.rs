@@ -144,7 +144,7 @@ async fn the_migration_workflow(db: TestDb) {
 
 async fn no_command_means_up(db: TestDb) {
     assert_eq!(db.migration(&[]).ok().last_line(), "13 migrations applied");
-    assert_eq!(db.tables().await.len(), 14);
+    assert_eq!(db.tables().await.len(), 15);
 }
 
 async fn json_reports_have_one_envelope(db: TestDb) {

@@ -57,7 +57,7 @@ async fn every_destructive_command_refuses_real_rows(db: TestDb) {
         db.insert_real_tenant("one").await;
         let (catalogue, rows) = (db.catalogue().await, db.rows().await);
         let refused = db.bin(name).args(args).run().expect_code(1).clean_output();
-        assert!(refused.error().contains("\n  tenants: 1 row\n"), "{refused:#?}");
+        assert!(refused.error().contains("\n  tenants: 1 row, "), "{refused:#?}");
         assert_eq!(
             refused.error().matches(" row").count(),
             2,
@@ -171,7 +171,7 @@ async fn only_the_tables_that_go_are_counted(db: TestDb) {
     db.tenantry(&["run"]).ok();
     db.insert_real_tenant("real").await;
     db.migration(&["down", "-n", "3"]).ok();
-    assert_eq!(db.tables().await.len(), 11);
+    assert_eq!(db.tables().await.len(), 12);
     db.migration(&["down", "-n", "10"]).expect_code(1);
 }
 
@@ -237,7 +237,9 @@ async fn copied_ids_make_no_sample_rows(db: TestDb) {
 async fn a_hole_in_the_bookkeeping_is_mended_by_fresh(db: TestDb) {
     db.tenantry(&["run"]).ok();
     db.execute("DELETE FROM seaql_migrations WHERE version LIKE '%create_tenants'").await;
-    db.migration(&["up"]).expect_code(2);
+    let refused = db.migration(&["up"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("would be applied out of order"), "{refused:#?}");
+    db.migration(&["up", "--out-of-order"]).expect_code(2);
     let refused = db.migration(&["fresh"]).expect_code(1).clean_output();
     assert!(refused.error().contains("made by hand: "), "{refused:#?}");
     with_hash(&db, "migration", &["fresh"], &refused.hash()).ok();
@@ -312,7 +314,7 @@ async fn nothing_hides_rows_from_the_count() {
         for (bin, args) in [("tenantry", &["rollback"][..]), ("migration", &["fresh"])] {
             let ran = db.bin(bin).args(args).run().expect_code(code).clean_output();
             assert!(
-                code == 2 || ran.error().contains("\n  tenants: 1 row\n"),
+                code == 2 || ran.error().contains("\n  tenants: 1 row, "),
                 "{damage}: {ran:#?}"
             );
         }

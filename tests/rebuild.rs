@@ -3,7 +3,7 @@
 
 use migration::{
     Error, Migrator, MigratorTrait as _, Runner,
-    db::begin_write,
+    lock::{self, Patience, Purpose},
     schema::{Column, ColumnType, Schema, read},
 };
 use sea_orm::{
@@ -93,7 +93,9 @@ async fn a_callers_own_transaction_with_foreign_keys_on_is_refused() {
     let db = db.open().await;
     runner(&db.connection).up(Some(13)).await.unwrap();
     db.connection.execute_unprepared(ROWS).await.unwrap();
-    let tx = begin_write(&db.connection, Engine::Sqlite).await.unwrap();
+    let patience = Patience::default();
+    let locked = lock::begin(&db.connection, Engine::Sqlite, Purpose::Migrate, &patience);
+    let tx = locked.await.unwrap().tx;
     let refused = Runner::of(&tx, migrations(), "seaql_migrations").unwrap().up(None).await;
     let error = refused.unwrap_err().to_string();
     assert!(
@@ -129,7 +131,9 @@ async fn rows_that_would_refer_to_nothing_undo_it_all() {
     db.connection.execute_unprepared(ROWS).await.unwrap();
     let mut all = migrations();
     all.push(Box::new(Deletes));
-    let failed = Runner::of(&db.connection, all, "seaql_migrations").unwrap().up(None).await;
+    let runner_of_all = Runner::of(&db.connection, all, "seaql_migrations").unwrap();
+    let Err(Error::Refused(refusal)) = runner_of_all.up(None).await else { panic!("unasked") };
+    let failed = runner_of_all.confirm(refusal.hash).up(None).await;
     let Err(Error::Unusable(error)) = failed else { panic!("{failed:?}") };
     assert!(error.contains("1 row of campaigns would refer to nothing in companies"), "{error}");
     check_rows(&db.connection).await;

@@ -54,7 +54,14 @@ pub async fn facts<C: ConnectionTrait>(
     if !engine.capability().row_level_security {
         return Ok(None);
     }
-    let sql = format!(
+    let stmt = Statement::from_string(engine.backend(), facts_sql(name, "true"));
+    let row = db.query_one_raw(stmt).await?;
+    row.map(|row| RoleFacts::from_query_result(&row, "")).transpose()
+}
+
+/// The statement behind [`facts`], which asks for another column as well.
+pub(crate) fn facts_sql(name: &str, column: &str) -> String {
+    format!(
         "SELECT {name} AS name, current_user::text AS asked_by, n.nspname::text AS schema, \
          r.oid IS NOT NULL AS exists, \
          coalesce(r.rolsuper OR r.rolbypassrls, false) AS bypasses_policies, \
@@ -67,13 +74,11 @@ pub async fn facts<C: ConnectionTrait>(
          ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
          WHERE m.member = r.oid ORDER BY 1) AS member_of, \
          ARRAY(SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = n.oid \
-         AND c.relkind IN ('r', 'p') AND c.relowner = r.oid ORDER BY 1) AS owns \
+         AND c.relkind IN ('r', 'p') AND c.relowner = r.oid ORDER BY 1) AS owns, {column} \
          FROM pg_namespace n LEFT JOIN pg_roles r ON r.rolname = {name} \
          WHERE n.nspname = current_schema()",
         name = literal(name),
-    );
-    let row = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
-    row.map(|row| RoleFacts::from_query_result(&row, "")).transpose()
+    )
 }
 
 impl RoleFacts {

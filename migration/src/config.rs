@@ -25,6 +25,8 @@ pub mod env {
     pub const TENANTRY_APP_ROLE: &str = "TENANTRY_APP_ROLE";
     /// The engine behind a PostgreSQL URL: `postgres` or `nile`. Without it, the server is asked.
     pub const TENANTRY_ENGINE: &str = "TENANTRY_ENGINE";
+    /// Who the journal says it was; without it, the user of the operating system.
+    pub const TENANTRY_ACTOR: &str = "TENANTRY_ACTOR";
     /// The folder of the migration crate, for `generate` and `diff`.
     pub const MIGRATION_DIR: &str = "MIGRATION_DIR";
     /// What is logged, in the syntax of tracing's `EnvFilter`.
@@ -312,8 +314,15 @@ fn postgres(
         options.get_port(),
         options.get_database().unwrap_or_else(|| options.get_username()),
     );
-    let options = options.application_name("tenantry");
+    let options = options.application_name(&application_name());
     Ok(Target::Postgres { options: Box::new(options), schema, application_role, engine, name })
+}
+
+/// How this process is called in `pg_stat_activity`: there everybody sees who holds a lock, also who
+/// may not see the address behind a connection. The server cuts it off at 63 bytes.
+fn application_name() -> String {
+    let host = whoami::hostname().unwrap_or_default();
+    format!("tenantry {}@{host}", std::process::id())
 }
 
 /// The parameters of a PostgreSQL URL that sqlx 0.9 understands.
@@ -420,10 +429,27 @@ fn engine_named(name: &str) -> Result<Engine> {
         .ok_or_else(|| Error::Config("the engine has to be `postgres` or `nile`".to_owned()))
 }
 
+/// The name of the environment in which production data lives.
+pub const PRODUCTION: &str = "production";
+
+/// The environment that `APP_ENV` names, in lower case.
+#[must_use]
+pub fn environment() -> Option<String> {
+    let name = std::env::var(env::APP_ENV).ok()?.trim().to_lowercase();
+    (!name.is_empty()).then_some(name)
+}
+
 /// Whether `APP_ENV` says that this is production.
 #[must_use]
 pub fn is_production() -> bool {
-    std::env::var(env::APP_ENV).is_ok_and(|value| value.trim().eq_ignore_ascii_case("production"))
+    environment().is_some_and(|name| name == PRODUCTION)
+}
+
+/// Who does something, for the journal.
+#[must_use]
+pub fn actor() -> String {
+    let named = std::env::var(env::TENANTRY_ACTOR).ok().filter(|name| !name.trim().is_empty());
+    named.or_else(|| whoami::username().ok()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! The only place that connects to a database.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use entity::{
     Engine,
@@ -9,26 +13,29 @@ use entity::{
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel, RuntimeErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    Statement, TransactionTrait,
     sqlx::{
         self, ConnectOptions as _, Connection as _, PgConnection, Row as _,
         postgres::{PgConnectOptions, PgPoolOptions},
         sqlite::{SqliteConnectOptions, SqlitePoolOptions},
     },
 };
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
     config::{FileMode, Target},
     error::{Error, Result, explain_sqlx},
+    lock::Patience,
 };
 
 /// How long connecting may take before it counts as failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How long SQLite waits for another process to let go of the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When connecting takes longer than this, it is asked why.
+const DIAGNOSIS_AFTER: Duration = Duration::from_millis(500);
 
 /// The oldest PostgreSQL that is supported: `gen_random_uuid()` is built in from 13 on.
 const OLDEST_POSTGRES: u32 = 130_000;
@@ -40,6 +47,8 @@ pub enum Absent {
     Create,
     /// Say so, and create nothing.
     Fail,
+    /// Create nothing, and work on an empty database in memory instead.
+    Imagine,
 }
 
 /// An open database.
@@ -53,6 +62,8 @@ pub struct Database {
     pub name: String,
     /// The role that applications work as, where the engine has roles.
     pub application_role: String,
+    /// How long commands wait for others.
+    pub patience: Patience,
 }
 
 impl Database {
@@ -91,8 +102,12 @@ async fn open_sqlite(path: &Path, mode: FileMode, absent: Absent) -> Result<Data
     let exists = path
         .try_exists()
         .map_err(|error| unusable(format!("cannot look for the SQLite file {shown}: {error}")))?;
+    if !exists && absent == Absent::Imagine && mode == FileMode::Create {
+        let connection = in_memory_with(true).await?;
+        return Ok(sqlite(connection, path));
+    }
     if !exists {
-        if absent == Absent::Fail || mode != FileMode::Create {
+        if absent != Absent::Create || mode != FileMode::Create {
             return Err(unusable(format!(
                 "there is no database file {shown}: `up` or `run` would create it"
             )));
@@ -126,12 +141,17 @@ async fn open_sqlite(path: &Path, mode: FileMode, absent: Absent) -> Result<Data
         .fetch_one(&pool)
         .await
         .map_err(|error| failed(&error))?;
-    Ok(Database {
-        connection: DatabaseConnection::from(pool),
+    Ok(sqlite(DatabaseConnection::from(pool), path))
+}
+
+fn sqlite(connection: DatabaseConnection, path: &Path) -> Database {
+    Database {
+        connection,
         engine: Engine::Sqlite,
         name: path.display().to_string(),
         application_role: APPLICATION_ROLE.to_owned(),
-    })
+        patience: Patience::default(),
+    }
 }
 
 async fn open_postgres(
@@ -140,96 +160,143 @@ async fn open_postgres(
     engine: Option<Engine>,
     name: &str,
 ) -> Result<Database> {
-    let detected = probe_postgres(options, schema, name).await?;
-    let engine = engine.unwrap_or(detected);
-    let mut setup = Vec::new();
-    if engine.capability().session_settings {
-        // Without a limit of the role's own, nobody waits for another session's lock for ever.
-        setup.push(
-            "SELECT set_config('lock_timeout', '5s', false) \
-             WHERE current_setting('lock_timeout') = '0'"
-                .to_owned(),
-        );
-        setup.push("SET quote_all_identifiers = off".to_owned());
-    }
-    if let Some(schema) = schema {
-        setup.push(format!("SET search_path = {}", quoted(schema)));
-    }
-    let setup = setup.join("; ");
+    let greeting: Arc<Mutex<Option<Greeting>>> = Arc::default();
+    let heard = Arc::clone(&greeting);
+    let wanted = schema.map(ToOwned::to_owned);
     let pool = PgPoolOptions::new()
         // A command does one thing after the other, and a role may be limited to one connection.
         .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_connect(move |connection, _| {
-            let setup = setup.clone();
+            let (heard, wanted) = (Arc::clone(&heard), wanted.clone());
             Box::pin(async move {
-                if !setup.is_empty() {
-                    sqlx::raw_sql(sqlx::AssertSqlSafe(setup)).execute(connection).await?;
-                }
+                // The pool would try again for as long as this fails, and not say why.
+                let answer = greet(connection, wanted.as_deref(), engine).await;
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                 Ok(())
             })
         })
         .connect_lazy_with(options.clone());
-    Ok(Database {
-        connection: DatabaseConnection::from(pool),
-        engine,
-        name: name.to_owned(),
-        application_role: APPLICATION_ROLE.to_owned(),
-    })
-}
-
-/// Connects once outside the pool, which would retry a refused port until its timeout and then
-/// report only the timeout. Says which engine it is.
-async fn probe_postgres(
-    options: &PgConnectOptions,
-    schema: Option<&str>,
-    name: &str,
-) -> Result<Engine> {
+    let connected = async { pool.acquire().await.map(drop) };
+    let connected = tokio::select! {
+        connected = connected => connected,
+        error = diagnosed(options) => Err(error),
+    };
     let failed = |error: &sqlx::Error| {
         Error::Unusable(format!("cannot connect to PostgreSQL at {name}: {}", connect_error(error)))
     };
-    let attempt = async {
-        let mut connection: PgConnection = options.connect().await?;
-        // The server names its version as it lets us in, before it understands any query of ours.
-        let version = connection.server_version_num().unwrap_or(OLDEST_POSTGRES);
-        if version < OLDEST_POSTGRES {
-            return Ok::<_, sqlx::Error>((version, false, None::<String>, false));
+    match connected {
+        Ok(()) => {}
+        Err(sqlx::Error::PoolTimedOut) => {
+            return Err(Error::Unusable(format!(
+                "PostgreSQL at {name} did not answer within {} seconds: check host and port",
+                CONNECT_TIMEOUT.as_secs()
+            )));
         }
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1), \
-             current_schema()::text, {IS_NILE}"
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(schema);
-        let row = query.fetch_one(&mut connection).await?;
-        let is_nile = row.try_get(2)? && refuses_nobody(&mut connection).await?;
-        connection.close().await?;
-        Ok((version, row.try_get(0)?, row.try_get(1)?, is_nile))
-    };
-    let Ok(answer) = timeout(CONNECT_TIMEOUT, attempt).await else {
-        return Err(Error::Unusable(format!(
-            "PostgreSQL at {name} did not answer within {} seconds: check host and port",
-            CONNECT_TIMEOUT.as_secs()
-        )));
-    };
-    let (version, schema_exists, current_schema, is_nile) =
-        answer.map_err(|error| failed(&error))?;
-    if version < OLDEST_POSTGRES {
+        Err(error) => return Err(failed(&error)),
+    }
+    let answer = greeting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let greeted =
+        answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| failed(&error))?;
+    if greeted.version < OLDEST_POSTGRES {
         return Err(Error::Unusable(format!(
             "PostgreSQL at {name} is version {}: 13 or newer is needed",
-            version / 10_000
+            greeted.version / 10_000
         )));
     }
     match schema {
-        Some(schema) if !schema_exists => Err(Error::Unusable(format!(
-            "the schema {} does not exist in {name}: create it with `CREATE SCHEMA {}`",
-            quoted(schema),
-            quoted(schema)
-        ))),
-        None if current_schema.is_none() => Err(Error::Unusable(format!(
-            "the search_path of this role names no schema that exists in {name}: \
-             name one with --database-schema"
-        ))),
-        _ => Ok(if is_nile { Engine::Nile } else { Engine::Postgres }),
+        Some(schema) if !greeted.schema_exists => {
+            return Err(Error::Unusable(format!(
+                "the schema {} does not exist in {name}: create it with `CREATE SCHEMA {}`",
+                quoted(schema),
+                quoted(schema)
+            )));
+        }
+        None if !greeted.schema_exists => {
+            return Err(Error::Unusable(format!(
+                "the search_path of this role names no schema that exists in {name}: \
+                 name one with --database-schema"
+            )));
+        }
+        _ => {}
+    }
+    Ok(Database {
+        connection: DatabaseConnection::from(pool),
+        engine: greeted.engine,
+        name: name.to_owned(),
+        application_role: APPLICATION_ROLE.to_owned(),
+        patience: Patience::default(),
+    })
+}
+
+/// What a server says of itself to a new connection.
+type Greeting = std::result::Result<Greeted, sqlx::Error>;
+
+struct Greeted {
+    /// As `server_version_num`.
+    version: u32,
+    /// Whether there is a schema to work in.
+    schema_exists: bool,
+    engine: Engine,
+}
+
+/// Prepares a new connection, and asks what has to be known, in one statement.
+async fn greet(
+    connection: &mut PgConnection,
+    schema: Option<&str>,
+    engine: Option<Engine>,
+) -> Greeting {
+    // The server names its version as it lets us in, before it understands any query of ours.
+    let version = connection.server_version_num().unwrap_or(OLDEST_POSTGRES);
+    if version < OLDEST_POSTGRES {
+        let engine = Engine::Postgres;
+        return Ok(Greeted { version, schema_exists: false, engine });
+    }
+    // A name that is not there is no error to the server, and no schema is current then.
+    let path = schema.map(|schema| format!("SET search_path = {}; ", quoted(schema)));
+    // Nile takes no settings of sessions, but for the search path. Without a limit of the role's own,
+    // nobody waits for another session's lock for ever.
+    let settable = match engine {
+        Some(engine) => engine.capability().session_settings.to_string(),
+        None => format!("NOT {IS_NILE}"),
+    };
+    let sql = format!(
+        "{}SELECT {IS_NILE} AS is_nile, current_schema() IS NOT NULL AS schema_exists, \
+         CASE WHEN {settable} THEN set_config('quote_all_identifiers', 'off', false) END, \
+         CASE WHEN {settable} AND current_setting('lock_timeout') = '0' \
+         THEN set_config('lock_timeout', '5s', false) END",
+        path.unwrap_or_default()
+    );
+    let row = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+    let is_nile: bool = row.try_get("is_nile")?;
+    let engine = match engine {
+        Some(engine) => engine,
+        None if is_nile && refuses_nobody(connection).await? => Engine::Nile,
+        None => {
+            if is_nile {
+                // It only looks like Nile, so it takes settings after all.
+                let sql = "SET quote_all_identifiers = off; SELECT set_config('lock_timeout', \
+                           '5s', false) WHERE current_setting('lock_timeout') = '0'";
+                sqlx::raw_sql(sql).execute(&mut *connection).await?;
+            }
+            Engine::Postgres
+        }
+    };
+    Ok(Greeted { version, schema_exists: row.try_get("schema_exists")?, engine })
+}
+
+/// Why a server lets nobody in. The pool tries again and again where nothing listens, and reports
+/// only that it took too long; so after a moment somebody else tries once. Never returns if that
+/// succeeds.
+async fn diagnosed(options: &PgConnectOptions) -> sqlx::Error {
+    tokio::time::sleep(DIAGNOSIS_AFTER).await;
+    match options.connect().await {
+        Err(error) => error,
+        Ok(connection) => {
+            // The server is slow, but there.
+            let _ = connection.close().await;
+            std::future::pending().await
+        }
     }
 }
 
@@ -247,42 +314,6 @@ fn connect_error(error: &sqlx::Error) -> String {
         }
         other => explain_sqlx(other),
     }
-}
-
-/// Starts a transaction that writes, alone among all that start this way on the same schema: the
-/// next one waits, for at most ten seconds on PostgreSQL and five on SQLite.
-///
-/// On PostgreSQL it reads what is committed, whatever the role's default: a count taken after a
-/// lock has to see everything up to that lock. And it fails where a row-level policy would hide
-/// rows from the role, instead of overlooking them.
-///
-/// # Errors
-///
-/// If the transaction cannot be started, or the wait was too long.
-pub async fn begin_write<C>(db: &C, engine: Engine) -> Result<DatabaseTransaction, DbErr>
-where
-    C: TransactionTrait<Transaction = DatabaseTransaction>,
-{
-    let capability = engine.capability();
-    let tx = db
-        .begin_with_options(TransactionOptions {
-            isolation_level: capability.session_settings.then_some(IsolationLevel::ReadCommitted),
-            // A transaction that starts as a reader fails when it wants to write beside another.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await?;
-    if capability.session_settings {
-        tx.execute_unprepared(&format!(
-            "SET LOCAL lock_timeout = '10s'; SET LOCAL row_security = off; \
-             SET LOCAL quote_all_identifiers = off; {ADVISORY_LOCK}; \
-             SET LOCAL lock_timeout = '5s'"
-        ))
-        .await?;
-    } else if capability.advisory_lock {
-        tx.execute_unprepared(ADVISORY_LOCK).await?;
-    }
-    Ok(tx)
 }
 
 /// Starts a transaction that works for one tenant: the setting comes first, which is what engines
@@ -312,23 +343,6 @@ pub async fn begin_read(
     let isolation = engine.capability().table_locks.then_some(IsolationLevel::RepeatableRead);
     db.begin_with_config(isolation, None).await
 }
-
-/// Starts a savepoint in the caller's transaction, which keeps its settings, and takes the lock of
-/// [`begin_write`] until that transaction ends.
-pub(crate) async fn begin_nested(
-    tx: &DatabaseTransaction,
-    engine: Engine,
-) -> Result<DatabaseTransaction, DbErr> {
-    let nested = tx.begin().await?;
-    if engine.capability().advisory_lock {
-        nested.execute_unprepared(ADVISORY_LOCK).await?;
-    }
-    Ok(nested)
-}
-
-/// One lock for each database and schema.
-const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext(current_database()), \
-                             hashtext('tenantry ' || current_schema()))";
 
 /// Ends a transaction by its outcome: commits, or rolls back and waits until that is done. A
 /// transaction that is merely dropped keeps its locks until its connection is next used.
@@ -388,9 +402,13 @@ pub async fn count_rows<C: ConnectionTrait>(
 /// An SQLite database in memory, gone when it is closed. It enforces no foreign key: what is tried
 /// in it is schema, in any order.
 pub(crate) async fn in_memory() -> Result<DatabaseConnection, DbErr> {
+    in_memory_with(false).await
+}
+
+async fn in_memory_with(foreign_keys: bool) -> Result<DatabaseConnection, DbErr> {
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
-        .connect_with(SqliteConnectOptions::new().in_memory(true).foreign_keys(false))
+        .connect_with(SqliteConnectOptions::new().in_memory(true).foreign_keys(foreign_keys))
         .await
         .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))?;
     Ok(DatabaseConnection::from(pool))

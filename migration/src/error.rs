@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, runner::Direction};
 
 /// What can go wrong. [`Display`](fmt::Display) is one sentence for a person at a terminal;
 /// [`Error::exit_code`] is for the shell.
@@ -24,17 +24,30 @@ pub enum Error {
     /// The database cannot be reached or used as it is.
     #[error("{0}")]
     Unusable(String),
-    /// A migration failed. Everything it did was undone.
-    #[error("{}", migration_sentence(.name, .direction, .statement.as_deref(), .source))]
+    /// Somebody else is migrating or seeding, and did not finish in time. Nothing was changed.
+    #[error("{0}")]
+    Busy(String),
+    /// A migration failed.
+    #[error("{}", migration_sentence(.name, *.direction, .statement.as_deref(), .source, *.left))]
     Migration {
         /// The migration.
         name: String,
-        /// `up` or `down`.
-        direction: &'static str,
+        /// Which half of it.
+        direction: Direction,
         /// The statement that failed, if it was seen.
         statement: Option<String>,
         /// Why it failed.
         source: DbErr,
+        /// What is left of what was done.
+        left: Left,
+    },
+    /// Other sessions stood in the way, and did not go.
+    #[error("{source}; {blockers}")]
+    Blocked {
+        /// Who they were, and what they did.
+        blockers: String,
+        /// What failed for it.
+        source: Box<Error>,
     },
     /// The entities do not make a schema.
     #[error(transparent)]
@@ -45,6 +58,18 @@ pub enum Error {
     /// Standard output or input failed.
     #[error("cannot read or write: {0}")]
     Io(#[from] std::io::Error),
+}
+
+/// What a failed migration leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Left {
+    /// Everything is as it was before the call.
+    Nothing,
+    /// Everything is as it was before this migration; what came before it in the call is done.
+    Divided,
+    /// It ran outside of a transaction, and what it did before it failed is done.
+    HalfDone,
 }
 
 /// An entity that cannot become a table: a mistake in the model, not in a database.
@@ -59,6 +84,19 @@ impl Error {
         match self {
             Self::Refused(_) => 1,
             _ => 2,
+        }
+    }
+
+    /// Whether a lock of another session stopped it, so that the same may succeed in a moment.
+    #[must_use]
+    pub fn is_about_a_lock(&self) -> bool {
+        match self {
+            Self::Blocked { source, .. } => source.is_about_a_lock(),
+            Self::Migration { source, .. } | Self::Database(source) => {
+                // lock_not_available, deadlock_detected
+                sqlstate(source).is_some_and(|code| code == "55P03" || code == "40P01")
+            }
+            _ => false,
         }
     }
 }
@@ -81,12 +119,22 @@ impl From<Error> for DbErr {
 
 fn migration_sentence(
     name: &str,
-    direction: &str,
+    direction: Direction,
     statement: Option<&str>,
     source: &DbErr,
+    left: Left,
 ) -> String {
     let at = statement.map(|sql| format!(" at `{sql}`")).unwrap_or_default();
-    format!("{direction} of {name} failed{at}: {}; nothing was changed", explain(source))
+    let left = match left {
+        Left::Nothing => "nothing was changed",
+        Left::Divided => "what came before it is done, and nothing of it",
+        Left::HalfDone => {
+            "it runs outside of a transaction and is half done: the same command tries again, \
+             `status` names it, and `repair` tells what became of it"
+        }
+    };
+    let direction = direction.name();
+    format!("{direction} of {name} failed{at}: {}; {left}", explain(source))
 }
 
 /// The SQLSTATE of PostgreSQL, or SQLite's extended result code, behind an error.

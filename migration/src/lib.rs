@@ -39,11 +39,13 @@ mod fingerprint;
 pub mod generate;
 pub mod isolation;
 pub mod lint;
+pub mod lock;
 pub mod logging;
 pub mod ops;
 pub mod plan;
 pub mod prove;
 pub mod refusal;
+pub mod rehearsal;
 pub mod report;
 pub mod runner;
 pub mod schema;
@@ -106,6 +108,13 @@ impl Migrator {
     pub fn bookkeeping() -> String {
         Self::migration_table_name().to_string()
     }
+
+    /// Whether a table is the one of [`bookkeeping`](Self::bookkeeping), or the journal beside it.
+    #[must_use]
+    pub fn is_bookkeeping(table: &str) -> bool {
+        let bookkeeping = Self::bookkeeping();
+        table == bookkeeping || table == runner::journal_beside(&bookkeeping)
+    }
 }
 
 #[async_trait::async_trait]
@@ -161,8 +170,11 @@ impl MigratorTrait for Migrator {
 ///
 /// As [`Runner::new`].
 pub fn runner_on(db: &db::Database) -> Result<Runner<'_>> {
-    let runner = Runner::new::<Migrator>(&db.connection)?.on(db.engine);
-    Ok(runner.application_role(&db.application_role))
+    Ok(Runner::new::<Migrator>(&db.connection)?
+        .on(db.engine)
+        .application_role(&db.application_role)
+        .environment(config::environment())
+        .patience(db.patience))
 }
 
 /// The runner of this schema's migrations for an application, with what the environment says.
@@ -174,6 +186,6 @@ async fn runner<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Runner<'
     };
     Ok(runner
         .on(engine)
-        .production(config::is_production())
+        .environment(config::environment())
         .application_role(config::application_role()?))
 }

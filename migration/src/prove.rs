@@ -249,7 +249,7 @@ async fn prove_on(db: &Database) -> Result<Proof> {
 /// Everything in the schema but the bookkeeping, as the reader sees it.
 async fn catalogue(db: &Database) -> Result<Schema> {
     let live = schema::read(&db.connection, db.engine, &db.application_role).await?;
-    Ok(live.filtered(|name| name != Migrator::bookkeeping()))
+    Ok(live.filtered(|name| !Migrator::is_bookkeeping(name)))
 }
 
 /// Whether two schemas differ, but for the order of columns: one that was dropped comes back at the

@@ -24,6 +24,20 @@ pub struct Loss {
     pub table: String,
     /// How many rows are real.
     pub real_rows: i64,
+    /// How much room the table takes with its indexes, in bytes; `None` where nobody tells.
+    pub bytes: Option<i64>,
+}
+
+/// A number of bytes for people: `640 KiB`.
+#[must_use]
+pub fn size(bytes: i64) -> String {
+    let mut unit = 0;
+    let mut rest = bytes;
+    while rest >= 10 * 1024 && unit < 4 {
+        rest /= 1024;
+        unit += 1;
+    }
+    format!("{rest} {}", ["bytes", "KiB", "MiB", "GiB", "TiB"][unit])
 }
 
 impl Refusal {
@@ -37,9 +51,10 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)?;
-        for Loss { table, real_rows } in &self.losses {
+        for Loss { table, real_rows, bytes } in &self.losses {
             let rows = if *real_rows == 1 { "row" } else { "rows" };
-            write!(f, "\n  {table}: {real_rows} {rows}")?;
+            let size = bytes.map(|bytes| format!(", {}", size(bytes))).unwrap_or_default();
+            write!(f, "\n  {table}: {real_rows} {rows}{size}")?;
         }
         for line in &self.by_hand {
             write!(f, "\n  made by hand: {line}")?;

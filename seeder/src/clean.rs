@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use entity::{Engine, Scope};
 use migration::{
     Result,
-    db::{begin_for_tenant, begin_write, count_rows, finish, quoted},
+    db::{begin_for_tenant, count_rows, finish, quoted},
+    lock::{self, Purpose},
     refusal::Refusal,
     runner::{Dependent, dependents, sample_ids, sample_rows},
     schema::{Schema, tenancy::ROOT},
@@ -26,7 +27,7 @@ use crate::{Options, Report, TableReport, plan, ready};
 pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report> {
     let engine = options.engine_of(db).await?;
     let report = if engine.capability().writes_across_tenants {
-        let tx = begin_write(db, engine).await?;
+        let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
         let outcome = delete(&tx, engine).await;
         finish(tx, outcome).await?
     } else {

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use migration::{
     Result,
-    cli::{Command, Printer, open},
+    cli::{Command, Printer, Waiting, open_patiently},
     config::{DatabaseArgs, is_production},
     db::Absent,
 };
@@ -22,6 +22,8 @@ pub struct Seeder {
     /// Seed even if there are tenants that the seeder did not make
     #[arg(long)]
     alongside: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(subcommand)]
     command: Option<Action>,
 }
@@ -38,11 +40,12 @@ impl Command for Seeder {
     }
 
     async fn run(self, out: &mut Printer) -> Result<u8> {
-        let db = open(&self.database, Absent::Fail, out).await?;
+        let db = open_patiently(&self.database, Absent::Fail, self.waiting, out).await?;
         let options = Options {
             alongside: self.alongside,
             production: is_production(),
             engine: Some(db.engine),
+            patience: db.patience,
         };
         if let Some(Action::Clean) = self.command {
             let report = crate::clean(&db.connection, &options).await?;

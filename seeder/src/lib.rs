@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 use entity::Engine;
 use migration::{
     Error, IntoSchemaManagerConnection, Migrator, Result, Runner,
-    db::{begin_write, count_rows, finish, quoted},
+    db::{count_rows, finish, quoted},
+    lock::{self, Patience, Purpose},
     refusal::Refusal,
     runner::{State, sample_ids, sample_rows},
     schema::Table,
@@ -43,6 +44,8 @@ pub struct Options {
     pub production: bool,
     /// The engine; `None` asks the database.
     pub engine: Option<Engine>,
+    /// How long to wait for others.
+    pub patience: Patience,
 }
 
 impl Options {
@@ -104,7 +107,7 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
     }
     let engine = options.engine_of(db).await?;
     let report = if engine.capability().writes_across_tenants {
-        let tx = begin_write(db, engine).await?;
+        let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
         let outcome = async {
             ready(&tx).await?;
             check_alone(&tx, engine, options).await?;

@@ -1,11 +1,12 @@
-//! `migration down`, `fresh`, `refresh` and `reset`: what takes tables away, and asks first.
+//! `migration down`, `redo`, `fresh`, `refresh` and `reset`: what takes tables away, and asks first.
 
-use super::{Printer, counted, with_consent};
+use super::{Printer, Rehearsing, Waiting, counted, open_patiently, with_consent};
 use crate::{
-    Outcome, Runner,
-    config::{DatabaseArgs, is_production},
+    Outcome,
+    config::DatabaseArgs,
     db::Absent,
     error::Result,
+    runner::{Command, Down},
     runner_on,
 };
 
@@ -14,60 +15,87 @@ pub(super) struct Args {
     /// Consent to the loss that a refusal described, by the hash it printed
     #[arg(long, value_name = "HASH")]
     confirm: Option<String>,
+    #[command(flatten)]
+    rehearsing: Rehearsing,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
-    /// Roll back this many
+    /// Roll back this many; without --to, one
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
+    num: Option<u32>,
+    /// Roll back everything that was applied after this one, which stays: its name, or a part of it
+    #[arg(long, value_name = "NAME", conflicts_with = "num")]
+    to: Option<String>,
+    #[command(flatten)]
+    rest: Args,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RedoArgs {
+    /// Roll back and apply this many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     num: u32,
     #[command(flatten)]
-    consent: Args,
+    rest: Args,
 }
 
 pub(super) async fn down(args: DownArgs, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
-    let steps = Some(args.num);
-    run(args.consent, database, Absent::Fail, out, async |runner| runner.down(steps).await).await
+    let steps = args.num.or_else(|| args.to.is_none().then_some(1));
+    let command = Command::Down(Down { steps, to: args.to });
+    run(&command, args.rest, database, Absent::Fail, out).await
+}
+
+pub(super) async fn redo(args: RedoArgs, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
+    run(&Command::Redo(args.num), args.rest, database, Absent::Fail, out).await
 }
 
 pub(super) async fn fresh(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
-    run(args, database, Absent::Create, out, async |runner| runner.fresh().await).await
+    run(&Command::Fresh, args, database, Absent::Create, out).await
 }
 
 pub(super) async fn refresh(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
-    run(args, database, Absent::Create, out, async |runner| runner.refresh().await).await
+    run(&Command::Refresh, args, database, Absent::Create, out).await
 }
 
 pub(super) async fn reset(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
-    run(args, database, Absent::Fail, out, async |runner| runner.reset().await).await
+    run(&Command::Reset, args, database, Absent::Fail, out).await
 }
 
 async fn run(
+    command: &Command,
     args: Args,
     database: &DatabaseArgs,
     absent: Absent,
     out: &mut Printer,
-    work: impl AsyncFn(&Runner<'_>) -> Result<Outcome>,
 ) -> Result<u8> {
-    let db = super::open(database, absent, out).await?;
+    let absent = args.rehearsing.or_imagined(absent);
+    let db = open_patiently(database, absent, args.waiting, out).await?;
+    if args.rehearsing.is_wanted() {
+        let code = args.rehearsing.run(&db, command, args.confirm, out).await;
+        db.close().await;
+        return code;
+    }
     let outcome = with_consent(args.confirm, out, async |hash| {
-        let runner = runner_on(&db)?;
-        work(&runner.confirm(hash).production(is_production())).await
+        runner_on(&db)?.confirm(hash).run(command).await
     })
     .await?;
     db.close().await;
-    let said = |count: usize, what: &str| {
+    out.line(&said(&outcome))?;
+    Ok(0)
+}
+
+/// One sentence about what was done.
+fn said(outcome: &Outcome) -> String {
+    let part = |count: usize, what: &str| {
         (count > 0).then(|| format!("{} {what}", counted(count, "migration", "migrations")))
     };
     let parts: Vec<String> =
-        [said(outcome.rolled_back.len(), "rolled back"), said(outcome.applied.len(), "applied")]
+        [part(outcome.rolled_back.len(), "rolled back"), part(outcome.applied.len(), "applied")]
             .into_iter()
             .flatten()
             .collect();
-    if parts.is_empty() {
-        out.line("nothing to roll back")?;
-    } else {
-        out.line(&parts.join(", "))?;
-    }
-    Ok(0)
+    if parts.is_empty() { "nothing to roll back".to_owned() } else { parts.join(", ") }
 }

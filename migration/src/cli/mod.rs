@@ -10,8 +10,10 @@ mod grant;
 mod lint;
 mod printer;
 mod prove;
+mod rehearse;
 mod status;
 mod up;
+mod waiting;
 
 use std::{
     io::{BufRead as _, IsTerminal as _, stderr, stdin},
@@ -21,6 +23,8 @@ use std::{
 use clap::{Parser, Subcommand};
 
 pub use printer::Printer;
+pub use rehearse::Rehearsing;
+pub use waiting::Waiting;
 
 use crate::{
     config::{self, DatabaseArgs, Target},
@@ -104,6 +108,21 @@ pub async fn open(args: &DatabaseArgs, absent: Absent, out: &mut Printer) -> Res
     Database::open(&target, absent).await
 }
 
+/// The same for a command that may have to wait.
+///
+/// # Errors
+///
+/// As [`open`].
+pub async fn open_patiently(
+    args: &DatabaseArgs,
+    absent: Absent,
+    waiting: Waiting,
+    out: &mut Printer,
+) -> Result<Database> {
+    let db = open(args, absent, out).await?;
+    Ok(Database { patience: waiting.patience(), ..db })
+}
+
 /// Runs something that may be refused. On a terminal, and if no hash was given, shows the refusal,
 /// asks, and on a typed `yes` tries again with consent to exactly what was shown.
 ///
@@ -149,8 +168,10 @@ pub struct Migrations {
 enum Action {
     /// Apply pending migrations
     Up(up::Args),
-    /// Roll back the newest applied migrations
+    /// Roll back what was applied last
     Down(destroy::DownArgs),
+    /// Roll back what was applied last, and apply the same again
+    Redo(destroy::RedoArgs),
     /// Write the migration that the entities ask for; needs no database
     Generate(Box<generate::Args>),
     /// Compare the database with the entities; exit code 1 if they differ
@@ -163,7 +184,7 @@ enum Action {
     Grant,
     /// Prove schema, migrations and isolation in a database of its own, and write the report
     Prove(prove::Args),
-    /// List all migrations and whether they are applied; writes nothing
+    /// List all migrations and what the database knows of them; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
     Fresh(destroy::Args),
@@ -181,7 +202,7 @@ impl Command for Migrations {
     async fn run(self, out: &mut Printer) -> Result<u8> {
         let database = &self.database;
         match self.command.unwrap_or(Action::Up(up::Args::default())) {
-            Action::Up(args) => up::run(&args, database, out).await,
+            Action::Up(args) => up::run(args, database, out).await,
             Action::Generate(args) => generate::run(&args, out).await,
             Action::Diff(args) => diff::run(&args, database, out).await,
             Action::Lint(args) => lint::run(&args, out).await,
@@ -189,6 +210,7 @@ impl Command for Migrations {
             Action::Prove(args) => prove::run(&args, database, out).await,
             Action::Status(args) => status::run(&args, database, out).await,
             Action::Down(args) => destroy::down(args, database, out).await,
+            Action::Redo(args) => destroy::redo(args, database, out).await,
             Action::Fresh(args) => destroy::fresh(args, database, out).await,
             Action::Refresh(args) => destroy::refresh(args, database, out).await,
             Action::Reset(args) => destroy::reset(args, database, out).await,

@@ -1,18 +1,48 @@
 //! `migration up`
 
-use super::{Printer, counted};
-use crate::{config::DatabaseArgs, db::Absent, error::Result, runner_on, schema::Schema};
+use super::{Printer, Rehearsing, Waiting, counted, open_patiently, with_consent};
+use crate::{
+    config::DatabaseArgs,
+    db::Absent,
+    error::Result,
+    runner::{Command, Up},
+    runner_on,
+    schema::Schema,
+};
 
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Apply at most this many
     #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     num: Option<u32>,
+    /// Apply up to and with this one: its name, or a part of it
+    #[arg(long, value_name = "NAME", conflicts_with = "num")]
+    to: Option<String>,
+    /// Apply also what comes before something that is applied
+    #[arg(long)]
+    out_of_order: bool,
+    /// Consent to the loss that a refusal described, by the hash it printed
+    #[arg(long, value_name = "HASH")]
+    confirm: Option<String>,
+    #[command(flatten)]
+    rehearsing: Rehearsing,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
-pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
-    let db = super::open(database, Absent::Create, out).await?;
-    let outcome = runner_on(&db)?.up(args.num).await?;
+pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
+    let absent = args.rehearsing.or_imagined(Absent::Create);
+    let db = open_patiently(database, absent, args.waiting, out).await?;
+    let command = Command::Up(Up { steps: args.num, to: args.to, out_of_order: args.out_of_order });
+    if args.rehearsing.is_wanted() {
+        let code = args.rehearsing.run(&db, &command, args.confirm, out).await;
+        db.close().await;
+        return code;
+    }
+    let outcome = with_consent(args.confirm, out, async |hash| {
+        runner_on(&db)?.confirm(hash).run(&command).await
+    })
+    .await?;
     if !outcome.applied.is_empty() {
         for sentence in Schema::from_entities()?.left_out(db.engine).sentences(db.engine) {
             out.note(&format!("note: {sentence}"));

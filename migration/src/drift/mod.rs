@@ -77,7 +77,7 @@ where
     let live = schema::read(db, engine, application_role).await?;
     let mut unknown_tables: Vec<String> =
         live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
-    unknown_tables.retain(|name| *name != Migrator::bookkeeping());
+    unknown_tables.retain(|name| !Migrator::is_bookkeeping(name));
     let live = live.filtered(|name| entities.tables.contains_key(name));
     let exposed = exposed::exposed(db, engine, application_role, &entities).await?;
     let application_role = application_role::facts(db, engine, application_role).await?;

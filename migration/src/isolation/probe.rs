@@ -7,7 +7,10 @@ use entity::{
     tenancy::{TENANT_ID, TENANT_SETTING},
 };
 use futures_util::TryStreamExt as _;
-use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _, postgres::PgPool};
+use sea_orm::{
+    ConnectionTrait as _,
+    sqlx::{self, AssertSqlSafe, PgConnection, Row as _, postgres::PgPool},
+};
 
 use super::{
     Line, Matrix, Outcome,
@@ -85,6 +88,9 @@ const REFUSALS: [&str; 3] = ["42501", "23503", "0A000"];
 pub async fn probe(db: &Database, schema: &Schema) -> std::result::Result<Matrix, String> {
     if !db.engine.capability().row_level_security {
         return Err(format!("{} has no row-level security to be attacked", db.engine));
+    }
+    if db.connection.is_mock_connection() {
+        return Err("in a rehearsal, nobody else sees the tables".to_owned());
     }
     let pool: &PgPool = db.connection.get_postgres_connection_pool();
     let stage = Stage::of(schema);

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use entity::Engine;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, TransactionTrait as _};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, QueryResult, Statement,
+    TransactionTrait as _,
+};
 use serde::Serialize;
 
 use super::{Direction, Runner, record, recorder::Effect};
 use crate::{
-    application_role::{RoleFacts, facts},
+    application_role::{RoleFacts, facts_sql},
     db::literal,
     error::{Result, sqlstate},
     ops::{
@@ -31,6 +34,13 @@ pub(super) struct Role {
     facts: Option<RoleFacts>,
     /// Whether it lacks something that the migrations grant.
     lacks_something: bool,
+}
+
+impl Role {
+    /// Whether there is nothing to make or to grant.
+    pub(super) fn has_everything(&self) -> bool {
+        !self.lacks_something && self.facts.as_ref().is_none_or(|role| role.exists)
+    }
 }
 
 /// A table and a privilege on it.
@@ -56,10 +66,11 @@ impl Runner<'_> {
             ))
             .into());
         }
-        let session = self.begin(&[]).await?;
+        let session = self.begin_for("grant", &[]).await?;
         let work = async {
-            let applied = self.known_applied(&session.tx).await?;
-            self.finish_grants(&session.tx, &role, &applied).await
+            let history = self.history(session.tx()).await?;
+            self.check_known(&history)?;
+            self.finish_grants(session.tx(), &role, &self.in_order(&history)).await
         };
         let statements = work.await;
         let statements = session.finish(statements).await?;
@@ -73,14 +84,27 @@ impl Runner<'_> {
             return Ok(Role { facts: None, lacks_something: false });
         };
         let (db, name) = (&self.db, &self.application_role);
-        let mut found = facts(db, self.engine, name).await?;
-        if let Some(role) = found.as_ref().filter(|_| create)
+        // Both in one statement, since every call asks.
+        let lacks = format!("EXISTS ({}) AS lacks_privileges", missing_sql(name, &wanted));
+        let ask = async || {
+            let stmt = Statement::from_string(self.engine.backend(), facts_sql(name, &lacks));
+            let row = db.query_one_raw(stmt).await?;
+            let both = |row: QueryResult| {
+                let role = RoleFacts::from_query_result(&row, "")?;
+                Ok::<_, DbErr>((role, row.try_get("", "lacks_privileges")?))
+            };
+            row.map(both).transpose()
+        };
+        let mut found: Option<(RoleFacts, bool)> = ask().await?;
+        if let Some((role, _)) = found.as_ref().filter(|_| create)
             && !(role.exists && role.may_be_set)
         {
             self.make(role).await?;
-            found = facts(db, self.engine, name).await?;
+            found = ask().await?;
         }
-        let Some(role) = &found else { return Ok(Role { facts: None, lacks_something: false }) };
+        let Some((role, lacks_privileges)) = found else {
+            return Ok(Role { facts: None, lacks_something: false });
+        };
         if create && !role.exists {
             tracing::warn!(
                 "the application role {name} does not exist, and {} may not create it: as a role \
@@ -89,10 +113,8 @@ impl Runner<'_> {
                 role.for_an_administrator()
             );
         }
-        let lacks_something = role.exists
-            && (may_grant_usage(role)
-                || !missing(db, self.engine, name, &wanted).await?.is_empty());
-        Ok(Role { facts: found, lacks_something })
+        let lacks_something = role.exists && (may_grant_usage(&role) || lacks_privileges);
+        Ok(Role { facts: Some(role), lacks_something })
     }
 
     /// Makes the role, in statements of their own: whoever makes the same one in another database
@@ -208,23 +230,26 @@ async fn missing<C: ConnectionTrait>(
     role: &str,
     wanted: &Privileges,
 ) -> Result<Privileges, DbErr> {
-    let rows: Vec<String> = wanted
+    let stmt = Statement::from_string(engine.backend(), missing_sql(role, wanted));
+    let rows = db.query_all_raw(stmt).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "tbl")?, row.try_get("", "privilege")?))).collect()
+}
+
+fn missing_sql(role: &str, wanted: &Privileges) -> String {
+    let rows = wanted
         .iter()
-        .map(|(table, privilege)| format!("({}, {})", literal(table), literal(privilege)))
-        .collect();
-    if rows.is_empty() {
-        return Ok(Privileges::new());
-    }
-    let sql = format!(
+        .map(|(table, privilege)| format!("({}, {})", literal(table), literal(privilege)));
+    // A list of values cannot be empty.
+    let rows: Vec<String> = rows.chain(["(NULL, NULL)".to_owned()]).collect();
+    format!(
         "SELECT w.tbl, w.privilege FROM (VALUES {}) AS w (tbl, privilege) \
          JOIN pg_class c ON c.relname = w.tbl AND c.relkind IN ('r', 'p') \
          JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
          JOIN pg_roles r ON r.rolname = {} AND r.oid <> c.relowner \
-         WHERE pg_has_role(current_user, c.relowner, 'MEMBER') AND NOT EXISTS (SELECT 1 FROM aclexplode(c.relacl) a \
+         WHERE pg_has_role(current_user, c.relowner, 'MEMBER') AND NOT EXISTS \
+         (SELECT 1 FROM aclexplode(c.relacl) a \
          WHERE a.grantee = r.oid AND a.privilege_type = w.privilege)",
         rows.join(", "),
         literal(role)
-    );
-    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
-    rows.iter().map(|row| Ok((row.try_get("", "tbl")?, row.try_get("", "privilege")?))).collect()
+    )
 }

@@ -2,50 +2,17 @@
 //!
 //! It stays as sea-orm-migration makes it, so that either program can go on from the other.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use entity::Engine;
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Schema, Statement};
-use sea_orm_migration::{MigrationTrait, seaql_migrations};
-use serde::Serialize;
+use sea_orm::{
+    ConnectionTrait, DbErr, QueryResult, Schema, Statement,
+    sea_query::{Expr, ExprTrait as _, Query},
+};
+use sea_orm_migration::seaql_migrations;
 
 use crate::{
     db::quoted,
     error::{Error, explain, sqlstate},
 };
-
-/// A migration and what the database knows of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MigrationState {
-    /// The migration's name.
-    pub name: String,
-    /// What the database knows.
-    pub state: State,
-    /// When it was applied, in seconds since 1970-01-01 UTC.
-    pub applied_at: Option<i64>,
-}
-
-/// What the database knows of a migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It was applied.
-    Applied,
-    /// It was not applied yet.
-    Pending,
-    /// It was applied, and this program does not have it.
-    Missing,
-}
-
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Applied => "applied",
-            Self::Pending => "pending",
-            Self::Missing => "missing",
-        })
-    }
-}
 
 /// Something that has a table's name.
 #[derive(Clone, Debug)]
@@ -79,15 +46,24 @@ pub(super) async fn relations<C: ConnectionTrait>(
         .collect()
 }
 
-/// The applied migrations with their times, ordered by name; `None` if there is no table.
+/// The indexes in the current schema that the server does not use, because making them was
+/// interrupted.
+pub(super) async fn invalid_indexes<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT c.relname::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+               WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace";
+    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    rows.iter().map(|row| row.try_get("", "name")).collect()
+}
+
+/// The applied migrations with their times, ordered by name, from the table, which is there.
 pub(super) async fn read<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
     table: &str,
-) -> Result<Option<Vec<(String, i64)>>, Error> {
-    if !relations(db, engine).await?.iter().any(|relation| relation.name == table) {
-        return Ok(None);
-    }
+) -> Result<Vec<(String, i64)>, Error> {
     let sql = format!("SELECT version, applied_at FROM {} ORDER BY version", quoted(table));
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await;
     let read = rows.and_then(|rows| {
@@ -96,7 +72,7 @@ pub(super) async fn read<C: ConnectionTrait>(
         rows.iter().map(pair).collect::<Result<_, DbErr>>()
     });
     match read {
-        Ok(applied) => Ok(Some(applied)),
+        Ok(applied) => Ok(applied),
         // undefined_column, SQLITE_ERROR, or a value of another type
         Err(error)
             if matches!(sqlstate(&error).as_deref(), Some("42703" | "1"))
@@ -125,18 +101,18 @@ pub(super) async fn create<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Records a migration as applied now.
+/// Records a migration as applied now; gives the time, in seconds since 1970-01-01 UTC.
 pub(super) async fn insert<C: ConnectionTrait>(
     db: &C,
     table: &str,
     name: &str,
-) -> Result<(), DbErr> {
-    // A clock before 1970 is wrong, but no reason to fail: the time is for people to read.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let sql = format!("INSERT INTO {} (version, applied_at) VALUES ($1, $2)", quoted(table));
-    let values = [name.into(), i64::try_from(now).unwrap_or(i64::MAX).into()];
-    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    Ok(())
+) -> Result<i64, DbErr> {
+    let now = chrono::Utc::now().timestamp();
+    let mut insert = Query::insert();
+    insert.into_table(table.to_owned()).columns(["version", "applied_at"]);
+    insert.values_panic([name.into(), now.into()]);
+    db.execute(&insert).await?;
+    Ok(now)
 }
 
 /// Records a migration as not applied.
@@ -145,33 +121,8 @@ pub(super) async fn delete<C: ConnectionTrait>(
     table: &str,
     name: &str,
 ) -> Result<(), DbErr> {
-    let sql = format!("DELETE FROM {} WHERE version = $1", quoted(table));
-    let backend = db.get_database_backend();
-    db.execute_raw(Statement::from_sql_and_values(backend, sql, [name.into()])).await?;
+    let mut delete = Query::delete();
+    delete.from_table(table.to_owned()).and_where(Expr::col("version").eq(name));
+    db.execute(&delete).await?;
     Ok(())
-}
-
-/// Joins the migrations with what was applied.
-pub(super) fn states(
-    migrations: &[Box<dyn MigrationTrait>],
-    applied: &[(String, i64)],
-) -> Vec<MigrationState> {
-    let known = migrations.iter().map(|migration| {
-        let name = migration.name();
-        let time = applied.iter().find(|(applied, _)| applied == name).map(|(_, time)| *time);
-        MigrationState {
-            name: name.to_owned(),
-            state: if time.is_some() { State::Applied } else { State::Pending },
-            applied_at: time,
-        }
-    });
-    let missing = applied
-        .iter()
-        .filter(|(name, _)| !migrations.iter().any(|migration| migration.name() == name))
-        .map(|(name, time)| MigrationState {
-            name: name.clone(),
-            state: State::Missing,
-            applied_at: Some(*time),
-        });
-    known.chain(missing).collect()
 }

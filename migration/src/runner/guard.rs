@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 
 use super::{
     dependents::{Dependent, attached, dependents, in_order},
+    recorder::Effect,
     sample_rows::{as_text, sample_rows},
 };
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     error::{Result, sqlstate},
     fingerprint::sha256,
     refusal::{Loss, Refusal},
+    rehearsal::{Observer, Watch, What},
     schema::{self, Schema, Table},
 };
 
@@ -23,15 +25,27 @@ use crate::{
 #[derive(Debug)]
 pub struct Destructive(());
 
-/// What the guard is asked.
+/// What a command asks the guard.
+pub(super) struct Asked {
+    /// What would be done.
+    pub effect: Effect,
+    /// By which migrations; none where tables are dropped without one.
+    pub steps: Vec<String>,
+    /// Whether the bookkeeping goes too.
+    pub bookkeeping_too: bool,
+}
+
+/// The same, with what the runner knows besides.
 pub(super) struct Request<'a> {
     pub engine: Engine,
-    /// Tables to drop, in the order of dropping; they need not exist.
-    pub drops: &'a [String],
-    /// Tables that lose a column.
-    pub thins: &'a [String],
-    /// Tables that are made anew, with the columns they get.
-    pub rebuilt: &'a [(String, Vec<String>)],
+    /// What would be done. The tables in it need not exist.
+    pub effect: &'a Effect,
+    /// The command that would do it.
+    pub command: &'static str,
+    /// The migrations that would do it.
+    pub steps: &'a [String],
+    /// The newest row of the journal.
+    pub head: i64,
     /// Tables to drop that hold nobody's rows: the bookkeeping.
     pub uncounted: &'a [String],
     /// What would be done besides and cannot be told.
@@ -41,6 +55,19 @@ pub(super) struct Request<'a> {
     pub made_by: &'a [String],
     pub consent: Option<&'a str>,
     pub production: bool,
+    /// Whoever sees a rehearsal. Then nothing is refused that consent would let pass.
+    pub observer: Option<&'a Observer>,
+}
+
+/// What the guard says when it lets something pass.
+pub(super) struct Permitted {
+    pub permit: Destructive,
+    /// The tables to drop that exist, in the order of dropping.
+    pub drops: Vec<String>,
+    /// Whether it passes only because somebody consented.
+    pub by_consent: bool,
+    /// What has to be done first, so that what hangs on the tables does not hold them.
+    pub cuts: Vec<String>,
 }
 
 /// The engine on which statements can be replayed where nothing of them remains: its own, or SQLite,
@@ -50,19 +77,24 @@ pub(super) fn replayed_on(engine: Engine) -> Engine {
 }
 
 /// Locks the tables, compares them with what the migrations made, counts, and either permits or
-/// refuses. With the permit come the tables to drop that exist.
-pub(super) async fn check(
-    tx: &DatabaseTransaction,
-    request: &Request<'_>,
-) -> Result<(Destructive, Vec<String>)> {
-    let engine = request.engine;
+/// refuses.
+pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<Permitted> {
+    let (engine, effect) = (request.engine, request.effect);
+    let touches = effect.loses_something() || !request.uncounted.is_empty();
+    let asked = request.consent.is_some() || request.observer.is_some();
+    if !touches && request.unknown.is_empty() && !asked {
+        let (permit, drops, cuts) = (Destructive(()), Vec::new(), Vec::new());
+        return Ok(Permitted { permit, drops, by_consent: false, cuts });
+    }
+    let watch = Watch::of(request.observer, What::Lock);
     lock(tx, request).await?;
+    drop(watch);
     // Privileges are no work of anybody's that would be lost.
     let live = schema::read(tx, engine, "").await?;
     let existing = |names: &[String]| -> Vec<String> {
         names.iter().filter(|name| live.tables.contains_key(*name)).cloned().collect()
     };
-    let drops = existing(request.drops);
+    let drops = existing(&effect.drops);
     let made = made(tx, request, &drops).await?;
     let mut targets = drops.clone();
     targets.extend(existing(request.uncounted));
@@ -88,46 +120,91 @@ pub(super) async fn check(
     by_hand.sort();
     by_hand.dedup();
     let mut losing = drops.clone();
-    let thinner = request.rebuilt.iter().filter(|(name, columns)| {
+    let thinner = effect.rebuilt.iter().filter(|(name, columns)| {
         let live = live.tables.get(name);
         live.is_some_and(|table| table.columns.iter().any(|c| !columns.contains(&c.name)))
     });
     let thinner = thinner.map(|(name, _)| name.clone());
-    for name in existing(request.thins).into_iter().chain(thinner) {
+    for name in existing(&effect.thins).into_iter().chain(thinner) {
         if !losing.contains(&name) {
             losing.push(name);
         }
     }
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
     let counts = count(tx, engine, &tables).await?;
-    let losses: Vec<Loss> = counts
-        .iter()
-        .filter(|count| count.real_rows > 0)
-        .map(|count| Loss { table: count.table.clone(), real_rows: count.real_rows })
-        .collect();
+    let has_losses = counts.iter().any(|count| count.real_rows > 0);
     let needs_consent =
-        !losses.is_empty() || !by_hand.is_empty() || (request.production && !losing.is_empty());
-    if needs_consent {
-        let hash = hash(&identity(tx, engine).await?, &losing, &counts, &by_hand);
+        has_losses || !by_hand.is_empty() || (request.production && !losing.is_empty());
+    // A hash that was given has to fit, even if nobody had to ask for it.
+    if needs_consent || asked {
+        let hash = hash(request, &identity(tx, engine).await?, &losing, &counts, &by_hand);
         let blocked = dependents
             .iter()
             .any(|dependent| dependent.cut(engine).is_none() && !dependent.goes_with(&drops));
-        if blocked || request.consent != Some(hash.as_str()) {
-            let stale = request.consent.is_some() && !blocked;
-            let reason = reason(&losses, blocked, stale);
-            let hash = (!blocked).then_some(hash);
-            return Err(Refusal { reason, losses, by_hand, hash }.into());
+        let given = request.consent == Some(hash.as_str());
+        let refused = blocked || (!given && (needs_consent || request.consent.is_some()));
+        if let Some(observer) = request.observer {
+            observer.seen().plan.get_or_insert_with(|| hash.clone());
         }
-        tracing::warn!(tables = losing.len(), "going ahead with consent");
+        if refused {
+            let stale = request.consent.is_some() && !blocked;
+            let losses = losses(tx, engine, &counts).await?;
+            let reason = reason(&losses, needs_consent, blocked, stale);
+            let hash = (!blocked && needs_consent).then_some(hash);
+            let refusal = Refusal { reason, losses, by_hand, hash };
+            match request.observer {
+                Some(observer) if !blocked && !stale => observer.seen().refusals.push(refusal),
+                _ => return Err(refusal.into()),
+            }
+        } else if needs_consent {
+            tracing::warn!(tables = losing.len(), "going ahead with consent");
+        }
     }
-    for sql in in_order(dependents).iter().filter_map(|dependent| dependent.cut(engine)) {
-        tx.execute_unprepared(&sql).await?;
-    }
-    Ok((Destructive(()), drops))
+    let cuts = in_order(dependents).iter().filter_map(|it| it.cut(engine)).collect();
+    Ok(Permitted { permit: Destructive(()), drops, by_consent: needs_consent, cuts })
 }
 
-fn reason(losses: &[Loss], blocked: bool, stale: bool) -> String {
-    let what = if losses.is_empty() {
+/// What would be lost, by table, with how much room it takes.
+async fn losses(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    counts: &[Count],
+) -> Result<Vec<Loss>, DbErr> {
+    let mut losses = Vec::new();
+    for count in counts.iter().filter(|count| count.real_rows > 0) {
+        let bytes = table_size(tx, engine, &count.table).await?;
+        losses.push(Loss { table: count.table.clone(), real_rows: count.real_rows, bytes });
+    }
+    Ok(losses)
+}
+
+/// How much room a table takes with all that belongs to it, in bytes; `None` where nobody tells.
+async fn table_size(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    table: &str,
+) -> Result<Option<i64>, DbErr> {
+    let sql = match engine {
+        Engine::Sqlite => format!(
+            "SELECT sum(pgsize) AS bytes FROM dbstat WHERE name IN (SELECT name FROM sqlite_schema \
+             WHERE tbl_name = {})",
+            literal(table)
+        ),
+        _ if !engine.capability().table_locks => return Ok(None),
+        _ => format!(
+            "SELECT pg_total_relation_size(c.oid) AS bytes FROM pg_class c \
+             WHERE c.relname = {} AND c.relnamespace = current_schema()::regnamespace",
+            literal(table)
+        ),
+    };
+    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    row.map_or(Ok(None), |row| row.try_get("", "bytes"))
+}
+
+fn reason(losses: &[Loss], needs_consent: bool, blocked: bool, stale: bool) -> String {
+    let what = if !needs_consent {
+        "refused"
+    } else if losses.is_empty() {
         "refused, because tables would be dropped that hold more than the migrations made or belong \
          to production"
     } else {
@@ -152,9 +229,10 @@ async fn lock(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<(), DbE
     }
     let existing = super::bookkeeping::relations(tx, request.engine).await?;
     let names: Vec<String> = request
+        .effect
         .drops
         .iter()
-        .chain(request.thins)
+        .chain(&request.effect.thins)
         .filter(|name| existing.iter().any(|table| table.is_table && table.name == **name))
         .map(|name| quoted(name))
         .collect();
@@ -271,12 +349,23 @@ async fn identity(tx: &DatabaseTransaction, engine: Engine) -> Result<String, Db
     row.map_or_else(|| Ok(String::new()), |row| row.try_get("", "identity"))
 }
 
-fn hash(identity: &str, drops: &[String], counts: &[Count], by_hand: &[String]) -> String {
-    let mut text = format!("{identity}\n");
-    for table in drops {
+/// What somebody consents to, so that nothing else passes with it. Going forward, it covers what is
+/// lost but not how many rows there are: they come and go as long as the application runs.
+fn hash(
+    request: &Request<'_>,
+    identity: &str,
+    losing: &[String],
+    counts: &[Count],
+    by_hand: &[String],
+) -> String {
+    let mut text = format!("{identity}\n{} after {}\n", request.command, request.head);
+    for name in request.steps {
+        let _ = writeln!(text, "step {name}");
+    }
+    for table in losing {
         let _ = writeln!(text, "drop {table}");
     }
-    for Count { table, real_rows, newest } in counts {
+    for Count { table, real_rows, newest } in counts.iter().filter(|_| request.command != "up") {
         let _ = writeln!(text, "{table} {real_rows} {newest:?}");
     }
     for line in by_hand {

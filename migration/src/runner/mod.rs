@@ -7,64 +7,53 @@
 //!   was;
 //! - a second caller waits for the first;
 //! - before rows are dropped, their tables are locked, compared with what the migrations made, and
-//!   counted; see [`Refusal`].
+//!   counted; see [`Refusal`](crate::refusal::Refusal).
 
 mod acceptance;
 mod application_role;
+mod blocked;
 mod bookkeeping;
+mod command;
 mod dependents;
+mod execute;
 mod foreign_keys;
 mod guard;
+mod history;
+mod journal;
 mod recorder;
 mod sample_rows;
 mod session;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use entity::{Engine, tenancy::APPLICATION_ROLE};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::ConnectionTrait;
 use sea_orm_migration::{
-    IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManager,
-    SchemaManagerConnection,
+    IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManagerConnection,
 };
-use serde::Serialize;
 
 pub use acceptance::scripts;
 pub use application_role::Granted;
-use bookkeeping::Relation;
-pub use bookkeeping::{MigrationState, State};
+pub use command::{Command, Down, Outcome, Up};
 pub use dependents::{Dependent, dependents};
 pub use guard::Destructive;
+pub use history::{MigrationState, State};
+pub use journal::{Event, table_beside as journal_beside};
 use recorder::Effect;
 pub(crate) use recorder::record_in;
 pub use recorder::{Direction, record};
 pub use sample_rows::{sample_ids, sample_rows};
+use session::Session;
 
 use crate::{
-    db::quoted,
-    error::{Error, List, Result},
-    refusal::Refusal,
+    error::{Error, Result},
+    lock::Patience,
+    rehearsal::{Observer, Watch, What},
 };
-
-/// What a call changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Outcome {
-    /// Migrations rolled back, in the order in which that happened.
-    pub rolled_back: Vec<String>,
-    /// Migrations applied, in the order in which that happened.
-    pub applied: Vec<String>,
-}
-
-impl Outcome {
-    /// Whether anything changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rolled_back.is_empty() && self.applied.is_empty()
-    }
-}
 
 /// Runs the migrations of one migrator on one database.
 ///
@@ -85,6 +74,9 @@ pub struct Runner<'c> {
     consent: Option<String>,
     production: bool,
     application_role: String,
+    environment: Option<String>,
+    patience: Patience,
+    observer: Option<Arc<Observer>>,
     failed_statement: Arc<Mutex<Option<String>>>,
 }
 
@@ -123,6 +115,9 @@ impl<'c> Runner<'c> {
             consent: None,
             production: false,
             application_role: APPLICATION_ROLE.to_owned(),
+            environment: None,
+            patience: Patience::default(),
+            observer: None,
             failed_statement: Arc::default(),
         })
     }
@@ -153,7 +148,7 @@ impl<'c> Runner<'c> {
         self.engine
     }
 
-    /// Consents to the loss that a [`Refusal`] described, by the hash it gave. The consent is void
+    /// Consents to the loss that a [refusal](crate::refusal::Refusal) described, by the hash it gave. The consent is void
     /// when real rows have come or gone since, or something was added to the tables by hand.
     #[must_use]
     pub fn confirm(mut self, hash: Option<String>) -> Self {
@@ -176,114 +171,223 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// How long to wait for others, and how long they may have to wait for us.
+    #[must_use]
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Lets a rehearsal see what is done.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// The environment that this process belongs to, as `APP_ENV` names it. It is noted in the
+    /// database by what applies migrations, and production stays production wherever a copy of the
+    /// database goes.
+    #[must_use]
+    pub fn environment(mut self, name: Option<String>) -> Self {
+        self.environment = name;
+        self
+    }
+
     /// Applies pending migrations, at most `steps`. Makes the application role if there is none,
     /// and grants it what it should have had before.
     ///
     /// # Errors
     ///
-    /// If a migration fails, if a migration that was applied is unknown here, or if tables are in
-    /// the way. Nothing is changed then.
+    /// If a migration fails, if a migration that was applied is unknown here, if one would be
+    /// applied out of order, or if tables are in the way; [`Error::Refused`] also if real rows would
+    /// be lost without consent; [`Error::Busy`] if somebody else is at it for too long. Nothing is
+    /// changed then.
     pub async fn up(&self, steps: Option<u32>) -> Result<Outcome> {
-        let role = self.role(true).await?;
-        let session = self.begin(&[Direction::Up]).await?;
-        let tx = &session.tx;
-        let work = async {
-            let applied = self.known_applied(tx).await?;
-            let new = self.apply(tx, &applied, steps).await?;
-            let all: Vec<String> = applied.into_iter().chain(new.iter().cloned()).collect();
-            self.finish_grants(tx, &role, &all).await?;
-            Ok(Outcome { applied: new, ..Outcome::default() })
-        };
-        let outcome = self.context(&role).during(work).await;
-        session.finish(outcome).await
+        self.run(&Command::Up(Up { steps, ..Up::default() })).await
     }
 
-    /// Rolls back applied migrations, newest first, at most `steps`.
+    /// Rolls back what was applied last, at most `steps`.
     ///
     /// # Errors
     ///
     /// [`Error::Refused`] if real rows or hand-made changes would be lost without consent, and as
     /// [`Runner::up`].
     pub async fn down(&self, steps: Option<u32>) -> Result<Outcome> {
-        let role = self.role(false).await?;
-        let session = self.begin(&[Direction::Down]).await?;
-        let tx = &session.tx;
-        let work = async {
-            let applied = self.known_applied(tx).await?;
-            let rolled_back = self.roll_back(tx, &applied, steps).await?;
-            Ok(Outcome { rolled_back, ..Outcome::default() })
-        };
-        let outcome = self.context(&role).during(work).await;
-        session.finish(outcome).await
+        self.run(&Command::Down(Down { steps, to: None })).await
     }
 
-    /// Rolls back all applied migrations and applies all.
+    /// As [`Command::Refresh`].
     ///
     /// # Errors
     ///
     /// As [`Runner::down`].
     pub async fn refresh(&self) -> Result<Outcome> {
-        let role = self.role(true).await?;
-        let session = self.begin(&[Direction::Down, Direction::Up]).await?;
-        let tx = &session.tx;
-        let work = async {
-            let applied = self.known_applied(tx).await?;
-            let rolled_back = self.roll_back(tx, &applied, None).await?;
-            let applied = self.apply(tx, &[], None).await?;
-            self.finish_grants(tx, &role, &applied).await?;
-            Ok(Outcome { rolled_back, applied })
-        };
-        let outcome = self.context(&role).during(work).await;
-        session.finish(outcome).await
+        self.run(&Command::Refresh).await
     }
 
-    /// Rolls back all applied migrations, removes the bookkeeping, and proves that nothing of ours
-    /// is left.
+    /// As [`Command::Reset`].
     ///
     /// # Errors
     ///
     /// As [`Runner::down`], and if something is left.
     pub async fn reset(&self) -> Result<Outcome> {
-        let role = self.role(false).await?;
-        let session = self.begin(&[Direction::Down]).await?;
-        let tx = &session.tx;
-        let work = async {
-            let applied = self.known_applied(tx).await?;
-            let rolled_back = self.roll_back(tx, &applied, None).await?;
-            self.drop_bookkeeping(tx).await?;
-            self.revoke_usage(tx, &role).await?;
-            self.prove_nothing_left(tx).await?;
-            Ok(Outcome { rolled_back, ..Outcome::default() })
-        };
-        let outcome = self.context(&role).during(work).await;
-        session.finish(outcome).await
+        self.run(&Command::Reset).await
     }
 
-    /// Drops every table that the migrations own, whatever the bookkeeping says, and applies all
-    /// migrations. Tables of others stay.
+    /// As [`Command::Fresh`].
     ///
     /// # Errors
     ///
     /// As [`Runner::down`].
     pub async fn fresh(&self) -> Result<Outcome> {
-        let role = self.role(true).await?;
-        let session = self.begin(&[Direction::Down, Direction::Up]).await?;
-        let tx = &session.tx;
-        let work = async {
-            let applied = self.applied(tx).await?.unwrap_or_default();
-            let mut owned = self.owned_tables().await?;
-            owned.reverse();
-            let names: Vec<String> = applied.into_iter().map(|(name, _)| name).collect();
-            let effect = Effect::dropping(owned);
-            let (permit, doomed) = self.guard(tx, effect, &names, true).await?;
-            self.drop_tables(tx, &doomed, &permit).await?;
-            self.drop_bookkeeping(tx).await?;
-            let applied = self.apply(tx, &[], None).await?;
-            self.finish_grants(tx, &role, &applied).await?;
-            Ok(Outcome { applied, ..Outcome::default() })
+        self.run(&Command::Fresh).await
+    }
+
+    /// Does what the command says. All of it in one transaction, except that a migration which
+    /// cannot run in one divides what comes before it from what comes after. What a lock on a table
+    /// has stopped is tried again; see [`Patience`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::up`] and [`Runner::down`].
+    pub async fn run(&self, command: &Command) -> Result<Outcome> {
+        if let Command::Up(up) = command
+            && self.is_done(up).await?
+        {
+            return Ok(Outcome::default());
+        }
+        let role = self.role(command.applies()).await?;
+        let mut attempt = 1;
+        loop {
+            let mut session = self.begin(command).await?;
+            let blockers = session.blockers();
+            let work = self.work(&mut session, command, &role);
+            let work = self.context(&role).during(Box::pin(work));
+            let outcome = match blockers {
+                Some(blockers) => blockers.watch_during(work).await,
+                None => work.await,
+            };
+            let again = attempt < self.patience.attempts && !session.is_divided();
+            match session.finish(outcome).await {
+                Err(error) if again && error.is_about_a_lock() => {
+                    let pause = backoff(attempt);
+                    tracing::warn!("{error}");
+                    tracing::warn!(
+                        "trying again in {:.1} s ({} of {} tries)",
+                        pause.as_secs_f64(),
+                        attempt + 1,
+                        self.patience.attempts
+                    );
+                    tokio::time::sleep(pause).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Whether there is nothing to do: found out without a lock, in two statements, since most calls
+    /// find nothing.
+    async fn is_done(&self, up: &Up) -> Result<bool> {
+        if self.is_nested() {
+            return Ok(false);
+        }
+        let Some(history) = journal::read_quickly(&self.db, self.engine, &self.table).await else {
+            return Ok(false);
         };
-        let outcome = self.context(&role).during(work).await;
-        session.finish(outcome).await
+        let states = self.states(&history).await?;
+        let is_pending = |state| matches!(state, State::Pending | State::OutOfOrder);
+        let at_rest = states.iter().all(|it| it.state == State::Applied || is_pending(it.state));
+        if !at_rest || !self.unnoted(&history).is_empty() {
+            return Ok(false);
+        }
+        if self.new_environment(&history).is_some() || !self.pending(&history, up)?.is_empty() {
+            return Ok(false);
+        }
+        let role = self.role(true).await?;
+        if !role.has_everything() {
+            return Ok(false);
+        }
+        tracing::info!("no migration is pending");
+        Ok(true)
+    }
+
+    /// The work of one try, inside the session.
+    async fn work(
+        &self,
+        session: &mut Session,
+        command: &Command,
+        role: &application_role::Role,
+    ) -> Result<Outcome> {
+        session.history = self.history(session.tx()).await?;
+        if !matches!(command, Command::Fresh) {
+            self.check_known(&session.history)?;
+            self.adopt(session).await?;
+        }
+        let mut outcome = Outcome::default();
+        match command {
+            Command::Up(up) => {
+                self.check_unedited(&session.history).await?;
+                let pending = self.pending(&session.history, up)?;
+                self.apply(session, &pending, None, &mut outcome).await?;
+            }
+            Command::Down(down) => {
+                let doomed = self.doomed(&session.history, down)?;
+                self.roll_back(session, &doomed, &[], &mut outcome).await?;
+            }
+            Command::Redo(steps) => {
+                let down = Down { steps: Some(*steps), to: None };
+                let doomed = self.doomed(&session.history, &down)?;
+                let again: Vec<&dyn MigrationTrait> = doomed.iter().rev().copied().collect();
+                let permit = self.roll_back(session, &doomed, &again, &mut outcome).await?;
+                self.apply(session, &again, permit, &mut outcome).await?;
+            }
+            Command::Refresh => {
+                let doomed = self.doomed(&session.history, &Down::default())?;
+                let all: Vec<&dyn MigrationTrait> =
+                    self.migrations.iter().map(AsRef::as_ref).collect();
+                let permit = self.roll_back(session, &doomed, &all, &mut outcome).await?;
+                self.apply(session, &all, permit, &mut outcome).await?;
+            }
+            Command::Reset => {
+                let doomed = self.doomed(&session.history, &Down::default())?;
+                let mut permit = self.roll_back(session, &doomed, &[], &mut outcome).await?;
+                if permit.is_none() {
+                    let (effect, steps) = (Effect::default(), Vec::new());
+                    let asked = guard::Asked { effect, steps, bookkeeping_too: true };
+                    permit = Some(self.guard(session, asked).await?.permit);
+                }
+                if let Some(permit) = permit {
+                    self.drop_bookkeeping(session, &permit).await?;
+                }
+                let grants = self.watch(What::Grants);
+                self.revoke_usage(session.tx(), role).await?;
+                drop(grants);
+                self.prove_nothing_left(session.tx()).await?;
+            }
+            Command::Fresh => {
+                let mut owned = self.owned_tables().await?;
+                owned.reverse();
+                let effect = Effect::dropping(owned);
+                let asked = guard::Asked { effect, steps: Vec::new(), bookkeeping_too: true };
+                let guard::Permitted { permit, drops, .. } = self.guard(session, asked).await?;
+                self.drop_tables(session.tx(), &drops, &permit).await?;
+                let environment = session.history.environment().map(ToOwned::to_owned);
+                self.drop_bookkeeping(session, &permit).await?;
+                let all: Vec<&dyn MigrationTrait> =
+                    self.migrations.iter().map(AsRef::as_ref).collect();
+                self.apply(session, &all, Some(permit), &mut outcome).await?;
+                self.note_environment(session, environment).await?;
+            }
+        }
+        if command.applies() {
+            self.note_environment(session, None).await?;
+            let applied = self.in_order(&session.history);
+            let _grants = self.watch(What::Grants);
+            self.finish_grants(session.tx(), role, &applied).await?;
+        }
+        Ok(outcome)
     }
 
     /// The state of every migration: those of this migrator in their order, then those that were
@@ -293,8 +397,15 @@ impl<'c> Runner<'c> {
     ///
     /// If a query fails.
     pub async fn status(&self) -> Result<Vec<MigrationState>> {
-        let applied = self.applied(&self.db).await?.unwrap_or_default();
-        Ok(bookkeeping::states(&self.migrations, &applied))
+        let mut history = None;
+        if !self.is_nested() {
+            history = journal::read_quickly(&self.db, self.engine, &self.table).await;
+        }
+        let history = match history {
+            Some(history) => history,
+            None => self.history(&self.db).await?,
+        };
+        self.states(&history).await
     }
 
     /// The tables that the migrations make, in the order in which they are made.
@@ -310,267 +421,19 @@ impl<'c> Runner<'c> {
         Ok(Effect::of(&statements).left)
     }
 
-    /// The names recorded as applied, with their times; `None` if there is no bookkeeping.
-    async fn applied<C: ConnectionTrait>(&self, db: &C) -> Result<Option<Vec<(String, i64)>>> {
-        bookkeeping::read(db, self.engine, &self.table).await
+    /// Whether it works inside a transaction that somebody else has begun.
+    fn is_nested(&self) -> bool {
+        self.observer.is_some() || !matches!(self.db, SchemaManagerConnection::Connection(_))
     }
 
-    /// The names recorded as applied, oldest first, if every one of them is known here.
-    async fn known_applied(&self, tx: &DatabaseTransaction) -> Result<Vec<String>> {
-        let applied = self.applied(tx).await?.unwrap_or_default();
-        let states = bookkeeping::states(&self.migrations, &applied);
-        let missing: Vec<String> = states
-            .iter()
-            .filter(|entry| entry.state == State::Missing)
-            .map(|entry| entry.name.clone())
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::plain(format!(
-                "the database has {} applied, which this program does not know: run the version of \
-                 the program that has it; nothing was changed",
-                List(&missing)
-            ))
-            .into());
-        }
-        Ok(states
-            .into_iter()
-            .filter(|entry| entry.state == State::Applied)
-            .map(|entry| entry.name)
-            .collect())
+    /// Takes what is done, as long as the guard lives, for a part of this.
+    fn watch(&self, what: What) -> Watch<'_> {
+        Watch::of(self.observer.as_deref(), what)
     }
+}
 
-    /// Applies what is pending beside `applied`, at most `steps`.
-    async fn apply(
-        &self,
-        tx: &DatabaseTransaction,
-        applied: &[String],
-        steps: Option<u32>,
-    ) -> Result<Vec<String>> {
-        let limit = steps.map_or(usize::MAX, |steps| steps as usize);
-        let pending: Vec<&dyn MigrationTrait> = self
-            .migrations
-            .iter()
-            .map(AsRef::as_ref)
-            .filter(|migration| !applied.iter().any(|name| name == migration.name()))
-            .take(limit)
-            .collect();
-        if pending.is_empty() {
-            tracing::info!("no migration is pending");
-            return Ok(Vec::new());
-        }
-        self.check_nothing_in_the_way(tx, &pending).await?;
-        self.check_accepted(applied, &pending, Direction::Up).await?;
-        bookkeeping::create(tx, self.engine, &self.table).await?;
-        let mut done = Vec::with_capacity(pending.len());
-        for migration in pending {
-            if migration.use_transaction() == Some(false) {
-                return Err(Error::Config(format!(
-                    "{} asks to run outside a transaction, which is not supported; nothing was \
-                     changed",
-                    migration.name()
-                )));
-            }
-            tracing::info!("applying {}", migration.name());
-            let manager = SchemaManager::new(tx);
-            migration.up(&manager).await.map_err(|source| self.failure(migration, "up", source))?;
-            bookkeeping::insert(tx, &self.table, migration.name()).await?;
-            done.push(migration.name().to_owned());
-        }
-        Ok(done)
-    }
-
-    /// Fails if something has the name of a table that `pending` would create.
-    async fn check_nothing_in_the_way(
-        &self,
-        tx: &DatabaseTransaction,
-        pending: &[&dyn MigrationTrait],
-    ) -> Result<()> {
-        let existing = bookkeeping::relations(tx, self.engine).await?;
-        let mut statements = Vec::new();
-        for migration in pending {
-            statements.extend(record(*migration, self.engine, Direction::Up).await?);
-        }
-        let in_the_way: Vec<&Relation> = Effect::of(&statements)
-            .created
-            .iter()
-            .filter_map(|name| existing.iter().find(|relation| relation.name == *name))
-            .collect();
-        if in_the_way.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<String> = in_the_way.iter().map(|relation| relation.name.clone()).collect();
-        let verb = if names.len() == 1 { "exists" } else { "exist" };
-        // `fresh` drops tables only.
-        let fresh = if in_the_way.iter().all(|relation| relation.is_table) {
-            ", or drop it with `fresh`"
-        } else {
-            ""
-        };
-        Err(Error::Unusable(format!(
-            "{} {verb} already, but the migration that makes it is not recorded as applied: use an \
-             empty database or schema, or rename what is in the way{fresh}; nothing was changed",
-            List(&names)
-        )))
-    }
-
-    /// Fails if a table that the migrations make is there.
-    async fn prove_nothing_left(&self, tx: &DatabaseTransaction) -> Result<()> {
-        let live = crate::schema::read(tx, self.engine, &self.application_role).await?;
-        let owned = self.owned_tables().await?;
-        let left: Vec<String> =
-            live.tables.into_keys().filter(|name| owned.contains(name)).collect();
-        if left.is_empty() {
-            return Ok(());
-        }
-        Err(Error::Unusable(format!(
-            "after rolling back everything {} would be left: it was made by no migration that is \
-             recorded as applied; `fresh` drops it too; nothing was changed",
-            List(&left)
-        )))
-    }
-
-    /// Rolls back the newest of `applied`, at most `steps`, after the guard has let it pass.
-    async fn roll_back(
-        &self,
-        tx: &DatabaseTransaction,
-        applied: &[String],
-        steps: Option<u32>,
-    ) -> Result<Vec<String>> {
-        let limit = steps.map_or(usize::MAX, |steps| steps as usize);
-        let all = limit >= applied.len();
-        let doomed: Vec<&dyn MigrationTrait> = applied
-            .iter()
-            .rev()
-            .take(limit)
-            .filter_map(|name| self.migrations.iter().find(|m| m.name() == name))
-            .map(AsRef::as_ref)
-            .collect();
-        if doomed.is_empty() {
-            tracing::info!("no migration is applied");
-            return Ok(Vec::new());
-        }
-        let mut statements = Vec::new();
-        for migration in &doomed {
-            statements.extend(record(*migration, self.engine, Direction::Down).await?);
-        }
-        let effect = Effect::of(&statements);
-        // An unqualified DROP would go on looking, and find the table of that name in another
-        // schema of the search_path.
-        let existing = bookkeeping::relations(tx, self.engine).await?;
-        let gone: Vec<String> = effect
-            .drops
-            .iter()
-            .filter(|name| !existing.iter().any(|relation| relation.name == **name))
-            .cloned()
-            .collect();
-        if !gone.is_empty() {
-            return Err(Error::Unusable(format!(
-                "cannot roll back: {} should be there and is not, so somebody dropped it by hand; \
-                 `fresh` makes everything anew; nothing was changed",
-                List(&gone)
-            )));
-        }
-        self.check_accepted(applied, &doomed, Direction::Down).await?;
-        let (permit, _) = self.guard(tx, effect, applied, all).await?;
-        self.run_downs(tx, &doomed, &permit).await
-    }
-
-    async fn run_downs(
-        &self,
-        tx: &DatabaseTransaction,
-        doomed: &[&dyn MigrationTrait],
-        _permit: &Destructive,
-    ) -> Result<Vec<String>> {
-        let mut done = Vec::with_capacity(doomed.len());
-        for migration in doomed {
-            tracing::info!("rolling back {}", migration.name());
-            let manager = SchemaManager::new(tx);
-            migration
-                .down(&manager)
-                .await
-                .map_err(|source| self.failure(*migration, "down", source))?;
-            bookkeeping::delete(tx, &self.table, migration.name()).await?;
-            done.push(migration.name().to_owned());
-        }
-        Ok(done)
-    }
-
-    async fn drop_tables(
-        &self,
-        tx: &DatabaseTransaction,
-        tables: &[String],
-        _permit: &Destructive,
-    ) -> Result<()> {
-        for table in tables {
-            tracing::info!("dropping {table}");
-            tx.execute_unprepared(&format!("DROP TABLE {}", quoted(table))).await?;
-        }
-        Ok(())
-    }
-
-    async fn drop_bookkeeping(&self, tx: &DatabaseTransaction) -> Result<()> {
-        let existing = bookkeeping::relations(tx, self.engine).await?;
-        if existing.iter().any(|relation| relation.name == self.table) {
-            tx.execute_unprepared(&format!("DROP TABLE {}", quoted(&self.table))).await?;
-        }
-        Ok(())
-    }
-
-    /// Asks the guard about `effect`; gives its permit and the tables to drop that exist.
-    async fn guard(
-        &self,
-        tx: &DatabaseTransaction,
-        effect: Effect,
-        applied: &[String],
-        bookkeeping_too: bool,
-    ) -> Result<(Destructive, Vec<String>)> {
-        let mut made = Vec::new();
-        let mut unknown = effect.unknown;
-        for name in applied {
-            match self.migrations.iter().find(|migration| migration.name() == name) {
-                Some(migration) => {
-                    let engine = guard::replayed_on(self.engine);
-                    match record(migration.as_ref(), engine, Direction::Up).await {
-                        Ok(sent) => made.extend(sent),
-                        // It may be for one engine only.
-                        Err(_) if engine != self.engine => {
-                            unknown.push(format!("what {name} did, which cannot be replayed"));
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-                None => unknown.push(format!("what {name} did, which this program does not know")),
-            }
-        }
-        guard::check(
-            tx,
-            &guard::Request {
-                engine: self.engine,
-                drops: &effect.drops,
-                thins: &effect.thins,
-                rebuilt: &effect.rebuilt,
-                uncounted: if bookkeeping_too { std::slice::from_ref(&self.table) } else { &[] },
-                unknown: &unknown,
-                made_by: &made,
-                consent: self.consent.as_deref(),
-                production: self.production,
-            },
-        )
-        .await
-    }
-
-    fn failure(
-        &self,
-        migration: &dyn MigrationTrait,
-        direction: &'static str,
-        source: DbErr,
-    ) -> Error {
-        let mut failed = self.failed_statement.lock().unwrap_or_else(PoisonError::into_inner);
-        Error::Migration {
-            name: migration.name().to_owned(),
-            direction,
-            statement: failed.take(),
-            source,
-        }
-    }
+/// How long to wait before a try, so that those who wait for the same do not come back together:
+/// between one and two seconds after the first, twice as long after each other.
+fn backoff(attempt: u32) -> Duration {
+    Duration::from_millis(fastrand::u64(1000..2000) << (attempt - 1).min(4))
 }

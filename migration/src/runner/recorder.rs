@@ -7,15 +7,15 @@ use sea_orm::{DatabaseConnection, DbErr, MockDatabase, MockExecResult, Value};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlparser::{
     ast::{
-        AlterTableOperation, GrantObjects, Grantee, GranteesType, ObjectName, ObjectType,
-        Privileges, RenameTableNameKind, Statement,
+        AlterTableOperation, FromTable, GrantObjects, Grantee, GranteesType, ObjectName,
+        ObjectType, Privileges, RenameTableNameKind, Statement, TableFactor,
     },
     dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
 };
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Left, Result},
     ops::context::Context,
 };
 
@@ -26,6 +26,16 @@ pub enum Direction {
     Up,
     /// Rolling it back.
     Down,
+}
+
+impl Direction {
+    /// As the method is named.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
 }
 
 /// More statements than any migration sends; the recording connection answers each of them.
@@ -70,9 +80,10 @@ pub(crate) async fn record_in(
     let outcome = context.during(work).await;
     outcome.map_err(|source: DbErr| Error::Migration {
         name: migration.name().to_owned(),
-        direction: if direction == Direction::Up { "up" } else { "down" },
+        direction,
         statement: None,
         source,
+        left: Left::Nothing,
     })?;
     let log = connection.into_transaction_log();
     Ok(log.iter().flat_map(sea_orm::Transaction::statements).map(ToString::to_string).collect())
@@ -88,7 +99,7 @@ pub(super) struct Effect {
     /// Tables dropped that these statements did not create, in order, under the names they had
     /// before.
     pub drops: Vec<String>,
-    /// Tables that lose a column, under the names they had before.
+    /// Tables that lose a column or rows, under the names they had before.
     pub thins: Vec<String>,
     /// Tables that are made anew, under the names they had before, with the columns they get.
     pub rebuilt: Vec<(String, Vec<String>)>,
@@ -96,6 +107,8 @@ pub(super) struct Effect {
     pub granted: BTreeSet<(String, String)>,
     /// Whether privileges of the application role are granted or revoked at all.
     pub names_role: bool,
+    /// Indexes created.
+    pub indexes: Vec<String>,
     /// Statements whose effect cannot be told.
     pub unknown: Vec<String>,
     /// The names that renamed tables had before.
@@ -131,6 +144,23 @@ impl Effect {
                 self.created.push(name.clone());
                 self.left.push(name);
             }
+            Statement::CreateIndex(index) => {
+                self.indexes.extend(index.name.as_ref().map(name));
+            }
+            Statement::Truncate(truncate) => {
+                for target in &truncate.table_names {
+                    self.thin(&name(&target.name));
+                }
+            }
+            Statement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) =
+                    &delete.from;
+                for table in from {
+                    if let TableFactor::Table { name: table, .. } = &table.relation {
+                        self.thin(&name(table));
+                    }
+                }
+            }
             Statement::Drop { object_type: ObjectType::Table, names, .. } => {
                 for name in names.iter().map(name) {
                     self.granted.retain(|(table, _)| *table != name);
@@ -156,9 +186,7 @@ impl Effect {
                 let table = name(&alter.name);
                 for operation in alter.operations {
                     match operation {
-                        AlterTableOperation::DropColumn { .. } if !self.left.contains(&table) => {
-                            self.thins.push(self.before(&table));
-                        }
+                        AlterTableOperation::DropColumn { .. } => self.thin(&table),
                         AlterTableOperation::RenameTable {
                             table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
                         } => {
@@ -174,6 +202,18 @@ impl Effect {
 }
 
 impl Effect {
+    /// Whether a table that was there before goes, or loses something.
+    pub(super) fn loses_something(&self) -> bool {
+        !self.drops.is_empty() || !self.thins.is_empty() || !self.rebuilt.is_empty()
+    }
+
+    /// A table loses something, unless it was made by these statements.
+    fn thin(&mut self, table: &str) {
+        if !self.left.iter().any(|left| left == table) {
+            self.thins.push(self.before(table));
+        }
+    }
+
     /// The name that a table had before these statements.
     fn before(&self, table: &str) -> String {
         self.renamed.get(table).cloned().unwrap_or_else(|| table.to_owned())

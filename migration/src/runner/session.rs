@@ -1,70 +1,217 @@
-//! The one transaction of a call, on a connection without foreign keys where tables are made anew.
+//! The transaction of a call, on a connection without foreign keys where tables are made anew; and
+//! how it is left and entered again around what cannot run in one.
 
 use std::sync::{Arc, PoisonError};
 
-use sea_orm::DatabaseTransaction;
+use entity::Engine;
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend,
+    TransactionTrait as _, sqlx,
+};
 use sea_orm_migration::SchemaManagerConnection;
 
 use super::{
-    Direction, Runner,
+    Command, Direction, Runner,
+    blocked::Blockers,
+    execute::runs_outside,
     foreign_keys::{self, Orphans, Unenforced},
+    journal::History,
     record,
 };
 use crate::{
-    db::{begin_nested, begin_write, finish},
-    error::Result,
+    db::finish,
+    error::{Error, Result},
+    lock::{self, LockFile, Locked, Patience, Purpose},
     ops::v1::FOREIGN_KEYS_ENFORCED,
 };
 
-/// The transaction of one call.
+/// One try of a call.
 pub(super) struct Session {
-    pub tx: DatabaseTransaction,
-    /// The connection behind it, where foreign keys had to be switched off.
+    engine: Engine,
+    patience: Patience,
+    /// `None` between two transactions.
+    tx: Option<DatabaseTransaction>,
+    /// The connection behind it; `None` if the transaction is the caller's.
+    connection: Option<DatabaseConnection>,
+    /// The same, if it is for this session only, and closed with it.
+    own: Option<DatabaseConnection>,
+    /// The same, where foreign keys had to be switched off.
     unenforced: Option<Unenforced>,
-    /// The rows that referred to nothing before.
-    orphans: Orphans,
+    /// The rows that referred to nothing before, where nothing enforces foreign keys.
+    orphans: Option<Orphans>,
+    /// The server process, on PostgreSQL.
+    backend: Option<i32>,
+    /// What keeps others away between two transactions, on SQLite.
+    file: Option<LockFile>,
+    divided: bool,
+    permits_void: bool,
+    /// The command's name.
+    pub command: &'static str,
+    /// Whether the guard let something pass only because somebody consented.
+    pub consented: bool,
+    /// What the database knew when the session began, and what the session added.
+    pub history: History,
 }
 
 impl Session {
-    /// Ends the transaction by its outcome.
-    pub(super) async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
-        let outcome = match (outcome, &self.unenforced) {
-            (Ok(value), Some(_)) => {
-                foreign_keys::check(&self.tx, &self.orphans).await.map(|()| value)
-            }
+    /// The transaction.
+    ///
+    /// There is one except within [`Session::leave`] and [`Session::enter`], which nobody else is
+    /// between.
+    #[allow(clippy::expect_used, reason = "see above")]
+    pub(super) fn tx(&self) -> &DatabaseTransaction {
+        self.tx.as_ref().expect("a session has a transaction")
+    }
+
+    /// The connection, while there is no transaction.
+    #[allow(clippy::expect_used, reason = "only who has left a transaction asks")]
+    pub(super) fn connection(&self) -> &DatabaseConnection {
+        self.connection.as_ref().expect("only a session with a connection can be divided")
+    }
+
+    /// Whether something can run outside of the transaction.
+    pub(super) fn can_be_divided(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Whether something was committed before the end.
+    pub(super) fn is_divided(&self) -> bool {
+        self.divided
+    }
+
+    /// Whether the locks are gone under which the guard gave its permit.
+    pub(super) fn permits_are_void(&self) -> bool {
+        self.permits_void
+    }
+
+    /// Notes that the guard was asked again.
+    pub(super) fn renew_permits(&mut self) {
+        self.permits_void = false;
+    }
+
+    /// What can be known of who blocks this session.
+    pub(super) fn blockers(&self) -> Option<Blockers> {
+        let connection = self.connection.as_ref()?;
+        Blockers::of(connection, self.backend?)
+    }
+
+    /// Commits, and keeps everybody else away.
+    pub(super) async fn leave(&mut self) -> Result<()> {
+        let Some(tx) = self.tx.take() else { return Ok(()) };
+        if let Some(file) = lock::sqlite_file(self.connection()) {
+            self.file = Some(LockFile::take(&file)?);
+        }
+        self.check_foreign_keys(&tx).await?;
+        lock::keep(&tx, self.engine).await?;
+        tx.commit().await?;
+        (self.divided, self.permits_void) = (true, true);
+        Ok(())
+    }
+
+    /// Begins another transaction after [`Session::leave`].
+    pub(super) async fn enter(&mut self) -> Result<()> {
+        let locked =
+            lock::begin(self.connection(), self.engine, Purpose::Resume, &self.patience).await?;
+        lock::let_go(&locked.tx, self.engine).await?;
+        self.tx = Some(locked.tx);
+        self.file = None;
+        Ok(())
+    }
+
+    async fn check_foreign_keys(&self, tx: &DatabaseTransaction) -> Result<()> {
+        match &self.orphans {
+            Some(orphans) => foreign_keys::check(tx, orphans).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the transaction by its outcome, and gives the connection back.
+    pub(super) async fn finish<T>(mut self, outcome: Result<T>) -> Result<T> {
+        let tx = self.tx.take();
+        let outcome = match (outcome, &tx) {
+            (Ok(value), Some(tx)) => self.check_foreign_keys(tx).await.map(|()| value),
             (outcome, _) => outcome,
         };
-        let outcome = finish(self.tx, outcome).await;
+        let outcome = if let Some(tx) = tx {
+            finish(tx, outcome).await
+        } else {
+            if let Some(connection) = self.connection.as_ref().filter(|_| self.divided) {
+                // Outside of a transaction something failed, and says more than this would.
+                let _ = lock::let_go(connection, self.engine).await;
+            }
+            outcome
+        };
         if let Some(unenforced) = self.unenforced {
             unenforced.end().await?;
+        } else if let Some(own) = self.own {
+            own.close().await?;
         }
         outcome
     }
 }
 
 impl Runner<'_> {
-    /// Starts the one transaction of a call that may run migrations in these directions.
-    pub(super) async fn begin(&self, directions: &[Direction]) -> Result<Session> {
+    /// Starts the transaction of a call that may run what this command runs.
+    pub(super) async fn begin(&self, command: &Command) -> Result<Session> {
+        self.begin_for(command.name(), &directions(command)).await
+    }
+
+    /// Whether the command may make tables anew, so that foreign keys have to be off.
+    pub(crate) async fn would_rebuild(&self, command: &Command) -> Result<bool> {
+        self.may_rebuild(&directions(command)).await
+    }
+
+    /// Starts the transaction of a call that may run migrations in these directions.
+    pub(super) async fn begin_for(
+        &self,
+        command: &'static str,
+        directions: &[Direction],
+    ) -> Result<Session> {
+        let mut session = Session {
+            engine: self.engine,
+            patience: self.patience,
+            tx: None,
+            connection: None,
+            own: None,
+            unenforced: None,
+            orphans: None,
+            backend: None,
+            file: None,
+            divided: false,
+            permits_void: false,
+            command,
+            consented: false,
+            history: History::default(),
+        };
         let connection = match &self.db {
             SchemaManagerConnection::Connection(connection) => *connection,
             // Whoever began the transaction has decided whether foreign keys are on.
             SchemaManagerConnection::Transaction(tx) => {
-                let tx = begin_nested(tx, self.engine).await?;
-                return Ok(Session { tx, unenforced: None, orphans: Orphans::new() });
+                session.tx = Some(nested(tx, self.engine).await?);
+                return Ok(session);
             }
             SchemaManagerConnection::OwnedTransaction(tx) => {
-                let tx = begin_nested(tx, self.engine).await?;
-                return Ok(Session { tx, unenforced: None, orphans: Orphans::new() });
+                session.tx = Some(nested(tx, self.engine).await?);
+                return Ok(session);
             }
         };
-        let unenforced = if self.may_rebuild(directions).await? {
-            Some(Unenforced::of(connection).await?)
-        } else {
-            None
-        };
+        let is_real = !connection.is_mock_connection();
+        if is_real && self.may_rebuild(directions).await? {
+            session.unenforced = Some(Unenforced::of(connection).await?);
+        }
+        let divisible = self.migrations.iter().any(|migration| runs_outside(migration.as_ref()));
         // The clone's callback is its own: the caller's connection keeps the one it has.
-        let mut connection =
-            unenforced.as_ref().map_or_else(|| connection.clone(), |own| own.connection.clone());
+        let mut connection = match &session.unenforced {
+            Some(own) => own.connection.clone(),
+            None if is_real && divisible => match pinned(connection) {
+                Some(own) => {
+                    session.own = Some(own.clone());
+                    own
+                }
+                None => connection.clone(),
+            },
+            None => connection.clone(),
+        };
         let failed = Arc::clone(&self.failed_statement);
         connection.set_metric_callback(move |info| {
             if info.failed {
@@ -72,22 +219,27 @@ impl Runner<'_> {
                 *failed = Some(info.statement.sql.clone());
             }
         });
+        let unenforced = session.unenforced.is_some()
+            || self.observer.as_ref().is_some_and(|observer| observer.foreign_keys_off);
         let begun = async {
-            let tx = begin_write(&connection, self.engine).await?;
-            let orphans = match &unenforced {
-                Some(_) => foreign_keys::orphans(&tx).await?,
-                None => Orphans::new(),
-            };
-            Ok((tx, orphans))
-        };
-        match begun.await {
-            Ok((tx, orphans)) => Ok(Session { tx, unenforced, orphans }),
-            Err(error) => {
-                if let Some(unenforced) = unenforced {
-                    unenforced.end().await?;
-                }
-                Err(error)
+            let locked =
+                lock::begin(&connection, self.engine, Purpose::Migrate, &self.patience).await?;
+            let mut orphans = None;
+            if unenforced {
+                orphans = Some(foreign_keys::orphans(&locked.tx).await?);
             }
+            Ok::<(Locked, Option<Orphans>), Error>((locked, orphans))
+        };
+        let begun = begun.await;
+        session.connection = Some(connection);
+        match begun {
+            Ok((locked, orphans)) => {
+                session.tx = Some(locked.tx);
+                session.backend = locked.backend;
+                session.orphans = orphans;
+                Ok(session)
+            }
+            Err(error) => session.finish(Err(error)).await,
         }
     }
 
@@ -109,12 +261,46 @@ impl Runner<'_> {
         if rebuilding.is_empty() {
             return Ok(false);
         }
-        let applied = self.applied(&self.db).await?.unwrap_or_default();
-        let is_applied = |name: &str| applied.iter().any(|(applied, _)| applied == name);
+        let history = self.history(&self.db).await?;
         Ok(rebuilding.into_iter().any(|(direction, name)| match direction {
             // What is rolled back first is applied again.
-            Direction::Up => !is_applied(name) || directions.len() > 1,
-            Direction::Down => is_applied(name),
+            Direction::Up => !history.is_recorded(name) || directions.len() > 1,
+            Direction::Down => history.is_recorded(name),
         }))
+    }
+}
+
+fn directions(command: &Command) -> Vec<Direction> {
+    let down = command.rolls_back().then_some(Direction::Down);
+    let up = command.applies().then_some(Direction::Up);
+    down.into_iter().chain(up).collect()
+}
+
+/// A savepoint in the caller's transaction, which keeps its settings, and the lock until that ends.
+async fn nested(tx: &DatabaseTransaction, engine: Engine) -> Result<DatabaseTransaction> {
+    let nested = tx.begin().await?;
+    match lock::take(&nested, engine).await {
+        Ok(()) => Ok(nested),
+        Err(error) => finish(nested, Err(error)).await,
+    }
+}
+
+/// A connection that is the same one for every statement: what is outside of a transaction goes to
+/// any connection of a pool. `None` if the pool has only one anyway.
+fn pinned(connection: &DatabaseConnection) -> Option<DatabaseConnection> {
+    fn single<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Option<sqlx::Pool<DB>> {
+        let options = pool.options().clone();
+        (options.get_max_connections() > 1).then(|| {
+            options
+                .min_connections(0)
+                .max_connections(1)
+                .connect_lazy_with(pool.connect_options().as_ref().clone())
+        })
+    }
+    match connection.get_database_backend() {
+        // A database in memory belongs to one connection.
+        DbBackend::Sqlite if lock::sqlite_file(connection).is_none() => None,
+        DbBackend::Sqlite => single(connection.get_sqlite_connection_pool()).map(Into::into),
+        _ => single(connection.get_postgres_connection_pool()).map(Into::into),
     }
 }

@@ -1,0 +1,67 @@
+//! The lock of an SQLite database between two transactions: a file beside it, which the operating
+//! system unlocks when its holder ends, however that is.
+
+use std::{
+    ffi::OsString,
+    fs::{File, TryLockError, remove_file},
+    path::{Path, PathBuf},
+};
+
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
+
+use crate::error::Result;
+
+/// The file behind a connection; `None` if it is in memory, or no SQLite database.
+pub(crate) fn sqlite_file(db: &DatabaseConnection) -> Option<PathBuf> {
+    if db.is_mock_connection() || db.get_database_backend() != DbBackend::Sqlite {
+        return None;
+    }
+    let options = db.get_sqlite_connection_pool().connect_options();
+    let file = options.get_filename();
+    (file.to_str() != Some(":memory:")).then(|| file.to_owned())
+}
+
+/// The lock, held.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    path: PathBuf,
+    _file: File,
+}
+
+impl LockFile {
+    /// Takes the lock of this database. Only who has begun a transaction may, so nobody else can be
+    /// taking it.
+    pub(crate) fn take(database: &Path) -> Result<Self> {
+        let path = beside(database);
+        let file = File::create(&path)?;
+        file.lock()?;
+        Ok(Self { path, _file: file })
+    }
+
+    /// Whether somebody holds it. What a killed process has left is removed.
+    pub(crate) fn is_held(database: &Path) -> bool {
+        let path = beside(database);
+        let Ok(file) = File::open(&path) else { return false };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => true,
+            // A file system without locks has nobody who holds one.
+            Err(TryLockError::Error(_)) | Ok(()) => {
+                let _ = remove_file(&path);
+                false
+            }
+        }
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Without the file the lock is as good as released; it is released when the file is closed.
+        let _ = remove_file(&self.path);
+    }
+}
+
+fn beside(database: &Path) -> PathBuf {
+    let mut path = OsString::from(database);
+    path.push("-migrating");
+    path.into()
+}

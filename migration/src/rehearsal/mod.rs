@@ -1,0 +1,130 @@
+//! Rehearsals: everything runs for real, in a transaction that is rolled back.
+//!
+//! ```no_run
+//! # async fn example(db: &migration::db::Database) -> migration::Result<()> {
+//! use migration::{rehearsal::Rehearsal, runner::{Command, Up}, runner_on};
+//!
+//! let command = Command::Up(Up::default());
+//! let rehearsal = Rehearsal::begin(db, &command).await?;
+//! let outcome = runner_on(rehearsal.database())?.observed_by(rehearsal.observer()).run(&command);
+//! let outcome = outcome.await;
+//! println!("{}", rehearsal.end()?.text());
+//! # outcome.map(drop)
+//! # }
+//! ```
+//!
+//! On the way, it holds the locks that the real thing would hold, for as long. Every statement
+//! blocks the thread that sends it.
+
+mod bridge;
+mod measure;
+mod observer;
+mod report;
+mod script;
+
+use std::sync::Arc;
+
+use entity::Engine;
+use sea_orm::{DatabaseConnection, sqlx};
+
+pub use observer::Observer;
+pub(crate) use observer::Watch;
+pub use report::{Report, Step, Touched, What};
+
+use crate::{db::Database, error::Result, lock, runner::Command, runner_on};
+
+/// A rehearsal that has begun.
+#[derive(Debug)]
+pub struct Rehearsal {
+    database: Database,
+    observer: Arc<Observer>,
+    far_end: bridge::FarEnd,
+    command: &'static str,
+}
+
+impl Rehearsal {
+    /// Begins to rehearse the command on this database.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be connected to once more, or its history cannot be read.
+    pub async fn begin(db: &Database, command: &Command) -> Result<Self> {
+        let foreign_keys_off = runner_on(db)?.would_rebuild(command).await?;
+        let observer = Arc::new(Observer::of(foreign_keys_off));
+        let open = connector(&db.connection, db.engine, foreign_keys_off);
+        let (connection, far_end) = bridge::open(db.engine, &observer, open)?;
+        let database = Database { connection, ..db.clone() };
+        Ok(Self { database, observer, far_end, command: command.name() })
+    }
+
+    /// The database, to do everything on.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// What sees it all.
+    #[must_use]
+    pub fn observer(&self) -> Arc<Observer> {
+        Arc::clone(&self.observer)
+    }
+
+    /// As long as the guard lives, what is done counts as part of this.
+    #[must_use]
+    pub fn watch(&self, what: What) -> impl Drop + '_ {
+        Watch::of(Some(&self.observer), what)
+    }
+
+    /// Rolls everything back, and says what was seen.
+    ///
+    /// # Errors
+    ///
+    /// If rolling back fails: then the server has done it, for want of a connection.
+    pub fn end(self) -> Result<Report> {
+        let Self { observer, far_end, .. } = self;
+        let notes = far_end.end()?;
+        let seen = observer.seen().clone();
+        Ok(Report {
+            plan: seen.plan,
+            steps: seen.steps,
+            not_rehearsed: seen.skipped,
+            refusals: seen.refusals,
+            notes,
+        })
+    }
+
+    /// The name of the command that is rehearsed.
+    #[must_use]
+    pub fn command(&self) -> &'static str {
+        self.command
+    }
+}
+
+/// What connects once more, to the same database: it has to happen on the thread that will use it.
+fn connector(
+    db: &DatabaseConnection,
+    engine: Engine,
+    foreign_keys_off: bool,
+) -> impl FnOnce() -> DatabaseConnection + Send + use<> {
+    fn single<DB: sqlx::Database>(
+        options: &sqlx::pool::PoolOptions<DB>,
+    ) -> sqlx::pool::PoolOptions<DB> {
+        options.clone().min_connections(0).max_connections(1)
+    }
+    let db = db.clone();
+    move || match engine {
+        // A database in memory belongs to one connection.
+        Engine::Sqlite if lock::sqlite_file(&db).is_none() => db,
+        Engine::Sqlite => {
+            let pool = db.get_sqlite_connection_pool();
+            let options = pool.connect_options().as_ref().clone();
+            let options = if foreign_keys_off { options.foreign_keys(false) } else { options };
+            single(pool.options()).connect_lazy_with(options).into()
+        }
+        _ => {
+            let pool = db.get_postgres_connection_pool();
+            let options = pool.connect_options().as_ref().clone();
+            single(pool.options()).connect_lazy_with(options).into()
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! Applying and rolling back, inside a session.
+
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm_migration::{MigrationTrait, SchemaManager};
+
+use super::{
+    Destructive, Direction, Outcome, Runner,
+    bookkeeping::{self, Relation},
+    guard,
+    journal::{self, Event, History, Note, fingerprint},
+    record,
+    recorder::Effect,
+    session::Session,
+};
+use crate::{
+    db::quoted,
+    error::{Error, Left, List, Result},
+    fingerprint::sha256,
+    refusal::Refusal,
+    rehearsal::What,
+};
+
+/// Whether a migration asks to run outside of a transaction.
+pub(super) fn runs_outside(migration: &dyn MigrationTrait) -> bool {
+    migration.use_transaction() == Some(false)
+}
+
+impl Runner<'_> {
+    /// Applies these migrations. A permit is for what they lose too; without one, the guard is asked.
+    pub(super) async fn apply(
+        &self,
+        session: &mut Session,
+        pending: &[&dyn MigrationTrait],
+        permit: Option<Destructive>,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        if pending.is_empty() {
+            tracing::info!("no migration is pending");
+            return Ok(());
+        }
+        let fresh: Vec<&dyn MigrationTrait> = pending
+            .iter()
+            .filter(|migration| session.history.half_done(migration.name()).is_none())
+            .copied()
+            .collect();
+        self.check_nothing_in_the_way(session.tx(), &fresh).await?;
+        let applied = self.in_order(&session.history);
+        self.check_accepted(&applied, pending, Direction::Up).await?;
+        let mut permit = match permit {
+            Some(permit) => permit,
+            None => self.permit_losses(session, pending).await?,
+        };
+        for (done, migration) in pending.iter().enumerate() {
+            if session.permits_are_void() {
+                // The locks under which it was given are gone.
+                permit = self.permit_losses(session, &pending[done..]).await?;
+                session.renew_permits();
+            }
+            self.check_outside(session, *migration, Direction::Up).await?;
+            tracing::info!("applying {}", migration.name());
+            let began = Instant::now();
+            if !session.history.has_bookkeeping {
+                let _bookkeeping = self.watch(What::Bookkeeping);
+                bookkeeping::create(session.tx(), self.engine, &self.table).await?;
+                session.history.has_bookkeeping = true;
+            }
+            self.perform(session, *migration, &permit).await?;
+            let fingerprint = fingerprint(*migration, self.engine).await?;
+            self.record_applied(session, migration.name(), Some(fingerprint), began.elapsed())
+                .await?;
+            outcome.applied.push(migration.name().to_owned());
+        }
+        Ok(())
+    }
+
+    /// Rolls these migrations back, after the guard has let it pass; gives its permit, if there was
+    /// anything to ask it. It is for what is applied again, too.
+    pub(super) async fn roll_back(
+        &self,
+        session: &mut Session,
+        doomed: &[&dyn MigrationTrait],
+        applied_again: &[&dyn MigrationTrait],
+        outcome: &mut Outcome,
+    ) -> Result<Option<Destructive>> {
+        if doomed.is_empty() {
+            tracing::info!("no migration is applied");
+            return Ok(None);
+        }
+        let permit = self.permit_rolling_back(session, doomed, applied_again).await?;
+        Ok(Some(self.run_downs(session, doomed, outcome, permit).await?))
+    }
+
+    async fn permit_rolling_back(
+        &self,
+        session: &mut Session,
+        doomed: &[&dyn MigrationTrait],
+        applied_again: &[&dyn MigrationTrait],
+    ) -> Result<Destructive> {
+        let (mut statements, mut steps) = (Vec::new(), Vec::new());
+        self.record_all(doomed, Direction::Down, &mut statements, &mut steps).await?;
+        self.record_all(applied_again, Direction::Up, &mut statements, &mut steps).await?;
+        let effect = Effect::of(&statements);
+        let existing = bookkeeping::relations(session.tx(), self.engine).await?;
+        let gone: Vec<String> = effect
+            .drops
+            .iter()
+            .filter(|name| !existing.iter().any(|relation| relation.name == **name))
+            .cloned()
+            .collect();
+        if !gone.is_empty() {
+            return Err(Error::Unusable(format!(
+                "cannot roll back: {} should be there and is not, so somebody dropped it by hand; \
+                 `fresh` makes everything anew; nothing was changed",
+                List(&gone)
+            )));
+        }
+        let applied = self.in_order(&session.history);
+        self.check_accepted(&applied, doomed, Direction::Down).await?;
+        let bookkeeping_too = doomed.len() >= session.history.recorded.len();
+        Ok(self.guard(session, guard::Asked { effect, steps, bookkeeping_too }).await?.permit)
+    }
+
+    async fn run_downs(
+        &self,
+        session: &mut Session,
+        doomed: &[&dyn MigrationTrait],
+        outcome: &mut Outcome,
+        mut permit: Destructive,
+    ) -> Result<Destructive> {
+        for (done, migration) in doomed.iter().enumerate() {
+            if session.permits_are_void() {
+                // The locks under which it was given are gone.
+                permit = self.permit_rolling_back(session, &doomed[done..], &[]).await?;
+                session.renew_permits();
+            }
+            self.check_outside(session, *migration, Direction::Down).await?;
+            tracing::info!("rolling back {}", migration.name());
+            let began = Instant::now();
+            self.undo(session, *migration, &permit).await?;
+            let name = migration.name();
+            let bookkeeping = self.watch(What::Bookkeeping);
+            bookkeeping::delete(session.tx(), &self.table, name).await?;
+            drop(bookkeeping);
+            session.history.recorded.retain(|(recorded, _)| recorded != name);
+            let mut note = Note::new(Event::RolledBack, name);
+            note.duration = i64::try_from(began.elapsed().as_millis()).ok();
+            self.note(session, &[note]).await?;
+            outcome.rolled_back.push(name.to_owned());
+        }
+        Ok(permit)
+    }
+
+    async fn undo(
+        &self,
+        session: &mut Session,
+        migration: &dyn MigrationTrait,
+        _permit: &Destructive,
+    ) -> Result<()> {
+        self.step(session, migration, Direction::Down).await
+    }
+
+    /// Going forward may drop something too.
+    async fn perform(
+        &self,
+        session: &mut Session,
+        migration: &dyn MigrationTrait,
+        _permit: &Destructive,
+    ) -> Result<()> {
+        self.step(session, migration, Direction::Up).await
+    }
+
+    /// Runs one half of a migration: in the session's transaction, or between two of them.
+    async fn step(
+        &self,
+        session: &mut Session,
+        migration: &dyn MigrationTrait,
+        direction: Direction,
+    ) -> Result<()> {
+        let what = match direction {
+            Direction::Up => What::Up(migration.name().to_owned()),
+            Direction::Down => What::Down(migration.name().to_owned()),
+        };
+        if !runs_outside(migration) {
+            let _watch = self.watch(what);
+            let manager = SchemaManager::new(session.tx());
+            let ran = half(migration, &manager, direction).await;
+            return ran.map_err(|source| self.failure(session, migration, direction, source));
+        }
+        if let Some(observer) = &self.observer {
+            observer.seen().skipped.push(what.to_string());
+            return Ok(());
+        }
+        let resumed = session.history.half_done(migration.name()).is_some();
+        let event = match direction {
+            Direction::Up => Event::Applying,
+            Direction::Down => Event::RollingBack,
+        };
+        self.note(session, &[Note::new(event, migration.name())]).await?;
+        session.leave().await?;
+        tracing::info!("running {} outside of a transaction", migration.name());
+        if resumed && direction == Direction::Up {
+            self.drop_invalid_indexes(session, migration).await?;
+        }
+        let manager = SchemaManager::new(session.connection());
+        let ran = half(migration, &manager, direction).await;
+        ran.map_err(|source| self.failure(session, migration, direction, source))?;
+        session.enter().await?;
+        Ok(())
+    }
+
+    /// Drops what an interrupted CREATE INDEX CONCURRENTLY of this migration has left: an index that
+    /// no query uses, but that every write maintains, and in whose place IF NOT EXISTS makes none.
+    /// <https://www.postgresql.org/docs/15/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY>
+    async fn drop_invalid_indexes(
+        &self,
+        session: &Session,
+        migration: &dyn MigrationTrait,
+    ) -> Result<()> {
+        if !self.engine.capability().table_locks {
+            return Ok(());
+        }
+        let sent = record(migration, self.engine, Direction::Up).await?;
+        let made = Effect::of(&sent).indexes;
+        for index in bookkeeping::invalid_indexes(session.connection(), self.engine).await? {
+            if made.contains(&index) {
+                tracing::warn!("dropping the invalid index {index}, which is made anew");
+                let sql = format!("DROP INDEX CONCURRENTLY {}", quoted(&index));
+                session.connection().execute_unprepared(&sql).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails where a migration asks for what cannot be done outside of a transaction.
+    async fn check_outside(
+        &self,
+        session: &Session,
+        migration: &dyn MigrationTrait,
+        direction: Direction,
+    ) -> Result<()> {
+        if !runs_outside(migration) {
+            return Ok(());
+        }
+        let name = migration.name();
+        if !session.can_be_divided() && self.observer.is_none() {
+            return Err(Error::Config(format!(
+                "{name} asks to run outside a transaction, and was called inside one; nothing was \
+                 changed"
+            )));
+        }
+        let sent = record(migration, self.engine, direction).await?;
+        let effect = Effect::of(&sent);
+        if !effect.drops.is_empty() || !effect.thins.is_empty() {
+            return Err(Refusal::plain(format!(
+                "{name} asks to run outside a transaction and drops tables or rows, which nothing \
+                 could guard there: let it run in one"
+            ))
+            .into());
+        }
+        if session.consented && !session.is_divided() {
+            return Err(Refusal::plain(format!(
+                "{name} runs outside a transaction, so what was consented to could change before \
+                 the rest is done: go on one by one with -n 1; nothing was changed"
+            ))
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Records a migration as applied, in the bookkeeping and in the journal.
+    pub(super) async fn record_applied(
+        &self,
+        session: &mut Session,
+        name: &str,
+        fingerprint: Option<String>,
+        took: Duration,
+    ) -> Result<()> {
+        let bookkeeping = self.watch(What::Bookkeeping);
+        let at = bookkeeping::insert(session.tx(), &self.table, name).await?;
+        drop(bookkeeping);
+        session.history.recorded.push((name.to_owned(), at));
+        let mut note = Note::new(Event::Applied, name);
+        note.fingerprint = fingerprint;
+        note.duration = i64::try_from(took.as_millis()).ok();
+        self.note(session, &[note]).await
+    }
+
+    /// Fails if something has the name of a table that `pending` would create.
+    async fn check_nothing_in_the_way(
+        &self,
+        tx: &DatabaseTransaction,
+        pending: &[&dyn MigrationTrait],
+    ) -> Result<()> {
+        let existing = bookkeeping::relations(tx, self.engine).await?;
+        let mut statements = Vec::new();
+        for migration in pending {
+            statements.extend(record(*migration, self.engine, Direction::Up).await?);
+        }
+        let in_the_way: Vec<&Relation> = Effect::of(&statements)
+            .created
+            .iter()
+            .filter_map(|name| existing.iter().find(|relation| relation.name == *name))
+            .collect();
+        if in_the_way.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = in_the_way.iter().map(|relation| relation.name.clone()).collect();
+        let verb = if names.len() == 1 { "exists" } else { "exist" };
+        // `fresh` drops tables only.
+        let fresh = if in_the_way.iter().all(|relation| relation.is_table) {
+            ", or drop it with `fresh`"
+        } else {
+            ""
+        };
+        Err(Error::Unusable(format!(
+            "{} {verb} already, but the migration that makes it is not recorded as applied: use an \
+             empty database or schema, or rename what is in the way{fresh}; nothing was changed",
+            List(&names)
+        )))
+    }
+
+    /// Fails if a table that the migrations make is there.
+    pub(super) async fn prove_nothing_left(&self, tx: &DatabaseTransaction) -> Result<()> {
+        let live = crate::schema::read(tx, self.engine, &self.application_role).await?;
+        let owned = self.owned_tables().await?;
+        let left: Vec<String> =
+            live.tables.into_keys().filter(|name| owned.contains(name)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Unusable(format!(
+            "after rolling back everything {} would be left: it was made by no migration that is \
+             recorded as applied; `fresh` drops it too; nothing was changed",
+            List(&left)
+        )))
+    }
+
+    pub(super) async fn drop_tables(
+        &self,
+        tx: &DatabaseTransaction,
+        tables: &[String],
+        _permit: &Destructive,
+    ) -> Result<()> {
+        let _watch = self.watch(What::Drop);
+        for table in tables {
+            tracing::info!("dropping {table}");
+            tx.execute_unprepared(&format!("DROP TABLE {}", quoted(table))).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops the bookkeeping and the journal.
+    pub(super) async fn drop_bookkeeping(
+        &self,
+        session: &mut Session,
+        _permit: &Destructive,
+    ) -> Result<()> {
+        let existing = bookkeeping::relations(session.tx(), self.engine).await?;
+        let _watch = self.watch(What::Bookkeeping);
+        for table in self.bookkeeping_tables() {
+            if existing.iter().any(|relation| relation.name == table) {
+                let sql = format!("DROP TABLE {}", quoted(&table));
+                session.tx().execute_unprepared(&sql).await?;
+            }
+        }
+        session.history = History::default();
+        Ok(())
+    }
+
+    fn bookkeeping_tables(&self) -> [String; 2] {
+        [self.table.clone(), journal::table_beside(&self.table)]
+    }
+
+    /// Asks the guard about what applying these would lose, if anything.
+    async fn permit_losses(
+        &self,
+        session: &mut Session,
+        pending: &[&dyn MigrationTrait],
+    ) -> Result<Destructive> {
+        let (mut statements, mut steps) = (Vec::new(), Vec::new());
+        self.record_all(pending, Direction::Up, &mut statements, &mut steps).await?;
+        let mut effect = Effect::of(&statements);
+        // What cannot be told is no reason to stop what is going forward.
+        effect.unknown.clear();
+        let asked = guard::Asked { effect, steps, bookkeeping_too: false };
+        Ok(self.guard(session, asked).await?.permit)
+    }
+
+    /// Records these halves, and what makes them out: names and content.
+    async fn record_all(
+        &self,
+        migrations: &[&dyn MigrationTrait],
+        direction: Direction,
+        statements: &mut Vec<String>,
+        steps: &mut Vec<String>,
+    ) -> Result<()> {
+        for migration in migrations {
+            let sent = record(*migration, self.engine, direction).await?;
+            let content = sha256(&sent.join(";\n"));
+            steps.push(format!("{} {} {content}", migration.name(), direction.name()));
+            statements.extend(sent);
+        }
+        Ok(())
+    }
+
+    /// Asks the guard, and cuts off what hangs on the tables that go.
+    pub(super) async fn guard(
+        &self,
+        session: &mut Session,
+        asked: guard::Asked,
+    ) -> Result<guard::Permitted> {
+        let guard::Asked { effect, steps, bookkeeping_too } = asked;
+        let mut unknown = effect.unknown.clone();
+        let mut made = Vec::new();
+        if effect.loses_something() || bookkeeping_too || !unknown.is_empty() {
+            for name in self.in_order(&session.history) {
+                let Some(migration) = self.known(&name) else {
+                    unknown.push(format!("what {name} did, which this program does not know"));
+                    continue;
+                };
+                let engine = guard::replayed_on(self.engine);
+                match record(migration, engine, Direction::Up).await {
+                    Ok(sent) => made.extend(sent),
+                    // It may be for one engine only.
+                    Err(_) if engine != self.engine => {
+                        unknown.push(format!("what {name} did, which cannot be replayed"));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        let uncounted =
+            if bookkeeping_too { self.bookkeeping_tables().to_vec() } else { Vec::new() };
+        let permitted = guard::check(
+            session.tx(),
+            &guard::Request {
+                engine: self.engine,
+                effect: &effect,
+                command: session.command,
+                steps: &steps,
+                head: session.history.head(),
+                uncounted: &uncounted,
+                unknown: &unknown,
+                made_by: &made,
+                // A second time, nobody has been asked about what came in between.
+                consent: self.consent.as_deref().filter(|_| !session.is_divided()),
+                production: self.is_production(&session.history),
+                observer: self.observer.as_deref(),
+            },
+        )
+        .await?;
+        session.consented |= permitted.by_consent;
+        let _watch = self.watch(What::Drop);
+        for sql in &permitted.cuts {
+            session.tx().execute_unprepared(sql).await?;
+        }
+        Ok(permitted)
+    }
+
+    fn failure(
+        &self,
+        session: &Session,
+        migration: &dyn MigrationTrait,
+        direction: Direction,
+        source: DbErr,
+    ) -> Error {
+        let mut failed = self.failed_statement.lock().unwrap_or_else(PoisonError::into_inner);
+        Error::Migration {
+            name: migration.name().to_owned(),
+            direction,
+            statement: failed.take(),
+            source,
+            left: match (runs_outside(migration), session.is_divided()) {
+                (true, _) => Left::HalfDone,
+                (false, true) => Left::Divided,
+                (false, false) => Left::Nothing,
+            },
+        }
+    }
+}
+
+async fn half(
+    migration: &dyn MigrationTrait,
+    manager: &SchemaManager<'_>,
+    direction: Direction,
+) -> Result<(), DbErr> {
+    match direction {
+        Direction::Up => migration.up(manager).await,
+        Direction::Down => migration.down(manager).await,
+    }
+}
