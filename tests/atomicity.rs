@@ -1,7 +1,5 @@
 //! All or nothing: whatever happens in the middle, the database is as before or as after.
 
-use std::process::Child;
-
 use migration::Runner;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
@@ -11,7 +9,6 @@ on_both_engines!(
     a_migration_that_fails_midway_changes_nothing,
     a_rollback_that_fails_midway_changes_nothing,
     a_table_dropped_by_hand_is_named,
-    eight_at_once_all_succeed,
     an_interrupted_up_leaves_before_or_after,
 );
 
@@ -127,21 +124,6 @@ async fn a_table_dropped_by_hand_is_named(db: TestDb) {
     assert!(run.stdout.contains("table-missing: companies"), "{run:#?}");
     db.migration(&["fresh"]).ok();
     db.tenantry(&["run"]).ok();
-}
-
-async fn eight_at_once_all_succeed(db: TestDb) {
-    for _ in 0..3 {
-        let db = TestDb::new(db.engine);
-        let children: Vec<Child> =
-            (0..8).map(|_| db.bin("migration").args(&["up"]).spawn()).collect();
-        let mut applied = 0;
-        for child in children {
-            let ran = Ran::from(child.wait_with_output().unwrap()).ok().clean_output();
-            applied += usize::from(ran.stdout.trim() == "13 migrations applied");
-        }
-        assert_eq!(applied, 1, "one applies, the others find it done");
-        assert_eq!(db.tables().await.len(), 15);
-    }
 }
 
 /// Interrupts `run` while it is provably in the middle of its transaction.

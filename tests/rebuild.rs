@@ -15,7 +15,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trai
 use crate::support::{Engine, TestDb, number, random_schema::Pair, texts};
 
 /// The thirteen migrations, and one for which `companies` has to be made anew.
-fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     let from = Schema::from_entities().unwrap();
     let mut to = from.clone();
     let companies = to.tables.get_mut("companies").unwrap();

@@ -51,7 +51,7 @@ pub mod runner;
 pub mod schema;
 
 pub use error::{Error, Result};
-pub use runner::{Outcome, Runner};
+pub use runner::{Currency, Outcome, Runner, ensure_current};
 pub use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait};
 
 use sea_orm_migration::{DbErr, MigrationTrait, async_trait};

@@ -43,6 +43,10 @@ macro_rules! on_both_engines {
     };
 }
 
+fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("tenantry-test-").tempdir().unwrap()
+}
+
 /// An empty database of one test, and an empty folder in which its commands run.
 pub struct TestDb {
     /// The engine.
@@ -57,7 +61,7 @@ pub struct TestDb {
 impl TestDb {
     /// A new, empty database.
     pub fn new(engine: Engine) -> Self {
-        let folder = tempfile::Builder::new().prefix("tenantry-test-").tempdir().unwrap();
+        let folder = folder();
         match engine {
             Engine::Sqlite => {
                 let path = folder.path().join("test.db");
@@ -68,6 +72,13 @@ impl TestDb {
                 Self { engine, url: server.url(), folder, server: Some(server) }
             }
         }
+    }
+
+    /// A new, empty database on another server than the one of all tests.
+    pub fn on(server: &postgres::Server) -> Self {
+        let server = postgres::OwnDatabase::create_on(server);
+        let (engine, url) = (Engine::Postgres, server.url());
+        Self { engine, url, folder: folder(), server: Some(server) }
     }
 
     /// A binary that will run in this test's folder, on this database.
@@ -205,7 +216,7 @@ impl TestDb {
 }
 
 /// One number.
-pub async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
+pub async fn number<C: ConnectionTrait>(db: &C, sql: &str) -> i64 {
     let stmt = Statement::from_string(db.get_database_backend(), sql);
     let row = db.query_one_raw(stmt).await.unwrap().expect("a row");
     row.try_get_by_index(0).unwrap()

@@ -18,20 +18,24 @@ pub const SECRET: &str = "hunter2-must-not-be-seen";
 
 const SUPERUSER: &str = "postgres";
 
-struct Cluster {
-    port: u16,
+/// A cluster of its own, with its server.
+pub struct Server {
+    /// The port that it listens on.
+    pub port: u16,
+    folder: PathBuf,
 }
 
 /// A database that belongs to one test, and the role that owns it.
 pub struct OwnDatabase {
     /// The name of both.
     pub name: String,
+    port: u16,
 }
 
 /// The one cluster of this process.
-fn cluster() -> &'static Cluster {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(Cluster::start)
+fn cluster() -> &'static Server {
+    static CLUSTER: OnceLock<Server> = OnceLock::new();
+    CLUSTER.get_or_init(Server::start)
 }
 
 /// The port that the cluster listens on.
@@ -44,8 +48,9 @@ pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-impl Cluster {
-    fn start() -> Self {
+impl Server {
+    /// Makes a cluster and starts its server. Both are gone with the process.
+    pub fn start() -> Self {
         let bin = binaries();
         // initdb and postgres refuse root, so root hands the folder and itself to somebody else.
         let user = server_user();
@@ -88,20 +93,41 @@ impl Cluster {
         as_user(&mut keeper, user);
         // Never closed by us: the pipe has to live as long as the process.
         std::mem::forget(keeper.spawn().unwrap());
-        let port = free_port();
+        let server = Self { port: free_port(), folder };
+        server.come_back();
+        let role = format!("CREATE ROLE {APPLICATION_ROLE} NOLOGIN");
+        superuser_at(server.port, "postgres", &[&role]);
+        server
+    }
+
+    /// Ends it at once, as when it is killed: whatever was not committed is gone.
+    pub fn die(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    /// Starts it again, and waits until it takes connections.
+    pub fn come_back(&self) {
         let settings = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off \
-             -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off \
+             -c synchronous_commit=off -c full_page_writes=off -c max_connections=200",
+            self.port
         );
-        // pg_ctl waits until connections are accepted. The server must not inherit our pipes.
-        run(Command::new(bin.join("pg_ctl"))
-            .args(["--wait", "--silent", "--log"])
-            .arg(folder.join("log"))
-            .arg("-D")
-            .arg(&data)
-            .args(["-o", &settings, "start"]));
-        superuser_at(port, "postgres", &[&format!("CREATE ROLE {APPLICATION_ROLE} NOLOGIN")]);
-        Self { port }
+        // The server must not inherit our pipes.
+        let log = self.folder.join("log");
+        self.control(&["--wait", "--log", log.to_str().unwrap(), "-o", &settings, "start"]);
+    }
+
+    fn control(&self, args: &[&str]) {
+        let mut command = Command::new(binaries().join("pg_ctl"));
+        command.arg("--silent").arg("-D").arg(self.folder.join("data")).args(args);
+        as_user(&mut command, server_user());
+        let output = command.current_dir(&self.folder).stdin(Stdio::null()).output().unwrap();
+        assert!(
+            output.status.success(),
+            "pg_ctl {args:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -109,8 +135,15 @@ impl OwnDatabase {
     /// Creates the database and a role that owns it and can do nothing else but become the
     /// application role, which all databases of the cluster share.
     pub fn create() -> Self {
+        Self::create_on(cluster())
+    }
+
+    /// The same on another server.
+    pub fn create_on(server: &Server) -> Self {
+        let port = server.port;
         let name = format!("test_{}", super::unique());
-        superuser(
+        superuser_at(
+            port,
             "postgres",
             &[
                 &format!("CREATE ROLE {name} LOGIN PASSWORD '{SECRET}' IN ROLE {APPLICATION_ROLE}"),
@@ -119,8 +152,8 @@ impl OwnDatabase {
                 &format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"),
             ],
         );
-        superuser(&name, &[&format!("ALTER SCHEMA public OWNER TO {name}")]);
-        Self { name }
+        superuser_at(port, &name, &[&format!("ALTER SCHEMA public OWNER TO {name}")]);
+        Self { name, port }
     }
 
     /// The URL for the owner.
@@ -130,12 +163,12 @@ impl OwnDatabase {
 
     /// The URL for another role or password.
     pub fn url_as(&self, role: &str, password: &str) -> String {
-        format!("postgres://{role}:{password}@127.0.0.1:{}/{}", port(), self.name)
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{}", self.port, self.name)
     }
 
     /// Runs one or more statements in this database as the superuser.
     pub fn execute_as_superuser(&self, sql: &str) {
-        superuser(&self.name, &[sql]);
+        superuser_at(self.port, &self.name, &[sql]);
     }
 
     /// Creates another role that may connect to this database. It goes with the database.
@@ -152,6 +185,10 @@ impl OwnDatabase {
 
 impl Drop for OwnDatabase {
     fn drop(&mut self) {
+        if self.port != port() {
+            // It goes with its server.
+            return;
+        }
         let name = &self.name;
         // FORCE ends connections that a failed test has left open.
         superuser("postgres", &[&format!("DROP DATABASE {name} WITH (FORCE)")]);

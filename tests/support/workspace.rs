@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Output,
+    sync::OnceLock,
 };
 
 use super::command::cargo;
@@ -97,6 +98,81 @@ impl Workspace {
         kept
     }
 }
+
+/// The names of the migrations that [`program_with_more`] has beside the thirteen.
+pub const MORE: [&str; 2] =
+    ["m20270101_000001_index_leads_by_name", "m20270101_000002_give_leads_a_token"];
+
+/// The real `migration`, built with two migrations more: one that makes an index outside of a
+/// transaction, and one that adds a
+/// column.
+pub fn program_with_more() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let workspace = Workspace::new("more", &[]);
+        let last = "    m20261122_000013_create_email_services,\n";
+        let listed = MORE.map(|name| format!("    {name},\n")).concat();
+        workspace.replace("migration/src/lib.rs", last, &format!("{last}{listed}"));
+        // Cargo takes packages of one version in one target folder for the same ones.
+        workspace.replace("Cargo.toml", "version = \"0.1.0\"", "version = \"0.1.1\"");
+        for (name, body) in MORE.iter().zip([INDEX, TOKEN]) {
+            let file = format!("migration/src/{name}.rs");
+            workspace.write(&file, &format!("{HEAD}{body}"));
+        }
+        workspace.cargo(&["build", "--quiet", "-p", "migration", "--bins"]);
+        workspace.keep("migration")
+    })
+}
+
+const HEAD: &str = "//! For a test.
+use sea_orm_migration::prelude::*;
+use sea_orm::{ConnectionTrait as _, DbBackend};
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+";
+
+const INDEX: &str = r#"
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(false)
+    }
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = match manager.get_database_backend() {
+            DbBackend::Postgres => "CREATE INDEX CONCURRENTLY leads_name_idx ON leads (name)",
+            _ => "CREATE INDEX leads_name_idx ON leads (name)",
+        };
+        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
+    }
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = match manager.get_database_backend() {
+            DbBackend::Postgres => "DROP INDEX CONCURRENTLY leads_name_idx",
+            _ => "DROP INDEX leads_name_idx",
+        };
+        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
+    }
+}
+"#;
+
+const TOKEN: &str = r#"
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = match manager.get_database_backend() {
+            // A default that is another one for each row, so every row is written anew.
+            DbBackend::Postgres => {
+                "ALTER TABLE leads ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid()"
+            }
+            _ => "ALTER TABLE leads ADD COLUMN token text NULL",
+        };
+        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
+    }
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = "ALTER TABLE leads DROP COLUMN token";
+        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
+    }
+}
+"#;
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

@@ -11,6 +11,7 @@ mod lint;
 mod printer;
 mod prove;
 mod rehearse;
+mod repair;
 mod status;
 mod up;
 mod waiting;
@@ -184,6 +185,12 @@ enum Action {
     Grant,
     /// Prove schema, migrations and isolation in a database of its own, and write the report
     Prove(prove::Args),
+    /// Accept migrations that are edited, missing or half done, for a reason that the journal keeps
+    ///
+    /// Changes no table.
+    Repair(repair::Args),
+    /// Record migrations as applied whose tables are there already, if they are exactly the same
+    Baseline(repair::BaselineArgs),
     /// List all migrations and what the database knows of them; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
@@ -208,6 +215,8 @@ impl Command for Migrations {
             Action::Lint(args) => lint::run(&args, out).await,
             Action::Grant => grant::run(database, out).await,
             Action::Prove(args) => prove::run(&args, database, out).await,
+            Action::Repair(args) => repair::run(args, database, out).await,
+            Action::Baseline(args) => repair::baseline(args, database, out).await,
             Action::Status(args) => status::run(&args, database, out).await,
             Action::Down(args) => destroy::down(args, database, out).await,
             Action::Redo(args) => destroy::redo(args, database, out).await,

@@ -121,7 +121,14 @@ impl Bridge {
         let (answer, micros, tables) = replies.recv().map_err(|_| gone())?;
         if let Some((what, sql)) = shown.filter(|_| answer.is_ok()) {
             let reads = only_reads(&sql);
-            self.observer.seen().steps.push(Step { what, sql, micros, tables, reads });
+            self.observer.seen().steps.push(Step {
+                what,
+                sql,
+                rehearsed: true,
+                micros,
+                tables,
+                reads,
+            });
         }
         answer
     }

@@ -31,7 +31,13 @@ pub use observer::Observer;
 pub(crate) use observer::Watch;
 pub use report::{Report, Step, Touched, What};
 
-use crate::{db::Database, error::Result, lock, runner::Command, runner_on};
+use crate::{
+    db::Database,
+    error::Result,
+    lock,
+    runner::{Command, Runner},
+    runner_on,
+};
 
 /// A rehearsal that has begun.
 #[derive(Debug)]
@@ -49,7 +55,16 @@ impl Rehearsal {
     ///
     /// If the database cannot be connected to once more, or its history cannot be read.
     pub async fn begin(db: &Database, command: &Command) -> Result<Self> {
-        let foreign_keys_off = runner_on(db)?.would_rebuild(command).await?;
+        Self::of(db, &runner_on(db)?, command).await
+    }
+
+    /// The same for a runner of other migrations on this database.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rehearsal::begin`].
+    pub async fn of(db: &Database, runner: &Runner<'_>, command: &Command) -> Result<Self> {
+        let foreign_keys_off = runner.would_rebuild(command).await?;
         let observer = Arc::new(Observer::of(foreign_keys_off));
         let open = connector(&db.connection, db.engine, foreign_keys_off);
         let (connection, far_end) = bridge::open(db.engine, &observer, open)?;
@@ -84,13 +99,7 @@ impl Rehearsal {
         let Self { observer, far_end, .. } = self;
         let notes = far_end.end()?;
         let seen = observer.seen().clone();
-        Ok(Report {
-            plan: seen.plan,
-            steps: seen.steps,
-            not_rehearsed: seen.skipped,
-            refusals: seen.refusals,
-            notes,
-        })
+        Ok(Report { plan: seen.plan, steps: seen.steps, refusals: seen.refusals, notes })
     }
 
     /// The name of the command that is rehearsed.

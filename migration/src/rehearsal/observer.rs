@@ -19,7 +19,6 @@ pub(crate) struct Seen {
     /// What is being done now; `None` if it only looks.
     pub what: Option<What>,
     pub steps: Vec<Step>,
-    pub skipped: Vec<String>,
     pub refusals: Vec<Refusal>,
     pub plan: Option<String>,
 }
@@ -27,6 +26,19 @@ pub(crate) struct Seen {
 impl Observer {
     pub(super) fn of(foreign_keys_off: bool) -> Self {
         Self { foreign_keys_off, ..Self::default() }
+    }
+
+    /// Notes what runs outside of a transaction, so that nothing could undo it.
+    pub(crate) fn skip(&self, what: &What, statements: Vec<String>) {
+        let steps = statements.into_iter().map(|sql| Step {
+            what: what.clone(),
+            sql,
+            rehearsed: false,
+            micros: 0,
+            tables: Vec::new(),
+            reads: false,
+        });
+        self.seen().steps.extend(steps);
     }
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {

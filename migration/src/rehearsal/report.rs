@@ -47,6 +47,8 @@ pub struct Step {
     pub what: What,
     /// The statement, with its values.
     pub sql: String,
+    /// Whether it was tried. What runs outside of a transaction was not, since nothing could undo it.
+    pub rehearsed: bool,
     /// How long it took, in microseconds.
     pub micros: u64,
     /// What it did to tables that were there before.
@@ -81,9 +83,6 @@ pub struct Report {
     pub plan: Option<String>,
     /// The statements, in the order in which they were sent.
     pub steps: Vec<Step>,
-    /// Migrations that run outside of a transaction, so that nothing could undo them: they were
-    /// left out.
-    pub not_rehearsed: Vec<String>,
     /// What would be refused without consent.
     pub refusals: Vec<Refusal>,
     /// What else there is to say.
@@ -100,24 +99,23 @@ impl Report {
             if last != Some(&step.what) {
                 let _ = writeln!(text, "{}", step.what);
                 last = Some(&step.what);
+                if !step.rehearsed {
+                    text.push_str(
+                        "  not rehearsed: it runs outside of a transaction, so nothing could undo it\n",
+                    );
+                }
             }
             let sql = step.sql.split_whitespace().collect::<Vec<_>>().join(" ");
-            let _ = writeln!(text, "  {}  {sql}", time(step.micros));
+            let took = if step.rehearsed { time(step.micros) } else { " not tried".to_owned() };
+            let _ = writeln!(text, "  {took}  {sql}");
             for touched in &step.tables {
                 let _ = writeln!(text, "              {}", touched.sentence());
             }
         }
-        for name in &self.not_rehearsed {
-            let _ = writeln!(
-                text,
-                "{name} up\n  not rehearsed: it runs outside of a transaction, so nothing could \
-                 undo it"
-            );
-        }
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");
         }
-        let shown = self.shown().count();
+        let shown = self.shown().filter(|step| step.rehearsed).count();
         let micros: u64 = self.steps.iter().map(|step| step.micros).sum();
         let _ = writeln!(
             text,

@@ -8,8 +8,8 @@ use super::{Report, What};
 use crate::{db::Database, lock};
 
 impl Report {
-    /// The statements, bookkeeping included, as a script for `psql` or `sqlite3`: all of it in one
-    /// transaction. It takes the lock that keeps other migrations away, and fails on a database
+    /// The statements, bookkeeping included, as a script for `psql` or `sqlite3`: in transactions as
+    /// a run has them. It takes the lock that keeps other migrations away, and fails on a database
     /// whose journal has moved on.
     #[must_use]
     pub fn script(&self, db: &Database, command: &str) -> String {
@@ -17,40 +17,44 @@ impl Report {
             "-- `{command}`, written by tenantry {} without doing it.\n",
             env!("CARGO_PKG_VERSION")
         );
-        if db.engine == Engine::Sqlite {
-            script.push_str(
-                "-- Run it with: sqlite3 DATABASE < THIS_FILE\n.bail on\n\
-                 PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n",
-            );
+        script.push_str(if db.engine == Engine::Sqlite {
+            "-- Run it with: sqlite3 DATABASE < THIS_FILE\n.bail on\nPRAGMA foreign_keys = OFF;\n"
         } else {
-            script.push_str(
-                "-- Run it with: psql --no-psqlrc --file THIS_FILE DATABASE_URL\n\
-                 \\set ON_ERROR_STOP on\nBEGIN;\n",
-            );
-        }
-        if db.engine.capability().session_settings {
-            for (name, value) in db.patience.settings() {
-                let _ = writeln!(script, "SET LOCAL {name} = '{value}';");
-            }
-        }
-        if db.engine.capability().advisory_lock {
-            let _ = writeln!(script, "{};", lock::in_a_script());
-        }
-        let mut last: Option<&What> = None;
+            "-- Run it with: psql --no-psqlrc --file THIS_FILE DATABASE_URL\n\\set ON_ERROR_STOP on\n"
+        });
+        script.push_str(&begin(db));
+        let (mut last, mut inside): (Option<&What>, bool) = (None, true);
         for step in self.steps.iter().filter(|step| !step.reads) {
+            if inside != step.rehearsed {
+                // It divides the transaction, here as in a run.
+                let divider = if inside { "COMMIT;\n".to_owned() } else { begin(db) };
+                script.push_str(&divider);
+                inside = step.rehearsed;
+            }
             if last != Some(&step.what) {
                 let _ = writeln!(script, "-- {}", step.what);
                 last = Some(&step.what);
             }
             let _ = writeln!(script, "{};", step.sql.trim().trim_end_matches(';'));
         }
-        for name in &self.not_rehearsed {
-            let _ = writeln!(
-                script,
-                "-- Left out: {name}, which runs outside of a transaction; `migration up` applies it."
-            );
+        if inside {
+            script.push_str("COMMIT;\n");
         }
-        script.push_str("COMMIT;\n");
         script
     }
+}
+
+/// What begins a transaction as a run begins it.
+fn begin(db: &Database) -> String {
+    let mut text = String::new();
+    text.push_str(if db.engine == Engine::Sqlite { "BEGIN IMMEDIATE;\n" } else { "BEGIN;\n" });
+    if db.engine.capability().session_settings {
+        for (name, value) in db.patience.settings() {
+            let _ = writeln!(text, "SET LOCAL {name} = '{value}';");
+        }
+    }
+    if db.engine.capability().advisory_lock {
+        let _ = writeln!(text, "{};", lock::in_a_script());
+    }
+    text
 }

@@ -46,16 +46,22 @@ pub(super) async fn relations<C: ConnectionTrait>(
         .collect()
 }
 
-/// The indexes in the current schema that the server does not use, because making them was
-/// interrupted.
-pub(super) async fn invalid_indexes<C: ConnectionTrait>(
+/// The indexes in the current schema, each with whether the server uses it: one whose making was
+/// interrupted is there, but not used.
+pub(super) async fn indexes<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
-) -> Result<Vec<String>, DbErr> {
-    let sql = "SELECT c.relname::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
-               WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace";
+) -> Result<Vec<(String, bool)>, DbErr> {
+    let sql = match engine {
+        Engine::Sqlite => "SELECT name, 1 = 1 AS valid FROM sqlite_schema WHERE type = 'index'",
+        _ => {
+            "SELECT c.relname::text AS name, i.indisvalid AS valid FROM pg_index i \
+             JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = current_schema()"
+        }
+    };
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
-    rows.iter().map(|row| row.try_get("", "name")).collect()
+    rows.iter().map(|row| Ok((row.try_get("", "name")?, row.try_get("", "valid")?))).collect()
 }
 
 /// The applied migrations with their times, ordered by name, from the table, which is there.

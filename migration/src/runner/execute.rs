@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 
@@ -192,10 +193,13 @@ impl Runner<'_> {
             return ran.map_err(|source| self.failure(session, migration, direction, source));
         }
         if let Some(observer) = &self.observer {
-            observer.seen().skipped.push(what.to_string());
+            observer.skip(&what, record(migration, self.engine, direction).await?);
             return Ok(());
         }
         let resumed = session.history.half_done(migration.name()).is_some();
+        if !resumed && direction == Direction::Up {
+            self.check_no_index_in_the_way(session, migration).await?;
+        }
         let event = match direction {
             Direction::Up => Event::Applying,
             Direction::Down => Event::RollingBack,
@@ -204,7 +208,7 @@ impl Runner<'_> {
         session.leave().await?;
         tracing::info!("running {} outside of a transaction", migration.name());
         if resumed && direction == Direction::Up {
-            self.drop_invalid_indexes(session, migration).await?;
+            self.drop_own_indexes(session, migration).await?;
         }
         let manager = SchemaManager::new(session.connection());
         let ran = half(migration, &manager, direction).await;
@@ -213,27 +217,56 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Drops what an interrupted CREATE INDEX CONCURRENTLY of this migration has left: an index that
-    /// no query uses, but that every write maintains, and in whose place IF NOT EXISTS makes none.
+    /// Drops the indexes that a migration has made before it was interrupted: an interrupted CREATE
+    /// INDEX CONCURRENTLY leaves one that no query uses, but that every write maintains, and in
+    /// whose place IF NOT EXISTS makes none.
     /// <https://www.postgresql.org/docs/15/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY>
-    async fn drop_invalid_indexes(
+    async fn drop_own_indexes(
         &self,
         session: &Session,
         migration: &dyn MigrationTrait,
     ) -> Result<()> {
-        if !self.engine.capability().table_locks {
-            return Ok(());
-        }
         let sent = record(migration, self.engine, Direction::Up).await?;
-        let made = Effect::of(&sent).indexes;
-        for index in bookkeeping::invalid_indexes(session.connection(), self.engine).await? {
-            if made.contains(&index) {
-                tracing::warn!("dropping the invalid index {index}, which is made anew");
-                let sql = format!("DROP INDEX CONCURRENTLY {}", quoted(&index));
-                session.connection().execute_unprepared(&sql).await?;
+        let existing = bookkeeping::indexes(session.connection(), self.engine).await?;
+        for (name, optional) in Effect::of(&sent).indexes {
+            let Some((_, valid)) = existing.iter().find(|(it, _)| *it == name) else { continue };
+            // It was not there when the migration began, unless the migration minds not.
+            if *valid && optional {
+                continue;
             }
+            tracing::warn!("dropping the index {name}, which was being made, to make it anew");
+            let sql = match self.engine {
+                Engine::Postgres => format!("DROP INDEX CONCURRENTLY {}", quoted(&name)),
+                _ => format!("DROP INDEX {}", quoted(&name)),
+            };
+            session.connection().execute_unprepared(&sql).await?;
         }
         Ok(())
+    }
+
+    /// Fails if an index is there that a migration makes outside of a transaction: once that is half
+    /// done, nobody could tell whose index it is.
+    async fn check_no_index_in_the_way(
+        &self,
+        session: &Session,
+        migration: &dyn MigrationTrait,
+    ) -> Result<()> {
+        let sent = record(migration, self.engine, Direction::Up).await?;
+        let existing = bookkeeping::indexes(session.tx(), self.engine).await?;
+        let made = Effect::of(&sent).indexes.into_iter().filter(|(_, optional)| !optional);
+        let in_the_way: Vec<String> = made
+            .map(|(name, _)| name)
+            .filter(|name| existing.iter().any(|(it, _)| it == name))
+            .collect();
+        if in_the_way.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Unusable(format!(
+            "{} would make {}, which is there already, but is not recorded as applied: drop or \
+             rename what is there",
+            migration.name(),
+            List(&in_the_way)
+        )))
     }
 
     /// Fails where a migration asks for what cannot be done outside of a transaction.

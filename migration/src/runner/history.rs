@@ -5,7 +5,7 @@ use sea_orm_migration::MigrationTrait;
 use serde::Serialize;
 
 use super::{
-    Down, Runner, Up, bookkeeping,
+    Command, Down, Runner, Up, bookkeeping,
     journal::{self, Event, History, Note, fingerprint},
     session::Session,
 };
@@ -167,6 +167,21 @@ impl Runner<'_> {
             "the database has {} applied, which this program does not know: run the version of the \
              program that has it, or accept it with `repair`; nothing was changed",
             List(&missing)
+        ))
+        .into())
+    }
+
+    /// Fails if a migration is half done, and this command does not finish it.
+    pub(super) fn check_whole(&self, history: &History, command: &Command) -> Result<()> {
+        let unfinished = if command.rolls_back() { Event::Applying } else { Event::RollingBack };
+        let half_done = self.migrations.iter().find(|migration| {
+            history.half_done(migration.name()).is_some_and(|it| it.event == Some(unfinished))
+        });
+        let Some(migration) = half_done else { return Ok(()) };
+        let (name, finishes) = (migration.name(), if command.rolls_back() { "up" } else { "down" });
+        Err(Refusal::plain(format!(
+            "{name} is half done: finish it with `{finishes}`, or say with `repair` what became of \
+             it; nothing was changed"
         ))
         .into())
     }

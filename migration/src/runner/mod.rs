@@ -14,6 +14,7 @@ mod application_role;
 mod blocked;
 mod bookkeeping;
 mod command;
+mod currency;
 mod dependents;
 mod execute;
 mod foreign_keys;
@@ -21,6 +22,7 @@ mod guard;
 mod history;
 mod journal;
 mod recorder;
+mod repair;
 mod sample_rows;
 mod session;
 
@@ -39,6 +41,7 @@ use sea_orm_migration::{
 pub use acceptance::scripts;
 pub use application_role::Granted;
 pub use command::{Command, Down, Outcome, Up};
+pub use currency::{Currency, ensure_current};
 pub use dependents::{Dependent, dependents};
 pub use guard::Destructive;
 pub use history::{MigrationState, State};
@@ -46,6 +49,7 @@ pub use journal::{Event, table_beside as journal_beside};
 use recorder::Effect;
 pub(crate) use recorder::record_in;
 pub use recorder::{Direction, record};
+pub use repair::Became;
 pub use sample_rows::{sample_ids, sample_rows};
 use session::Session;
 
@@ -323,6 +327,7 @@ impl<'c> Runner<'c> {
         session.history = self.history(session.tx()).await?;
         if !matches!(command, Command::Fresh) {
             self.check_known(&session.history)?;
+            self.check_whole(&session.history, command)?;
             self.adopt(session).await?;
         }
         let mut outcome = Outcome::default();

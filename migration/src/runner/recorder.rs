@@ -107,8 +107,8 @@ pub(super) struct Effect {
     pub granted: BTreeSet<(String, String)>,
     /// Whether privileges of the application role are granted or revoked at all.
     pub names_role: bool,
-    /// Indexes created.
-    pub indexes: Vec<String>,
+    /// Indexes created, and whether only if there is none of that name.
+    pub indexes: Vec<(String, bool)>,
     /// Statements whose effect cannot be told.
     pub unknown: Vec<String>,
     /// The names that renamed tables had before.
@@ -145,7 +145,8 @@ impl Effect {
                 self.left.push(name);
             }
             Statement::CreateIndex(index) => {
-                self.indexes.extend(index.name.as_ref().map(name));
+                let optional = index.if_not_exists;
+                self.indexes.extend(index.name.as_ref().map(|it| (name(it), optional)));
             }
             Statement::Truncate(truncate) => {
                 for target in &truncate.table_names {
@@ -266,7 +267,9 @@ fn parse(sql: &str) -> Option<Vec<Statement>> {
     let parse =
         |sql: &str| dialects.into_iter().find_map(|dialect| Parser::parse_sql(dialect, sql).ok());
     // SeaQuery's decimal on SQLite is a type that the parser takes no digits for.
-    parse(sql).or_else(|| parse(&sql.replace("real(", "numeric(")))
+    parse(sql)
+        .or_else(|| parse(&sql.replace("real(", "numeric(")))
+        .or_else(|| parse(&sql.replace("DROP INDEX CONCURRENTLY", "DROP INDEX")))
 }
 
 fn name(object: &ObjectName) -> String {

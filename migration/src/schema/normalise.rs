@@ -105,6 +105,10 @@ where
     outcome
 }
 
+fn starts_with(statement: &str, start: &str) -> bool {
+    statement.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
 /// Whether a statement is about privileges.
 fn is_grant(sql: &str) -> bool {
     sql.starts_with("GRANT ") || sql.starts_with("REVOKE ")
@@ -113,7 +117,18 @@ fn is_grant(sql: &str) -> bool {
 fn script(statements: &[String]) -> String {
     let mut script = String::new();
     for statement in statements {
-        script.push_str(statement);
+        // Which no transaction takes, and which makes the same index.
+        let concurrent = ["CREATE INDEX CONCURRENTLY", "CREATE UNIQUE INDEX CONCURRENTLY"]
+            .iter()
+            .chain(&["DROP INDEX CONCURRENTLY"])
+            .find(|start| starts_with(statement, start));
+        match concurrent {
+            Some(start) => {
+                script.push_str(start.trim_end_matches(" CONCURRENTLY"));
+                script.push_str(&statement[start.len()..]);
+            }
+            None => script.push_str(statement),
+        }
         script.push_str(";\n");
     }
     script

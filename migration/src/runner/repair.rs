@@ -1,0 +1,183 @@
+//! Setting the record straight: accepting what is not as it should be, and adopting a database that
+//! has the tables already.
+
+use std::fmt::Write as _;
+
+use super::{
+    Direction, MigrationState, Runner, State, Up, bookkeeping, guard,
+    journal::{Event, Note, fingerprint},
+    record,
+    session::Session,
+};
+use crate::{
+    diff::diff,
+    error::{Error, Result},
+    refusal::Refusal,
+    schema,
+};
+
+/// What became of a migration that has begun outside of a transaction and not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Became {
+    /// All of it is there.
+    #[default]
+    Applied,
+    /// Nothing of it is there.
+    Pending,
+}
+
+impl Runner<'_> {
+    /// Accepts migrations that are edited, missing or half done as they are, by name, for a reason
+    /// that the journal keeps. Gives what they were before. Only the record changes, no table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if one of them needs no repair. Nothing is changed then.
+    pub async fn repair(
+        &self,
+        names: &[String],
+        became: Became,
+        reason: &str,
+    ) -> Result<Vec<MigrationState>> {
+        let reason = reason.trim();
+        if reason.is_empty() {
+            return Err(Error::Config("a repair needs a reason, which the journal keeps".into()));
+        }
+        let mut session = self.begin_for("repair", &[]).await?;
+        let outcome = self.repair_in(&mut session, names, became, reason).await;
+        session.finish(outcome).await
+    }
+
+    async fn repair_in(
+        &self,
+        session: &mut Session,
+        names: &[String],
+        became: Became,
+        reason: &str,
+    ) -> Result<Vec<MigrationState>> {
+        session.history = self.history(session.tx()).await?;
+        let states = self.states(&session.history).await?;
+        let mut repaired = Vec::with_capacity(names.len());
+        for name in names {
+            let state = states.iter().find(|state| state.name == *name).ok_or_else(|| {
+                Refusal::plain(format!("no migration is named {name}; nothing was changed"))
+            })?;
+            let event = match (state.state, became) {
+                (State::Edited | State::Missing, _) => Event::Accepted,
+                (State::HalfDone, Became::Applied) => Event::Applied,
+                (State::HalfDone, Became::Pending) => Event::RolledBack,
+                (other, _) => {
+                    return Err(Refusal::plain(format!(
+                        "{name} is {other}, so there is nothing to repair; nothing was changed"
+                    ))
+                    .into());
+                }
+            };
+            let mut note = Note::new(event, name);
+            note.reason = Some(reason);
+            if let Some(migration) = self.known(name).filter(|_| event != Event::RolledBack) {
+                note.fingerprint = Some(fingerprint(migration, self.engine).await?);
+            }
+            let is_recorded = session.history.is_recorded(name);
+            if event == Event::Applied && !is_recorded {
+                if !session.history.has_bookkeeping {
+                    bookkeeping::create(session.tx(), self.engine, &self.table).await?;
+                    session.history.has_bookkeeping = true;
+                }
+                bookkeeping::insert(session.tx(), &self.table, name).await?;
+            } else if event == Event::RolledBack && is_recorded {
+                bookkeeping::delete(session.tx(), &self.table, name).await?;
+            }
+            self.note(session, &[note]).await?;
+            tracing::info!("accepted {name}, which was {}", state.state);
+            repaired.push(state.clone());
+        }
+        Ok(repaired)
+    }
+
+    /// Says to which environment the database belongs, for a reason that the journal keeps: a copy
+    /// of production is production until somebody says that its data is not.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written to.
+    pub async fn set_environment(&self, name: &str, reason: &str) -> Result<()> {
+        let (name, reason) = (name.trim().to_lowercase(), reason.trim());
+        if name.is_empty() || reason.is_empty() {
+            return Err(Error::Config("an environment needs a name and a reason".into()));
+        }
+        let mut session = self.begin_for("repair", &[]).await?;
+        let outcome = async {
+            session.history = self.history(session.tx()).await?;
+            let mut note = Note::new(Event::Environment, &name);
+            note.reason = Some(reason);
+            self.note(&mut session, &[note]).await
+        };
+        let outcome = outcome.await;
+        session.finish(outcome).await
+    }
+
+    /// Records migrations as applied whose tables are there already, up to and with `to`, or all:
+    /// if, and only if, the tables are exactly what the migrations make. Gives their names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with the differences if there are any. Nothing is changed then.
+    pub async fn baseline(&self, to: Option<String>) -> Result<Vec<String>> {
+        let mut session = self.begin_for("baseline", &[]).await?;
+        let outcome = self.baseline_in(&mut session, to).await;
+        session.finish(outcome).await
+    }
+
+    async fn baseline_in(&self, session: &mut Session, to: Option<String>) -> Result<Vec<String>> {
+        session.history = self.history(session.tx()).await?;
+        self.check_known(&session.history)?;
+        self.adopt(session).await?;
+        let up = Up { to, ..Up::default() };
+        let pending = self.pending(&session.history, &up)?;
+        let engine = guard::replayed_on(self.engine);
+        let mut statements = Vec::new();
+        for migration in &self.migrations {
+            let name = migration.name();
+            let counts = session.history.is_recorded(name)
+                || pending.iter().any(|pending| pending.name() == name);
+            if counts {
+                statements.extend(record(migration.as_ref(), engine, Direction::Up).await?);
+            }
+        }
+        let mut made = schema::replay(session.tx(), engine, &statements).await?;
+        let mut live = schema::read(session.tx(), self.engine, "").await?;
+        if engine != self.engine {
+            made = made.without_expressions();
+            live = live.on(engine).without_expressions();
+        }
+        let owned = self.owned_tables().await?;
+        let changes = diff(&live.filtered(|name| owned.iter().any(|it| it == name)), &made);
+        if !changes.is_empty() {
+            let mut reason =
+                "refused, because the tables are not what the migrations make; nothing \
+                              was changed. For that it would have to be so that"
+                    .to_owned();
+            for change in &changes {
+                let _ = write!(reason, "\n  {change}");
+            }
+            return Err(Refusal::plain(reason).into());
+        }
+        if !pending.is_empty() && !session.history.has_bookkeeping {
+            bookkeeping::create(session.tx(), self.engine, &self.table).await?;
+            session.history.has_bookkeeping = true;
+        }
+        let mut names = Vec::with_capacity(pending.len());
+        for migration in pending {
+            let name = migration.name().to_owned();
+            let at = bookkeeping::insert(session.tx(), &self.table, &name).await?;
+            session.history.recorded.push((name.clone(), at));
+            let mut note = Note::new(Event::Baselined, &name);
+            note.fingerprint = Some(fingerprint(migration, self.engine).await?);
+            self.note(session, &[note]).await?;
+            names.push(name);
+        }
+        self.note_environment(session, None).await?;
+        Ok(names)
+    }
+}
