@@ -1,5 +1,7 @@
 //! The command line of `tenantry`.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use migration::{
     cli::{Command, Printer, Rehearsing, Waiting, counted, open, open_patiently, with_consent},
@@ -42,6 +44,10 @@ enum Action {
         /// Consent to the loss that a refusal described, by the hash it printed
         #[arg(long, value_name = "HASH")]
         confirm: Option<String>,
+        /// Before anything is lost, write its rows to this new file, from which `migration restore`
+        /// brings them back
+        #[arg(long, value_name = "FILE")]
+        backup: Option<PathBuf>,
         #[command(flatten)]
         rehearsing: Rehearsing,
         #[command(flatten)]
@@ -71,8 +77,9 @@ impl Command for Tenantry {
             Action::Run { alongside, rehearsing, waiting } => {
                 run(&self.database, alongside, &rehearsing, waiting, out).await
             }
-            Action::Rollback { confirm, rehearsing, waiting } => {
-                rollback(&self.database, confirm, &rehearsing, waiting, out).await
+            Action::Rollback { confirm, backup, rehearsing, waiting } => {
+                let options = RollbackOptions { confirm, backup, production: is_production() };
+                rollback(&self.database, options, &rehearsing, waiting, out).await
             }
             Action::Validate { json, deep, matrix } => {
                 validate(&self.database, json, deep, matrix, out).await
@@ -144,19 +151,19 @@ fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
 
 async fn rollback(
     args: &DatabaseArgs,
-    confirm: Option<String>,
+    options: RollbackOptions,
     rehearsing: &Rehearsing,
     waiting: Waiting,
     out: &mut Printer,
 ) -> Result<u8> {
     let db = open_patiently(args, Absent::Fail, waiting, out).await?;
     if rehearsing.is_wanted() {
-        let code = rehearsing.run(&db, &Runs::Reset, confirm, out).await;
+        let code = rehearsing.run(&db, &Runs::Reset, options.confirm, out).await;
         db.close().await;
         return code;
     }
-    let outcome = with_consent(confirm, out, async |confirm| {
-        crate::rollback(&db, &RollbackOptions { confirm, production: is_production() }).await
+    let outcome = with_consent(options.confirm.clone(), out, async |confirm| {
+        crate::rollback(&db, &RollbackOptions { confirm, ..options.clone() }).await
     })
     .await?;
     db.close().await;

@@ -7,6 +7,8 @@ use migration::{Outcome, db::Database, error::Result, runner_on};
 pub struct RollbackOptions {
     /// Consent to the loss that a refusal described, by the hash it gave.
     pub confirm: Option<String>,
+    /// A new file for the rows that are about to be lost.
+    pub backup: Option<std::path::PathBuf>,
     /// This is production: dropping a table needs consent even if it holds no real row.
     pub production: bool,
 }
@@ -20,5 +22,6 @@ pub struct RollbackOptions {
 /// without consent. Otherwise if a migration fails, or something would be left. Nothing is changed
 /// then.
 pub async fn rollback(db: &Database, options: &RollbackOptions) -> Result<Outcome> {
-    runner_on(db)?.confirm(options.confirm.clone()).production(options.production).reset().await
+    let runner = runner_on(db)?.confirm(options.confirm.clone()).production(options.production);
+    runner.backup(options.backup.clone()).reset().await
 }

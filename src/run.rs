@@ -94,6 +94,7 @@ async fn run_with<W>(
             alongside: options.alongside,
             production: false,
             engine: Some(db.engine),
+            confirm: None,
             patience: db.patience,
         };
         let watch = seeding();

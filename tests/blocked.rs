@@ -28,7 +28,7 @@ async fn a_long_reader_stops_up_and_no_other_reader() {
     let (open, reader) = read_at_length(&db).await;
     // The index first, which does not mind the reader's lock on the table.
     reader.rollback().await.unwrap();
-    more(&db, &["up", "-n", "14"]).run().ok();
+    more(&db, &["up", "-n", "1"]).run().ok();
     let reader = open.connection.begin().await.unwrap();
     number(&reader, "SELECT count(*) FROM leads WHERE name <> 'a secret name'").await;
     let before = db.catalogue().await;
@@ -91,7 +91,7 @@ async fn a_reader_that_goes_in_time_is_outwaited() {
 async fn a_statement_that_takes_too_long_is_stopped() {
     let db = TestDb::new(Engine::Postgres);
     db.tenantry(&["run"]).ok();
-    more(&db, &["up", "-n", "14"]).run().ok();
+    more(&db, &["up", "-n", "1"]).run().ok();
     db.server().execute_as_superuser(
         "CREATE FUNCTION slow_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
          PERFORM pg_sleep(60); END $$; \

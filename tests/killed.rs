@@ -215,7 +215,7 @@ fn a_full_disk_changes_nothing() {
             "mount -t tmpfs -o size=\"$1\" none \"$DISK\" || exit 77\nup() {{ \"$UP\" \"$@\"; }}\n{script}"
         );
         let mut outer = std::process::Command::new("unshare");
-        outer.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh", "256k"]);
+        outer.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh", "1024k"]);
         outer.env("DISK", &disk).env("UP", up.get_program()).env("SEED", seed.get_program());
         outer.env("DATABASE_URL", format!("sqlite://{}", disk.join("a.db").display()));
         outer.output().unwrap().into()
@@ -223,7 +223,7 @@ fn a_full_disk_changes_nothing() {
     let ran = inside(
         "up up -n 4 || exit 1\n\
          up status | tail -n 1\n\
-         head -c 220k /dev/zero > \"$DISK/filler\"\n\
+         head -c 930k /dev/zero > \"$DISK/filler\"\n\
          up up; echo \"up ended with $?\"\n\
          up status | tail -n 1\n\
          rm \"$DISK/filler\"\n\

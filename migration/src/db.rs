@@ -240,7 +240,7 @@ struct Greeted {
     engine: Engine,
 }
 
-/// Prepares a new connection, and asks what has to be known, in one statement.
+/// Asks a new connection what has to be known, and prepares it.
 async fn greet(
     connection: &mut PgConnection,
     schema: Option<&str>,
@@ -254,34 +254,22 @@ async fn greet(
     }
     // A name that is not there is no error to the server, and no schema is current then.
     let path = schema.map(|schema| format!("SET search_path = {}; ", quoted(schema)));
-    // Nile takes no settings of sessions, but for the search path. Without a limit of the role's own,
-    // nobody waits for another session's lock for ever.
-    let settable = match engine {
-        Some(engine) => engine.capability().session_settings.to_string(),
-        None => format!("NOT {IS_NILE}"),
-    };
     let sql = format!(
-        "{}SELECT {IS_NILE} AS is_nile, current_schema() IS NOT NULL AS schema_exists, \
-         CASE WHEN {settable} THEN set_config('quote_all_identifiers', 'off', false) END, \
-         CASE WHEN {settable} AND current_setting('lock_timeout') = '0' \
-         THEN set_config('lock_timeout', '5s', false) END",
+        "{}SELECT {IS_NILE} AS is_nile, current_schema() IS NOT NULL AS schema_exists",
         path.unwrap_or_default()
     );
     let row = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
-    let is_nile: bool = row.try_get("is_nile")?;
     let engine = match engine {
         Some(engine) => engine,
-        None if is_nile && refuses_nobody(connection).await? => Engine::Nile,
-        None => {
-            if is_nile {
-                // It only looks like Nile, so it takes settings after all.
-                let sql = "SET quote_all_identifiers = off; SELECT set_config('lock_timeout', \
-                           '5s', false) WHERE current_setting('lock_timeout') = '0'";
-                sqlx::raw_sql(sql).execute(&mut *connection).await?;
-            }
-            Engine::Postgres
-        }
+        None if row.try_get("is_nile")? && refuses_nobody(connection).await? => Engine::Nile,
+        None => Engine::Postgres,
     };
+    if engine.capability().session_settings {
+        // Without a limit of the role's own, nobody waits for another session's lock for ever.
+        let sql = "SET quote_all_identifiers = off; SELECT set_config('lock_timeout', '5s', false) \
+                   WHERE current_setting('lock_timeout') = '0'";
+        sqlx::raw_sql(sql).execute(&mut *connection).await?;
+    }
     Ok(Greeted { version, schema_exists: row.try_get("schema_exists")?, engine })
 }
 

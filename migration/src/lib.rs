@@ -29,6 +29,7 @@
 //! must not.
 
 pub mod application_role;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod db;

@@ -22,8 +22,11 @@ pub struct Refusal {
 pub struct Loss {
     /// The table.
     pub table: String,
-    /// How many rows are real.
+    /// How many rows are real, or count as such.
     pub real_rows: i64,
+    /// Whether they are sample rows, or some of them, that somebody has edited since, or taken some
+    /// of them away: which ones is not known.
+    pub edited: bool,
     /// How much room the table takes with its indexes, in bytes; `None` where nobody tells.
     pub bytes: Option<i64>,
 }
@@ -51,10 +54,11 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)?;
-        for Loss { table, real_rows, bytes } in &self.losses {
+        for Loss { table, real_rows, edited, bytes } in &self.losses {
             let rows = if *real_rows == 1 { "row" } else { "rows" };
             let size = bytes.map(|bytes| format!(", {}", size(bytes))).unwrap_or_default();
-            write!(f, "\n  {table}: {real_rows} {rows}{size}")?;
+            let edited = if *edited { ", with edited sample rows" } else { "" };
+            write!(f, "\n  {table}: {real_rows} {rows}{size}{edited}")?;
         }
         for line in &self.by_hand {
             write!(f, "\n  made by hand: {line}")?;

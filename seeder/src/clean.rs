@@ -8,8 +8,11 @@ use migration::{
     db::{begin_for_tenant, count_rows, finish, quoted},
     lock::{self, Purpose},
     refusal::Refusal,
-    runner::{Dependent, dependents, sample_ids, sample_rows},
-    schema::{Schema, tenancy::ROOT},
+    runner::{
+        Dependent, Destructive, dependents, note_seeded, permit_cleaning, sample_ids, sample_rows,
+        samples,
+    },
+    schema::{Schema, Table, tenancy::ROOT},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
 use uuid::Uuid;
@@ -28,7 +31,7 @@ pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report>
     let engine = options.engine_of(db).await?;
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
-        let outcome = delete(&tx, engine).await;
+        let outcome = delete(&tx, engine, options.confirm.as_deref()).await;
         finish(tx, outcome).await?
     } else {
         delete_by_tenant(db, engine).await?
@@ -37,7 +40,7 @@ pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report>
     Ok(report)
 }
 
-async fn delete(tx: &DatabaseTransaction, engine: Engine) -> Result<Report> {
+async fn delete(tx: &DatabaseTransaction, engine: Engine, confirm: Option<&str>) -> Result<Report> {
     ready(tx).await?;
     let (tables, schema) = (entity::all(), Schema::from_entities()?);
     if engine.capability().table_locks {
@@ -47,10 +50,14 @@ async fn delete(tx: &DatabaseTransaction, engine: Engine) -> Result<Report> {
         tx.execute_unprepared(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")).await?;
     }
     check_hanging(tx, engine).await?;
+    let known: Vec<&Table> = schema.tables.values().collect();
+    let permit = permit_cleaning(tx, engine, &known, confirm).await?;
+    let before = samples(tx, engine, &known).await?;
     let mut deleted = BTreeMap::new();
     for def in tables.iter().rev() {
-        deleted.insert(def.name, delete_from(tx, engine, &schema, def.name).await?);
+        deleted.insert(def.name, delete_from(tx, engine, &schema, def.name, &permit).await?);
     }
+    note_seeded(tx, engine, &before, &samples(tx, engine, &known).await?).await?;
     Ok(report(&deleted))
 }
 
@@ -59,18 +66,19 @@ async fn delete_by_tenant(db: &DatabaseConnection, engine: Engine) -> Result<Rep
     ready(db).await?;
     check_hanging(db, engine).await?;
     let (tables, schema) = (entity::all(), Schema::from_entities()?);
+    let permit = permit_cleaning(db, engine, &[], None).await?;
     let mut deleted: BTreeMap<&'static str, u64> = BTreeMap::new();
     for tenant in sample_tenants(db, engine).await? {
         let tx = begin_for_tenant(db, tenant).await?;
         for def in tables.iter().rev().filter(|def| def.scope == Scope::Tenant) {
             *deleted.entry(def.name).or_default() +=
-                delete_from(&tx, engine, &schema, def.name).await?;
+                delete_from(&tx, engine, &schema, def.name, &permit).await?;
         }
         tx.commit().await?;
     }
     for def in tables.iter().rev().filter(|def| def.scope == Scope::Shared) {
         if def.name != ROOT {
-            deleted.insert(def.name, delete_from(db, engine, &schema, def.name).await?);
+            deleted.insert(def.name, delete_from(db, engine, &schema, def.name, &permit).await?);
         }
     }
     // One by one, as they came.
@@ -96,6 +104,7 @@ async fn delete_from<C: ConnectionTrait>(
     engine: Engine,
     schema: &Schema,
     table: &str,
+    _permit: &Destructive,
 ) -> Result<u64> {
     let Some(known) = schema.tables.get(table) else { return Ok(0) };
     let sql = format!("DELETE FROM {} WHERE {}", quoted(table), sample_rows(engine, known));

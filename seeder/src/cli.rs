@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use migration::{
     Result,
-    cli::{Command, Printer, Waiting, open_patiently},
+    cli::{Command, Printer, Waiting, open_patiently, with_consent},
     config::{DatabaseArgs, is_production},
     db::Absent,
 };
@@ -31,7 +31,11 @@ pub struct Seeder {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Remove exactly the sample rows
-    Clean,
+    Clean {
+        /// Consent to the loss that a refusal described, by the hash it printed
+        #[arg(long, value_name = "HASH")]
+        confirm: Option<String>,
+    },
 }
 
 impl Command for Seeder {
@@ -45,10 +49,14 @@ impl Command for Seeder {
             alongside: self.alongside,
             production: is_production(),
             engine: Some(db.engine),
+            confirm: None,
             patience: db.patience,
         };
-        if let Some(Action::Clean) = self.command {
-            let report = crate::clean(&db.connection, &options).await?;
+        if let Some(Action::Clean { confirm }) = self.command {
+            let report = with_consent(confirm, out, async |confirm| {
+                crate::clean(&db.connection, &Options { confirm, ..options.clone() }).await
+            })
+            .await?;
             print(&report, out)?;
             out.line(&match report.changed() {
                 0 => "nothing to remove: there are no sample rows".to_owned(),

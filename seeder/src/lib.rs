@@ -27,8 +27,8 @@ use migration::{
     db::{count_rows, finish, quoted},
     lock::{self, Patience, Purpose},
     refusal::Refusal,
-    runner::{State, sample_ids, sample_rows},
-    schema::Table,
+    runner::{State, note_seeded, sample_ids, sample_rows, samples},
+    schema::{Schema, Table},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde::Serialize;
@@ -36,7 +36,7 @@ use serde::Serialize;
 pub use clean::clean;
 
 /// What the seeder may do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Seed beside tenants that the seeder did not make.
     pub alongside: bool,
@@ -44,6 +44,8 @@ pub struct Options {
     pub production: bool,
     /// The engine; `None` asks the database.
     pub engine: Option<Engine>,
+    /// Consent to the loss of edited sample rows that a refusal described, by the hash it gave.
+    pub confirm: Option<String>,
     /// How long to wait for others.
     pub patience: Patience,
 }
@@ -111,7 +113,15 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
         let outcome = async {
             ready(&tx).await?;
             check_alone(&tx, engine, options).await?;
-            Ok(loader::insert(&tx, &plan::demo()).await?)
+            let schema = Schema::from_entities()?;
+            let tables: Vec<&Table> = schema.tables.values().collect();
+            let before = samples(&tx, engine, &tables).await?;
+            let report = loader::insert(&tx, &plan::demo()).await?;
+            if report.changed() > 0 {
+                let after = samples(&tx, engine, &tables).await?;
+                note_seeded(&tx, engine, &before, &after).await?;
+            }
+            Ok(report)
         };
         let outcome = outcome.await;
         finish(tx, outcome).await?

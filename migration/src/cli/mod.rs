@@ -12,6 +12,7 @@ mod printer;
 mod prove;
 mod rehearse;
 mod repair;
+mod restore;
 mod status;
 mod up;
 mod waiting;
@@ -191,6 +192,8 @@ enum Action {
     Repair(repair::Args),
     /// Record migrations as applied whose tables are there already, if they are exactly the same
     Baseline(repair::BaselineArgs),
+    /// Bring back the rows that --backup has written, after `up`; exit code 1 if some stay away
+    Restore(restore::Args),
     /// List all migrations and what the database knows of them; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
@@ -217,6 +220,7 @@ impl Command for Migrations {
             Action::Prove(args) => prove::run(&args, database, out).await,
             Action::Repair(args) => repair::run(args, database, out).await,
             Action::Baseline(args) => repair::baseline(args, database, out).await,
+            Action::Restore(args) => restore::run(args, database, out).await,
             Action::Status(args) => status::run(&args, database, out).await,
             Action::Down(args) => destroy::down(args, database, out).await,
             Action::Redo(args) => destroy::redo(args, database, out).await,

@@ -1,5 +1,7 @@
 //! `migration up`
 
+use std::path::PathBuf;
+
 use super::{Printer, Rehearsing, Waiting, counted, open_patiently, with_consent};
 use crate::{
     config::DatabaseArgs,
@@ -24,6 +26,10 @@ pub(super) struct Args {
     /// Consent to the loss that a refusal described, by the hash it printed
     #[arg(long, value_name = "HASH")]
     confirm: Option<String>,
+    /// Before anything is lost, write its rows to this new file, from which `migration restore` brings
+    /// them back
+    #[arg(long, value_name = "FILE")]
+    backup: Option<PathBuf>,
     #[command(flatten)]
     rehearsing: Rehearsing,
     #[command(flatten)]
@@ -40,7 +46,7 @@ pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) 
         return code;
     }
     let outcome = with_consent(args.confirm, out, async |hash| {
-        runner_on(&db)?.confirm(hash).run(&command).await
+        runner_on(&db)?.confirm(hash).backup(args.backup.clone()).run(&command).await
     })
     .await?;
     if !outcome.applied.is_empty() {

@@ -36,13 +36,6 @@ pub(super) struct Role {
     lacks_something: bool,
 }
 
-impl Role {
-    /// Whether there is nothing to make or to grant.
-    pub(super) fn has_everything(&self) -> bool {
-        !self.lacks_something && self.facts.as_ref().is_none_or(|role| role.exists)
-    }
-}
-
 /// A table and a privilege on it.
 type Privileges = BTreeSet<(String, String)>;
 
@@ -115,6 +108,18 @@ impl Runner<'_> {
         }
         let lacks_something = role.exists && (may_grant_usage(&role) || lacks_privileges);
         Ok(Role { facts: Some(role), lacks_something })
+    }
+
+    /// A condition that is true if there is an application role and it has everything; `None` where
+    /// nothing is granted.
+    pub(super) async fn everything_granted_sql(&self) -> Result<Option<String>> {
+        let Some(wanted) = self.granted(|_| true).await? else { return Ok(None) };
+        let name = &self.application_role;
+        let facts = facts_sql(name, &format!("EXISTS ({}) AS lacks", missing_sql(name, &wanted)));
+        Ok(Some(format!(
+            "SELECT f.exists AND f.may_be_set AND NOT f.lacks AND (f.has_usage OR NOT f.owns_schema) \
+             FROM ({facts}) f"
+        )))
     }
 
     /// Makes the role, in statements of their own: whoever makes the same one in another database

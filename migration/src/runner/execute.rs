@@ -1,6 +1,7 @@
 //! Applying and rolling back, inside a session.
 
 use std::{
+    path::Path,
     sync::PoisonError,
     time::{Duration, Instant},
 };
@@ -19,6 +20,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    backup::Backup,
     db::quoted,
     error::{Error, Left, List, Result},
     fingerprint::sha256,
@@ -189,8 +191,10 @@ impl Runner<'_> {
         if !runs_outside(migration) {
             let _watch = self.watch(what);
             let manager = SchemaManager::new(session.tx());
-            let ran = half(migration, &manager, direction).await;
-            return ran.map_err(|source| self.failure(session, migration, direction, source));
+            return match half(migration, &manager, direction).await {
+                Ok(()) => Ok(()),
+                Err(source) => Err(self.failure(session, migration, direction, source).await),
+            };
         }
         if let Some(observer) = &self.observer {
             observer.skip(&what, record(migration, self.engine, direction).await?);
@@ -211,8 +215,9 @@ impl Runner<'_> {
             self.drop_own_indexes(session, migration).await?;
         }
         let manager = SchemaManager::new(session.connection());
-        let ran = half(migration, &manager, direction).await;
-        ran.map_err(|source| self.failure(session, migration, direction, source))?;
+        if let Err(source) = half(migration, &manager, direction).await {
+            return Err(self.failure(session, migration, direction, source).await);
+        }
         session.enter().await?;
         Ok(())
     }
@@ -476,7 +481,7 @@ impl Runner<'_> {
                 effect: &effect,
                 command: session.command,
                 steps: &steps,
-                head: session.history.head(),
+                history: &session.history,
                 uncounted: &uncounted,
                 unknown: &unknown,
                 made_by: &made,
@@ -488,6 +493,9 @@ impl Runner<'_> {
         )
         .await?;
         session.consented |= permitted.by_consent;
+        if let Some(path) = self.backup.as_ref().filter(|_| !permitted.losing.is_empty()) {
+            self.back_up(session, path, &permitted).await?;
+        }
         let _watch = self.watch(What::Drop);
         for sql in &permitted.cuts {
             session.tx().execute_unprepared(sql).await?;
@@ -495,18 +503,46 @@ impl Runner<'_> {
         Ok(permitted)
     }
 
-    fn failure(
+    /// Writes what is about to be lost to a file, which gets its name when all is done.
+    async fn back_up(
+        &self,
+        session: &mut Session,
+        path: &Path,
+        permitted: &guard::Permitted,
+    ) -> Result<()> {
+        if self.observer.is_some() {
+            return Ok(());
+        }
+        let (command, by_hand) = (session.command, &permitted.by_hand);
+        let mut backup = match session.backup.take() {
+            Some(backup) => backup,
+            None => Backup::begin(path, self.engine, command, by_hand)?,
+        };
+        for (table, lost) in &permitted.losing {
+            backup.table(session.tx(), self.engine, table, lost.clone()).await?;
+        }
+        session.backup = Some(backup);
+        Ok(())
+    }
+
+    async fn failure(
         &self,
         session: &Session,
         migration: &dyn MigrationTrait,
         direction: Direction,
         source: DbErr,
     ) -> Error {
-        let mut failed = self.failed_statement.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = self.failed_statement.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // SeaORM does not tell of what is sent unprepared; but where there is only one statement, it
+        // is that.
+        let only = match record(migration, self.engine, direction).await {
+            Ok(mut sent) if sent.len() == 1 => sent.pop(),
+            _ => None,
+        };
         Error::Migration {
             name: migration.name().to_owned(),
             direction,
-            statement: failed.take(),
+            statement: failed.or(only),
             source,
             left: match (runs_outside(migration), session.is_divided()) {
                 (true, _) => Left::HalfDone,

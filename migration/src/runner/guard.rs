@@ -7,8 +7,10 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 
 use super::{
     dependents::{Dependent, attached, dependents, in_order},
+    journal::History,
     recorder::Effect,
     sample_rows::{as_text, sample_rows},
+    samples::edited_rows,
 };
 use crate::{
     db::{literal, quoted},
@@ -24,6 +26,13 @@ use crate::{
 /// a function that asks for it cannot be reached around the guard.
 #[derive(Debug)]
 pub struct Destructive(());
+
+impl Destructive {
+    /// For what has been looked at in this module and in [`super::samples`], and nowhere else.
+    pub(super) fn granted() -> Self {
+        Self(())
+    }
+}
 
 /// What a command asks the guard.
 pub(super) struct Asked {
@@ -44,8 +53,8 @@ pub(super) struct Request<'a> {
     pub command: &'static str,
     /// The migrations that would do it.
     pub steps: &'a [String],
-    /// The newest row of the journal.
-    pub head: i64,
+    /// What the database knows of its migrations.
+    pub history: &'a History,
     /// Tables to drop that hold nobody's rows: the bookkeeping.
     pub uncounted: &'a [String],
     /// What would be done besides and cannot be told.
@@ -64,6 +73,11 @@ pub(super) struct Permitted {
     pub permit: Destructive,
     /// The tables to drop that exist, in the order of dropping.
     pub drops: Vec<String>,
+    /// The tables that lose something, in an order in which what refers to another comes after it,
+    /// each with the columns that it loses if its rows stay.
+    pub losing: Vec<(Table, Vec<String>)>,
+    /// What goes besides, made by hand.
+    pub by_hand: Vec<String>,
     /// Whether it passes only because somebody consented.
     pub by_consent: bool,
     /// What has to be done first, so that what hangs on the tables does not hold them.
@@ -83,8 +97,14 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let touches = effect.loses_something() || !request.uncounted.is_empty();
     let asked = request.consent.is_some() || request.observer.is_some();
     if !touches && request.unknown.is_empty() && !asked {
-        let (permit, drops, cuts) = (Destructive(()), Vec::new(), Vec::new());
-        return Ok(Permitted { permit, drops, by_consent: false, cuts });
+        return Ok(Permitted {
+            permit: Destructive(()),
+            drops: Vec::new(),
+            losing: Vec::new(),
+            by_hand: Vec::new(),
+            by_consent: false,
+            cuts: Vec::new(),
+        });
     }
     let watch = Watch::of(request.observer, What::Lock);
     lock(tx, request).await?;
@@ -95,43 +115,19 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
         names.iter().filter(|name| live.tables.contains_key(*name)).cloned().collect()
     };
     let drops = existing(&effect.drops);
-    let made = made(tx, request, &drops).await?;
     let mut targets = drops.clone();
     targets.extend(existing(request.uncounted));
-    let dependents: Vec<Dependent> = dependents(tx, engine, &targets)
-        .await?
-        .into_iter()
-        .filter(|dependent| !dependent.is_one_of(made.as_ref(), &drops))
-        .collect();
-    let mut by_hand = match &made {
-        Some(made) if replayed_on(engine) == engine => altered(made, &live, &drops),
-        Some(made) => {
-            let live = live.clone().on(replayed_on(engine)).without_expressions();
-            altered(&made.clone().without_expressions(), &live, &drops)
-        }
-        None => vec![
-            "unknown: what is recorded as applied could not be made again to compare with it"
-                .to_owned(),
-        ],
-    };
-    by_hand.extend(dependents.iter().map(Dependent::sentence));
-    by_hand.extend(attached(tx, engine, &targets).await?);
-    by_hand.extend(request.unknown.iter().cloned());
-    by_hand.sort();
-    by_hand.dedup();
-    let mut losing = drops.clone();
-    let thinner = effect.rebuilt.iter().filter(|(name, columns)| {
-        let live = live.tables.get(name);
-        live.is_some_and(|table| table.columns.iter().any(|c| !columns.contains(&c.name)))
-    });
-    let thinner = thinner.map(|(name, _)| name.clone());
-    for name in existing(&effect.thins).into_iter().chain(thinner) {
-        if !losing.contains(&name) {
-            losing.push(name);
+    let (dependents, by_hand) = made_by_hand(tx, request, &live, &drops, &targets).await?;
+    let losing = losing(effect, &live, &drops);
+    let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
+    let mut counts = count(tx, engine, &tables).await?;
+    for (count, table) in counts.iter_mut().zip(&tables) {
+        debug_assert_eq!(count.table, table.name);
+        if let Some(rows) = edited_rows(tx, engine, request.history, table).await? {
+            count.real_rows += rows;
+            count.edited = true;
         }
     }
-    let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
-    let counts = count(tx, engine, &tables).await?;
     let has_losses = counts.iter().any(|count| count.real_rows > 0);
     let needs_consent =
         has_losses || !by_hand.is_empty() || (request.production && !losing.is_empty());
@@ -151,7 +147,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
             let losses = losses(tx, engine, &counts).await?;
             let reason = reason(&losses, needs_consent, blocked, stale);
             let hash = (!blocked && needs_consent).then_some(hash);
-            let refusal = Refusal { reason, losses, by_hand, hash };
+            let refusal = Refusal { reason, losses, by_hand: by_hand.clone(), hash };
             match request.observer {
                 Some(observer) if !blocked && !stale => observer.seen().refusals.push(refusal),
                 _ => return Err(refusal.into()),
@@ -161,7 +157,79 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
         }
     }
     let cuts = in_order(dependents).iter().filter_map(|it| it.cut(engine)).collect();
-    Ok(Permitted { permit: Destructive(()), drops, by_consent: needs_consent, cuts })
+    // Tables are dropped before what they refer to.
+    let losing = tables.iter().rev().map(|table| {
+        let stays = !drops.contains(&table.name);
+        ((*table).clone(), if stays { lost_columns(effect, table) } else { Vec::new() })
+    });
+    Ok(Permitted {
+        permit: Destructive(()),
+        losing: losing.collect(),
+        drops,
+        by_hand,
+        by_consent: needs_consent,
+        cuts,
+    })
+}
+
+/// What hangs on the tables that go, and everything that somebody has made by hand and that would go
+/// too.
+async fn made_by_hand(
+    tx: &DatabaseTransaction,
+    request: &Request<'_>,
+    live: &Schema,
+    drops: &[String],
+    targets: &[String],
+) -> Result<(Vec<Dependent>, Vec<String>)> {
+    let engine = request.engine;
+    let made = made(tx, request, drops).await?;
+    let dependents: Vec<Dependent> = dependents(tx, engine, targets)
+        .await?
+        .into_iter()
+        .filter(|dependent| !dependent.is_one_of(made.as_ref(), drops))
+        .collect();
+    let mut by_hand = match &made {
+        Some(made) if replayed_on(engine) == engine => altered(made, live, drops),
+        Some(made) => {
+            let live = live.clone().on(replayed_on(engine)).without_expressions();
+            altered(&made.clone().without_expressions(), &live, drops)
+        }
+        None => vec![
+            "unknown: what is recorded as applied could not be made again to compare with it"
+                .to_owned(),
+        ],
+    };
+    by_hand.extend(dependents.iter().map(Dependent::sentence));
+    by_hand.extend(attached(tx, engine, targets).await?);
+    by_hand.extend(request.unknown.iter().cloned());
+    by_hand.sort();
+    by_hand.dedup();
+    Ok((dependents, by_hand))
+}
+
+/// The tables that go or lose something, those that go first.
+fn losing(effect: &Effect, live: &Schema, drops: &[String]) -> Vec<String> {
+    let mut losing = drops.to_vec();
+    let thinner = effect.rebuilt.iter().map(|(name, _)| name).filter(|name| {
+        live.tables.get(*name).is_some_and(|table| !lost_columns(effect, table).is_empty())
+    });
+    for name in effect.thins.iter().chain(thinner) {
+        if live.tables.contains_key(name) && !losing.contains(name) {
+            losing.push(name.clone());
+        }
+    }
+    losing
+}
+
+/// The columns that a table loses, if it stays.
+fn lost_columns(effect: &Effect, table: &Table) -> Vec<String> {
+    let lost = effect.lost.iter().filter(|(name, _)| *name == table.name);
+    let mut lost: Vec<String> = lost.map(|(_, column)| column.clone()).collect();
+    for (_, columns) in effect.rebuilt.iter().filter(|(name, _)| *name == table.name) {
+        let gone = table.columns.iter().filter(|column| !columns.contains(&column.name));
+        lost.extend(gone.map(|column| column.name.clone()));
+    }
+    lost
 }
 
 /// What would be lost, by table, with how much room it takes.
@@ -173,7 +241,8 @@ async fn losses(
     let mut losses = Vec::new();
     for count in counts.iter().filter(|count| count.real_rows > 0) {
         let bytes = table_size(tx, engine, &count.table).await?;
-        losses.push(Loss { table: count.table.clone(), real_rows: count.real_rows, bytes });
+        let (table, real_rows, edited) = (count.table.clone(), count.real_rows, count.edited);
+        losses.push(Loss { table, real_rows, edited, bytes });
     }
     Ok(losses)
 }
@@ -296,6 +365,8 @@ struct Count {
     real_rows: i64,
     /// The greatest id among the real rows, so that one row replaced by another is noticed.
     newest: Option<String>,
+    /// Whether sample rows count as real, since they are not what the seeder has made.
+    edited: bool,
 }
 
 /// Counts the real rows of all tables in one statement.
@@ -331,6 +402,7 @@ async fn count(
                 table: row.try_get("", "table_name")?,
                 real_rows: row.try_get("", "real_rows")?,
                 newest: row.try_get("", "newest")?,
+                edited: false,
             })
         })
         .collect()
@@ -358,14 +430,16 @@ fn hash(
     counts: &[Count],
     by_hand: &[String],
 ) -> String {
-    let mut text = format!("{identity}\n{} after {}\n", request.command, request.head);
+    let mut text =
+        format!("{identity}\n{} after {}\n", request.command, request.history.migrations_head());
     for name in request.steps {
         let _ = writeln!(text, "step {name}");
     }
     for table in losing {
         let _ = writeln!(text, "drop {table}");
     }
-    for Count { table, real_rows, newest } in counts.iter().filter(|_| request.command != "up") {
+    for Count { table, real_rows, newest, .. } in counts.iter().filter(|_| request.command != "up")
+    {
         let _ = writeln!(text, "{table} {real_rows} {newest:?}");
     }
     for line in by_hand {

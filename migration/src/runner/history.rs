@@ -139,7 +139,8 @@ impl Runner<'_> {
 
     /// The names that were applied, or begun, and that this program does not have.
     fn unknown(&self, history: &History) -> Vec<String> {
-        let begun = history.entries.iter().map(|entry| entry.name.clone());
+        let begun = history.entries.iter().filter(|it| it.is_about_a_migration());
+        let begun = begun.map(|entry| entry.name.clone());
         let begun = begun.filter(|name| history.half_done(name).is_some());
         let recorded = history.recorded.iter().map(|(name, _)| name.clone());
         let mut names: Vec<String> = recorded.chain(begun).collect();
@@ -316,7 +317,8 @@ impl Runner<'_> {
         let adopted = self.in_order(history).into_iter();
         let adopted = adopted
             .filter(|name| history.applied_by(name).is_none() && history.half_done(name).is_none());
-        let mut noted: Vec<&String> = history.entries.iter().map(|entry| &entry.name).collect();
+        let noted = history.entries.iter().filter(|it| it.is_about_a_migration());
+        let mut noted: Vec<&String> = noted.map(|entry| &entry.name).collect();
         noted.sort();
         noted.dedup();
         let gone = noted.into_iter().filter(|name| {

@@ -43,10 +43,12 @@ pub enum Event {
     Accepted,
     /// The environment that the database belongs to was noted.
     Environment,
+    /// Sample rows were inserted into the table of this name, or deleted.
+    Seeded,
 }
 
 impl Event {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Applied,
         Self::RolledBack,
         Self::Applying,
@@ -55,6 +57,7 @@ impl Event {
         Self::Baselined,
         Self::Accepted,
         Self::Environment,
+        Self::Seeded,
     ];
 
     fn name(self) -> &'static str {
@@ -67,6 +70,7 @@ impl Event {
             Self::Baselined => "baselined",
             Self::Accepted => "accepted",
             Self::Environment => "environment",
+            Self::Seeded => "seeded",
         }
     }
 }
@@ -78,7 +82,7 @@ pub(super) struct Entry {
     pub number: i64,
     /// What happened; `None` if a newer program wrote something that this one does not know.
     pub event: Option<Event>,
-    /// The migration, or the environment.
+    /// The migration, the environment, or the table.
     pub name: String,
     pub at: DateTime<Utc>,
     /// In milliseconds.
@@ -90,6 +94,13 @@ pub(super) struct Entry {
     /// SHA-256 of the migration's SQL; see [`fingerprint`].
     pub fingerprint: Option<String>,
     pub reason: Option<String>,
+}
+
+impl Entry {
+    /// Whether its name is a migration's.
+    pub(super) fn is_about_a_migration(&self) -> bool {
+        !matches!(self.event, Some(Event::Environment | Event::Seeded))
+    }
 }
 
 /// What a database knows of its migrations.
@@ -111,6 +122,12 @@ impl History {
         self.entries.last().map_or(0, |entry| entry.number)
     }
 
+    /// The number of the newest row about a migration: what was seeded since is seen by itself.
+    pub(super) fn migrations_head(&self) -> i64 {
+        let mut newest = self.entries.iter().rev();
+        newest.find(|entry| entry.is_about_a_migration()).map_or(0, |entry| entry.number)
+    }
+
     /// Whether the bookkeeping has a migration as applied.
     pub(super) fn is_recorded(&self, name: &str) -> bool {
         self.recorded.iter().any(|(recorded, _)| recorded == name)
@@ -119,10 +136,7 @@ impl History {
     /// The rows about one migration, newest first.
     pub(super) fn of<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h Entry> {
         let name = name.to_owned();
-        self.entries
-            .iter()
-            .rev()
-            .filter(move |it| it.name == name && it.event != Some(Event::Environment))
+        self.entries.iter().rev().filter(move |it| it.name == name && it.is_about_a_migration())
     }
 
     /// The row since which a migration is applied; `None` if another program applied it, or it is
@@ -186,12 +200,14 @@ pub(super) async fn fingerprint(migration: &dyn MigrationTrait, engine: Engine) 
 const COLUMNS: &str =
     "number, event, name, at, duration_ms, actor, host, pid, tool, fingerprint, reason";
 
-/// Reads everything in one statement; `None` if a table is missing or is not in the current schema.
-/// Not for inside a transaction, which a missing table would end.
+/// Reads everything in one statement; `None` if a table is missing or is not in the current schema, or
+/// if `unless`, a condition in SQL, is not true. Not for inside a transaction, which a missing table
+/// would end.
 pub(super) async fn read_quickly<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
     bookkeeping: &str,
+    unless: Option<&str>,
 ) -> Option<History> {
     let here = match engine {
         Engine::Sqlite => String::new(),
@@ -200,11 +216,18 @@ pub(super) async fn read_quickly<C: ConnectionTrait>(
               ON n.oid = c.relnamespace WHERE n.nspname = current_schema())"
             .to_owned(),
     };
+    let also = unless.map(|condition| {
+        let nothing = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+        format!(
+            "UNION ALL SELECT 'u', NULL, 0, NULL, '', {nothing} WHERE ({condition}) IS NOT TRUE"
+        )
+    });
+    let also = also.unwrap_or_default();
     let sql = format!(
         "SELECT 'r' AS kind, applied_at, 0 AS number, NULL AS event, version AS name, NULL AS at, \
          NULL AS duration_ms, NULL AS actor, NULL AS host, NULL AS pid, NULL AS tool, \
          NULL AS fingerprint, NULL AS reason FROM {} t {here} \
-         UNION ALL SELECT 'j', NULL, {COLUMNS} FROM {} t {here} ORDER BY 1 DESC, 3, 5",
+         UNION ALL SELECT 'j', NULL, {COLUMNS} FROM {} t {here} {also} ORDER BY 1 DESC, 3, 5",
         quoted(bookkeeping),
         quoted(&table_beside(bookkeeping)),
     );
@@ -212,6 +235,9 @@ pub(super) async fn read_quickly<C: ConnectionTrait>(
     let mut history = History { has_bookkeeping: true, has_journal: true, ..History::default() };
     for row in &rows {
         let kind: String = row.try_get("", "kind").ok()?;
+        if kind == "u" {
+            return None;
+        }
         if kind == "r" {
             let pair = (row.try_get("", "name").ok()?, row.try_get("", "applied_at").ok()?);
             history.recorded.push(pair);

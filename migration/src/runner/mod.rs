@@ -24,10 +24,12 @@ mod journal;
 mod recorder;
 mod repair;
 mod sample_rows;
+mod samples;
 mod session;
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -51,6 +53,7 @@ pub(crate) use recorder::record_in;
 pub use recorder::{Direction, record};
 pub use repair::Became;
 pub use sample_rows::{sample_ids, sample_rows};
+pub use samples::{Samples, note_seeded, permit_cleaning, samples};
 use session::Session;
 
 use crate::{
@@ -81,6 +84,7 @@ pub struct Runner<'c> {
     environment: Option<String>,
     patience: Patience,
     observer: Option<Arc<Observer>>,
+    backup: Option<PathBuf>,
     failed_statement: Arc<Mutex<Option<String>>>,
 }
 
@@ -122,6 +126,7 @@ impl<'c> Runner<'c> {
             environment: None,
             patience: Patience::default(),
             observer: None,
+            backup: None,
             failed_statement: Arc::default(),
         })
     }
@@ -179,6 +184,14 @@ impl<'c> Runner<'c> {
     #[must_use]
     pub fn patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Writes the rows that are about to be lost to this file, which must not exist, before they are;
+    /// [`restore`](crate::backup::restore) brings them back.
+    #[must_use]
+    pub fn backup(mut self, file: Option<PathBuf>) -> Self {
+        self.backup = file;
         self
     }
 
@@ -291,15 +304,15 @@ impl<'c> Runner<'c> {
         }
     }
 
-    /// Whether there is nothing to do: found out without a lock, in two statements, since most calls
+    /// Whether there is nothing to do: found out without a lock, in one statement, since most calls
     /// find nothing.
     async fn is_done(&self, up: &Up) -> Result<bool> {
         if self.is_nested() {
             return Ok(false);
         }
-        let Some(history) = journal::read_quickly(&self.db, self.engine, &self.table).await else {
-            return Ok(false);
-        };
+        let granted = self.everything_granted_sql().await?;
+        let read = journal::read_quickly(&self.db, self.engine, &self.table, granted.as_deref());
+        let Some(history) = read.await else { return Ok(false) };
         let states = self.states(&history).await?;
         let is_pending = |state| matches!(state, State::Pending | State::OutOfOrder);
         let at_rest = states.iter().all(|it| it.state == State::Applied || is_pending(it.state));
@@ -307,10 +320,6 @@ impl<'c> Runner<'c> {
             return Ok(false);
         }
         if self.new_environment(&history).is_some() || !self.pending(&history, up)?.is_empty() {
-            return Ok(false);
-        }
-        let role = self.role(true).await?;
-        if !role.has_everything() {
             return Ok(false);
         }
         tracing::info!("no migration is pending");
@@ -404,7 +413,7 @@ impl<'c> Runner<'c> {
     pub async fn status(&self) -> Result<Vec<MigrationState>> {
         let mut history = None;
         if !self.is_nested() {
-            history = journal::read_quickly(&self.db, self.engine, &self.table).await;
+            history = journal::read_quickly(&self.db, self.engine, &self.table, None).await;
         }
         let history = match history {
             Some(history) => history,

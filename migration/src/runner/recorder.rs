@@ -101,6 +101,8 @@ pub(super) struct Effect {
     pub drops: Vec<String>,
     /// Tables that lose a column or rows, under the names they had before.
     pub thins: Vec<String>,
+    /// Columns that tables lose, under the names that the tables had before.
+    pub lost: Vec<(String, String)>,
     /// Tables that are made anew, under the names they had before, with the columns they get.
     pub rebuilt: Vec<(String, Vec<String>)>,
     /// Privileges of the application role on tables that these statements leave, by table.
@@ -187,7 +189,12 @@ impl Effect {
                 let table = name(&alter.name);
                 for operation in alter.operations {
                     match operation {
-                        AlterTableOperation::DropColumn { .. } => self.thin(&table),
+                        AlterTableOperation::DropColumn { column_names, .. } => {
+                            let before = self.before(&table);
+                            let names = column_names.into_iter().map(|name| name.value);
+                            self.lost.extend(names.map(|name| (before.clone(), name)));
+                            self.thin(&table);
+                        }
                         AlterTableOperation::RenameTable {
                             table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
                         } => {

@@ -19,6 +19,7 @@ use super::{
     record,
 };
 use crate::{
+    backup::Backup,
     db::finish,
     error::{Error, Result},
     lock::{self, LockFile, Locked, Patience, Purpose},
@@ -45,6 +46,8 @@ pub(super) struct Session {
     file: Option<LockFile>,
     divided: bool,
     permits_void: bool,
+    /// The rows that are being written to a file.
+    pub backup: Option<Backup>,
     /// The command's name.
     pub command: &'static str,
     /// Whether the guard let something pass only because somebody consented.
@@ -102,6 +105,9 @@ impl Session {
             self.file = Some(LockFile::take(&file)?);
         }
         self.check_foreign_keys(&tx).await?;
+        if let Some(backup) = self.backup.take() {
+            backup.keep()?;
+        }
         lock::keep(&tx, self.engine).await?;
         tx.commit().await?;
         (self.divided, self.permits_void) = (true, true);
@@ -130,6 +136,10 @@ impl Session {
         let tx = self.tx.take();
         let outcome = match (outcome, &tx) {
             (Ok(value), Some(tx)) => self.check_foreign_keys(tx).await.map(|()| value),
+            (outcome, _) => outcome,
+        };
+        let outcome = match (outcome, self.backup.take()) {
+            (Ok(value), Some(backup)) => backup.keep().map(|()| value),
             (outcome, _) => outcome,
         };
         let outcome = if let Some(tx) = tx {
@@ -179,6 +189,7 @@ impl Runner<'_> {
             file: None,
             divided: false,
             permits_void: false,
+            backup: None,
             command,
             consented: false,
             history: History::default(),

@@ -1,0 +1,187 @@
+//! Writing a backup.
+
+use std::{
+    fs::{File, OpenOptions, remove_file, rename},
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use entity::Engine;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
+use serde::Serialize;
+
+use super::{Header, TABLE, TableHeader, VERSION};
+use crate::{
+    db::{literal, quoted},
+    error::{Error, Result},
+    schema::Table,
+};
+
+/// Rows fetched at a time.
+const PAGE: usize = 1_000;
+
+/// A backup that is being written. Until it is [kept](Backup::keep), it has another name, and is
+/// removed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Backup {
+    path: PathBuf,
+    partial: PathBuf,
+    file: Option<BufWriter<File>>,
+    rows: u64,
+}
+
+impl Backup {
+    /// Begins to write to a file that must not exist yet.
+    pub(crate) fn begin(
+        path: &Path,
+        engine: Engine,
+        command: &str,
+        not_included: &[String],
+    ) -> Result<Self> {
+        let failed = |error: std::io::Error| {
+            Error::Unusable(format!("cannot write the backup {}: {error}", path.display()))
+        };
+        if path.try_exists().map_err(failed)? {
+            return Err(Error::Unusable(format!(
+                "the backup {} exists already: name another file, so that no rows are overwritten; \
+                 nothing was changed",
+                path.display()
+            )));
+        }
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // Rows are nobody else's business.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = BufWriter::new(options.open(&partial).map_err(failed)?);
+        let mut backup = Self { path: path.to_owned(), partial, file: Some(file), rows: 0 };
+        let header = json(&Header {
+            version: VERSION,
+            engine: engine.name().to_owned(),
+            made_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            command: command.to_owned(),
+            not_included: not_included.to_vec(),
+        })?;
+        backup.write(&header)?;
+        Ok(backup)
+    }
+
+    /// Writes all rows of a table.
+    pub(crate) async fn table(
+        &mut self,
+        tx: &DatabaseTransaction,
+        engine: Engine,
+        table: &Table,
+        lost: Vec<String>,
+    ) -> Result<()> {
+        let columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
+        let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
+        let name = table.name.clone();
+        let header = TableHeader { table: name, columns: columns.clone(), key, lost };
+        self.write(&format!("{TABLE}{}", json(&header)?))?;
+        match engine {
+            Engine::Sqlite => self.rows_of_sqlite(tx, table, &columns).await,
+            _ => self.rows_of_postgres(tx, engine, table).await,
+        }
+    }
+
+    async fn rows_of_postgres(
+        &mut self,
+        tx: &DatabaseTransaction,
+        engine: Engine,
+        table: &Table,
+    ) -> Result<()> {
+        let cursor = "tenantry_backup";
+        let name = quoted(&table.name);
+        let declare = format!(
+            "DECLARE {cursor} NO SCROLL CURSOR FOR SELECT row_to_json(t)::text AS row FROM {name} t"
+        );
+        tx.execute_unprepared(&declare).await?;
+        loop {
+            let fetch = format!("FETCH {PAGE} FROM {cursor}");
+            let rows = tx.query_all_raw(Statement::from_string(engine.backend(), fetch)).await?;
+            for row in &rows {
+                let text: String = row.try_get("", "row")?;
+                self.text(&text)?;
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        tx.execute_unprepared(&format!("CLOSE {cursor}")).await?;
+        Ok(())
+    }
+
+    async fn rows_of_sqlite(
+        &mut self,
+        tx: &DatabaseTransaction,
+        table: &Table,
+        columns: &[String],
+    ) -> Result<()> {
+        let pairs: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{}, quote({})", literal(column), quoted(column)))
+            .collect();
+        let mut last = i64::MIN;
+        loop {
+            let sql = format!(
+                "SELECT rowid AS number, json_object({}) AS row FROM {} WHERE rowid > {last} \
+                 ORDER BY rowid LIMIT {PAGE}",
+                pairs.join(", "),
+                quoted(&table.name)
+            );
+            let stmt = Statement::from_string(Engine::Sqlite.backend(), sql);
+            let rows = tx.query_all_raw(stmt).await?;
+            for row in &rows {
+                last = row.try_get("", "number")?;
+                let text: String = row.try_get::<String>("", "row")?;
+                self.text(&text)?;
+            }
+            if rows.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn text(&mut self, row: &str) -> Result<()> {
+        self.rows += 1;
+        self.write(row)
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        let path = &self.path;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        writeln!(file, "{text}").map_err(|error| {
+            Error::Unusable(format!("cannot write the backup {}: {error}", path.display()))
+        })
+    }
+
+    /// Sees to it that the file is on the disk, and gives it its name.
+    pub(crate) fn keep(mut self) -> Result<()> {
+        let kept = (|| {
+            if let Some(file) = self.file.take() {
+                file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+            }
+            rename(&self.partial, &self.path)
+        })();
+        kept.map_err(|error: std::io::Error| {
+            Error::Unusable(format!("cannot write the backup {}: {error}", self.path.display()))
+        })?;
+        tracing::info!(rows = self.rows, "wrote the backup {}", self.path.display());
+        Ok(())
+    }
+}
+
+fn json(line: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string(line).map_err(std::io::Error::from)?)
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        // After `keep`, there is nothing of that name.
+        let _ = remove_file(&self.partial);
+    }
+}
