@@ -29,8 +29,8 @@ fn help_is_pinned() {
         (
             "migration",
             &[
-                "", "up", "down", "generate", "diff", "lint", "grant", "prove", "status", "fresh",
-                "refresh", "reset",
+                "", "up", "down", "redo", "generate", "diff", "lint", "grant", "prove", "status",
+                "repair", "baseline", "restore", "fresh", "refresh", "reset",
             ],
         ),
         ("seeder", &["", "clean"]),

@@ -96,7 +96,7 @@ async fn redo_does_it_again(db: TestDb) {
 }
 
 /// A migration that makes or changes one table.
-struct Sql(&'static str, &'static str, &'static str);
+pub struct Sql(pub &'static str, pub &'static str, pub &'static str);
 
 impl MigrationName for Sql {
     fn name(&self) -> &str {

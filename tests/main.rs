@@ -23,6 +23,7 @@ mod support;
 
 mod application_role;
 mod atomicity;
+mod backup;
 mod bad_input;
 mod blocked;
 mod budget;

@@ -166,6 +166,9 @@ pub fn explain(error: &DbErr) -> String {
         Some(error) => explain_sqlx(error),
         None => match error {
             DbErr::Migration(text) | DbErr::Custom(text) => text.clone(),
+            DbErr::ConnectionAcquire(_) => {
+                "the server has gone away, and takes no new connection: is it running?".to_owned()
+            }
             other => one_line(&other.to_string()),
         },
     }

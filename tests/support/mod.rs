@@ -6,6 +6,7 @@ pub mod nile;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod random_schema;
+pub mod samples;
 pub mod workspace;
 
 use std::{

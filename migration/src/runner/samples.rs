@@ -3,7 +3,8 @@
 //! An id tells a sample row from a real one, but not whether somebody has worked with it since. So
 //! the seeder notes in the journal, for each table, how many sample rows there are and a sum over
 //! what is in them; and before anything is dropped, the sum is taken again. It is over the columns
-//! that there were at seeding, so a column that a migration adds later changes nothing.
+//! that there were at seeding; in a column that came later, anything but the default counts as
+//! somebody's.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -161,7 +162,39 @@ async fn edited<C: ConnectionTrait>(
     let has_all = columns.iter().all(|name| table.column(name).is_some());
     let columns = if has_all { columns } else { Vec::new() };
     let now = sum(tx, engine, table, &columns).await?;
-    Ok((now.rows > 0 && now != noted).then_some(now))
+    let is_edited =
+        now.rows > 0 && (now != noted || has_values_in_others(tx, engine, table, &columns).await?);
+    Ok(is_edited.then_some(now))
+}
+
+/// Whether a sample row has anything but the default in a column that came after the seeding.
+async fn has_values_in_others<C: ConnectionTrait>(
+    tx: &C,
+    engine: Engine,
+    table: &Table,
+    columns: &[String],
+) -> Result<bool, DbErr> {
+    let differs = if engine == Engine::Sqlite { "IS NOT" } else { "IS DISTINCT FROM" };
+    let others: Vec<String> = table
+        .columns
+        .iter()
+        .filter(|column| !columns.contains(&column.name))
+        .map(|column| {
+            let default = column.default.as_deref().unwrap_or("NULL");
+            format!("{} {differs} ({default})", quoted(&column.name))
+        })
+        .collect();
+    if others.is_empty() {
+        return Ok(false);
+    }
+    let sql = format!(
+        "SELECT 1 FROM {} WHERE ({}) AND {} LIMIT 1",
+        quoted(&table.name),
+        others.join(" OR "),
+        sample_rows(engine, table)
+    );
+    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    Ok(row.is_some())
 }
 
 /// On Nile, a transaction may not look at all tenants and write to the journal beside.

@@ -1,0 +1,261 @@
+//! What was lost comes back from its backup, and what somebody has worked with counts as real.
+
+use crate::support::{Engine, Ran, TestDb};
+
+on_both_engines!(
+    every_row_comes_back,
+    one_real_row_among_ten_thousand,
+    a_lost_column_comes_back,
+    what_cannot_come_back_is_said,
+    a_backup_takes_nobodys_place,
+    a_file_that_is_no_backup_is_refused,
+    edited_sample_rows_count_as_real,
+    going_forward_loses_nothing_unasked,
+);
+
+/// All rows, without what restoring may not bring back to the letter.
+async fn rows(db: &TestDb) -> Vec<(String, Vec<String>)> {
+    db.rows().await
+}
+
+async fn every_row_comes_back(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("it's \"real\" \\ ☃\n, with a line").await;
+    db.execute(
+        "INSERT INTO leads (tenant_id, id, email, name) SELECT (SELECT id FROM tenants \
+         WHERE name LIKE 'it%'), id, 'a@example.com', 'O''Hara \\ ; -- x' FROM leads",
+    )
+    .await;
+    let before = rows(&db).await;
+    for (name, args, up) in [
+        ("migration", &["down", "-n", "13"][..], true),
+        ("tenantry", &["rollback"], true),
+        ("migration", &["fresh"], false),
+        ("migration", &["redo", "-n", "6"], false),
+    ] {
+        let file = format!("{}.jsonl", args[0]);
+        let hash = db.bin(name).args(args).run().expect_code(1).hash();
+        db.bin(name).args(args).args(&["--confirm", &hash, "--backup", &file]).run().ok();
+        if up {
+            db.migration(&["up"]).ok();
+        }
+        assert_ne!(rows(&db).await, before, "{name} {args:?}");
+        let restored = db.migration(&["restore", &file]).ok();
+        assert!(restored.last_line().ends_with("rows restored"), "{restored:#?}");
+        assert!(rows(&db).await == before, "{name} {args:?}: {restored:#?}");
+        // Once more changes nothing.
+        let again = db.migration(&["restore", &file]).ok();
+        assert!(again.last_line().starts_with("0 rows restored; "), "{again:#?}");
+        assert!(rows(&db).await == before);
+        assert_eq!(db.tenantry(&["validate"]).ok().code, 0);
+    }
+}
+
+async fn one_real_row_among_ten_thousand(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    // Sample leads of the first tenant, made as the seeder makes them.
+    let open = db.open().await;
+    let count = crate::support::samples::ten_thousand_leads(&open).await;
+    open.close().await;
+    assert_eq!(count, 10_000);
+    db.execute(
+        "INSERT INTO leads (tenant_id, id, email) SELECT tenant_id, tenant_id, 'real@example.com' \
+         FROM leads LIMIT 1",
+    )
+    .await;
+    let refused = db.migration(&["down", "-n", "5"]).expect_code(1).clean_output();
+    let lines: Vec<&str> = refused.error().lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(lines.len(), 1, "{refused:#?}");
+    assert!(lines[0].starts_with("  leads: 1 row, "), "{refused:#?}");
+    assert!(lines[0].ends_with("iB"), "{refused:#?}");
+    let args = ["down", "-n", "5", "--backup", "leads.jsonl", "--confirm", &refused.hash()];
+    db.migration(&args).ok();
+    db.migration(&["up"]).ok();
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 0);
+    db.migration(&["restore", "leads.jsonl"]).ok();
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 10_124);
+    let real = "SELECT count(*) FROM leads WHERE email = 'real@example.com'";
+    assert_eq!(db.number(real).await, 1);
+}
+
+/// Rows that stay get back the column that they have lost.
+async fn a_lost_column_comes_back(db: TestDb) {
+    use crate::support::{Bin, workspace::program_with_more};
+    let more = |args: &[&str]| -> Ran {
+        Bin::at(program_with_more(), db.folder()).env("DATABASE_URL", &db.url).args(args).run()
+    };
+    db.tenantry(&["run"]).ok();
+    more(&["up"]).ok();
+    let text = if db.engine == Engine::Sqlite { "hex(id)" } else { "id" };
+    db.execute(&format!("UPDATE leads SET token = {text}")).await;
+    // One of the rows is new since, and so is not in the backup.
+    let refused = more(&["down"]).expect_code(1);
+    assert!(refused.error().contains("leads: 123 rows, "), "{refused:#?}");
+    assert!(refused.error().contains("edited sample rows"), "{refused:#?}");
+    more(&["down", "--confirm", &refused.hash(), "--backup", "tokens.jsonl"]).ok();
+    more(&["up"]).ok();
+    let same = format!("SELECT count(*) FROM leads WHERE token = {text}");
+    assert_eq!(db.number(&same).await, 0);
+    assert_eq!(more(&["restore", "tokens.jsonl"]).ok().last_line(), "123 rows restored");
+    assert_eq!(db.number(&same).await, 123);
+}
+
+async fn what_cannot_come_back_is_said(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    db.execute(
+        "ALTER TABLE leads ADD COLUMN phone text; CREATE VIEW v AS SELECT 1 AS one FROM leads",
+    )
+    .await;
+    let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
+    db.tenantry(&["rollback", "--confirm", &hash, "--backup", "all.jsonl"]).ok();
+    db.migration(&["up", "-n", "12"]).ok();
+    // A row that stands in the way, and a table that is not there.
+    db.execute("INSERT INTO users (id, email) SELECT id, 'x' FROM tenants").await;
+    db.execute("DROP INDEX leads_tenant_id_email_idx").await;
+    let restored = db.migration(&["restore", "all.jsonl"]).expect_code(1).clean_output();
+    for said in [
+        "not restored: the table email_services is not there",
+        "not restored: the column leads.phone is not there",
+        "not restored: the view v, which reads leads",
+    ] {
+        assert!(restored.stderr.contains(said), "{said}: {restored:#?}");
+    }
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 123);
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5);
+    // Rows whose parents are not there are named one by one, and the others come back.
+    db.migration(&["up"]).ok();
+    db.tenantry(&["rollback"]).expect_code(1);
+    let parents = "DELETE FROM inbox_messages; DELETE FROM payments; DELETE FROM team_members";
+    db.execute(parents).await;
+    db.execute("DELETE FROM users WHERE email LIKE '%a%'").await;
+    let restored = db.migration(&["restore", "all.jsonl"]);
+    assert!(restored.code <= 1, "{restored:#?}");
+}
+
+async fn a_backup_takes_nobodys_place(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    std::fs::write(db.folder().join("mine"), "precious").unwrap();
+    let refused = db.tenantry(&["rollback", "--backup", "mine"]).expect_code(2).clean_output();
+    assert!(refused.error().contains("mine exists already"), "{refused:#?}");
+    assert_eq!(std::fs::read_to_string(db.folder().join("mine")).unwrap(), "precious");
+    let nowhere = db.tenantry(&["rollback", "--backup", "no/such/folder"]).expect_code(2);
+    assert!(nowhere.error().contains("cannot write the backup"), "{nowhere:#?}");
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 123);
+    // A backup of what was refused is no backup.
+    db.insert_real_tenant("real").await;
+    db.tenantry(&["rollback", "--backup", "fine"]).expect_code(1);
+    let files: Vec<String> = std::fs::read_dir(db.folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains("fine"))
+        .collect();
+    assert!(files.is_empty(), "{files:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
+        db.tenantry(&["rollback", "--backup", "fine", "--confirm", &hash]).ok();
+        let mode = std::fs::metadata(db.folder().join("fine")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "rows are nobody else's business");
+    }
+}
+
+async fn a_file_that_is_no_backup_is_refused(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let before = rows(&db).await;
+    let other = if db.engine == Engine::Sqlite { "postgres" } else { "sqlite" };
+    let header = |engine: &str| {
+        format!(
+            "{{\"version\":1,\"engine\":\"{engine}\",\"made_at\":\"\",\"command\":\"\",\
+             \"not_included\":[]}}\n"
+        )
+    };
+    let table = "#{\"table\":\"leads\",\"columns\":[\"tenant_id\",\"id\",\"email\"],\
+                 \"key\":[\"tenant_id\",\"id\"],\"lost\":[]}\n";
+    let injected = "{\"tenant_id\":\"(SELECT 1)\",\"id\":\"1); DELETE FROM leads; --\",\
+                    \"email\":\"'a'\"}\n";
+    for (text, code) in [
+        (String::new(), 2),
+        ("no backup".to_owned(), 2),
+        (header(other), 2),
+        (format!("{}#nonsense\n", header(db.engine.name())), 2),
+        (format!("{}{table}nonsense\n", header(db.engine.name())), 1),
+        (format!("{}{table}{injected}", header(db.engine.name())), 1),
+    ] {
+        std::fs::write(db.folder().join("file"), &text).unwrap();
+        let ran = db.migration(&["restore", "file"]).expect_code(code).clean_output();
+        assert!(!ran.stderr.is_empty());
+        assert!(rows(&db).await == before, "{text}");
+    }
+    db.migration(&["restore", "nowhere"]).expect_code(2);
+}
+
+async fn edited_sample_rows_count_as_real(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let own = "UPDATE leads SET name = 'Somebody' WHERE email = (SELECT min(email) FROM leads)";
+    db.execute(own).await;
+    for (name, args) in [
+        ("migration", &["down", "-n", "5"][..]),
+        ("tenantry", &["rollback"]),
+        ("migration", &["fresh"]),
+        ("seeder", &["clean"]),
+    ] {
+        let refused = db.bin(name).args(args).run().expect_code(1).clean_output();
+        let lines: Vec<&str> = refused.error().lines().filter(|it| it.starts_with("  ")).collect();
+        assert_eq!(lines.len(), 1, "{name} {args:?}: {refused:#?}");
+        assert!(lines[0].starts_with("  leads: 123 rows"), "{refused:#?}");
+        assert!(lines[0].ends_with("edited sample rows"), "{refused:#?}");
+    }
+    // Seeding again does not make it the seeder's.
+    db.execute("DELETE FROM email_services").await;
+    db.seeder(&[]).ok();
+    let refused = db.migration(&["down", "-n", "5"]).expect_code(1);
+    assert!(refused.error().contains("leads: 123 rows"), "{refused:#?}");
+    // A migration that adds a column edits nothing.
+    let clean = db.seeder(&["clean"]).expect_code(1).hash();
+    db.seeder(&["clean", "--confirm", &clean]).ok();
+    db.seeder(&[]).ok();
+    db.execute("ALTER TABLE leads ADD COLUMN extra text").await;
+    db.seeder(&["clean"]).ok();
+    db.seeder(&[]).ok();
+    db.migration(&["down", "-n", "4"]).ok();
+}
+
+/// A migration that drops something asks on the way up, too.
+async fn going_forward_loses_nothing_unasked(db: TestDb) {
+    use migration::{Error, Runner};
+    use sea_orm::ConnectionTrait as _;
+    use sea_orm_migration::MigrationTrait;
+
+    use crate::journal::Sql;
+    let made = || Sql("m1_a", "CREATE TABLE a (id int, b int)", "DROP TABLE a");
+    let open = db.open().await;
+    let connection = &open.connection;
+    for (name, up) in [
+        ("m2_drop", "DROP TABLE a"),
+        ("m2_column", "ALTER TABLE a DROP COLUMN b"),
+        ("m2_delete", "DELETE FROM a WHERE id > 0"),
+    ] {
+        let runner = |migrations: Vec<Box<dyn MigrationTrait>>| {
+            Runner::of(connection, migrations, "seaql_migrations").unwrap()
+        };
+        let both = || -> Vec<Box<dyn MigrationTrait>> {
+            vec![Box::new(made()), Box::new(Sql(name, up, "SELECT 1"))]
+        };
+        runner(vec![Box::new(made())]).up(None).await.unwrap();
+        connection.execute_unprepared("INSERT INTO a VALUES (1, 2)").await.unwrap();
+        let Err(Error::Refused(refusal)) = runner(both()).up(None).await else {
+            panic!("{name} asked nobody")
+        };
+        assert_eq!((refusal.losses[0].table.as_str(), refusal.losses[0].real_rows), ("a", 1));
+        assert_eq!(db.number("SELECT count(*) FROM a WHERE b = 2").await, 1);
+        // Rows come and go while an application runs; what is consented to is the loss itself.
+        connection.execute_unprepared("INSERT INTO a VALUES (3, 4)").await.unwrap();
+        runner(both()).confirm(refusal.hash).up(None).await.unwrap();
+        let all = "DROP TABLE IF EXISTS a; DROP TABLE seaql_migrations; \
+                   DROP TABLE seaql_migrations_journal";
+        connection.execute_unprepared(all).await.unwrap();
+    }
+    open.close().await;
+}
