@@ -1,10 +1,10 @@
 //! The command line of `tenantry`.
 
-use std::path::PathBuf;
-
 use clap::{Parser, Subcommand};
 use migration::{
-    cli::{Command, Printer, Rehearsing, Waiting, counted, open, open_patiently, with_consent},
+    cli::{
+        Careful, Command, Printer, Rehearsing, Waiting, counted, open, open_patiently, with_consent,
+    },
     config::{DatabaseArgs, is_production},
     db::Absent,
     error::Result,
@@ -41,17 +41,8 @@ enum Action {
     },
     /// Roll back every migration and prove that nothing is left
     Rollback {
-        /// Consent to the loss that a refusal described, by the hash it printed
-        #[arg(long, value_name = "HASH")]
-        confirm: Option<String>,
-        /// Before anything is lost, write its rows to this new file, from which `migration restore`
-        /// brings them back
-        #[arg(long, value_name = "FILE")]
-        backup: Option<PathBuf>,
         #[command(flatten)]
-        rehearsing: Rehearsing,
-        #[command(flatten)]
-        waiting: Waiting,
+        careful: Careful,
     },
     /// Check that the database is what the entities say
     Validate {
@@ -77,10 +68,7 @@ impl Command for Tenantry {
             Action::Run { alongside, rehearsing, waiting } => {
                 run(&self.database, alongside, &rehearsing, waiting, out).await
             }
-            Action::Rollback { confirm, backup, rehearsing, waiting } => {
-                let options = RollbackOptions { confirm, backup, production: is_production() };
-                rollback(&self.database, options, &rehearsing, waiting, out).await
-            }
+            Action::Rollback { careful } => rollback(&self.database, careful, out).await,
             Action::Validate { json, deep, matrix } => {
                 validate(&self.database, json, deep, matrix, out).await
             }
@@ -149,19 +137,15 @@ fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
     Ok(u8::from(refused || !report.validation.findings.is_empty()))
 }
 
-async fn rollback(
-    args: &DatabaseArgs,
-    options: RollbackOptions,
-    rehearsing: &Rehearsing,
-    waiting: Waiting,
-    out: &mut Printer,
-) -> Result<u8> {
-    let db = open_patiently(args, Absent::Fail, waiting, out).await?;
-    if rehearsing.is_wanted() {
-        let code = rehearsing.run(&db, &Runs::Reset, options.confirm, out).await;
+async fn rollback(args: &DatabaseArgs, careful: Careful, out: &mut Printer) -> Result<u8> {
+    let db = open_patiently(args, Absent::Fail, careful.waiting, out).await?;
+    if careful.rehearsing.is_wanted() {
+        let code = careful.rehearsing.run(&db, &Runs::Reset, careful.confirm, out).await;
         db.close().await;
         return code;
     }
+    let Careful { confirm, backup, .. } = careful;
+    let options = RollbackOptions { confirm, backup, production: is_production() };
     let outcome = with_consent(options.confirm.clone(), out, async |confirm| {
         crate::rollback(&db, &RollbackOptions { confirm, ..options.clone() }).await
     })

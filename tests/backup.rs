@@ -1,6 +1,6 @@
 //! What was lost comes back from its backup, and what somebody has worked with counts as real.
 
-use crate::support::{Engine, Ran, TestDb};
+use crate::support::{Engine, TestDb};
 
 on_both_engines!(
     every_row_comes_back,
@@ -80,10 +80,7 @@ async fn one_real_row_among_ten_thousand(db: TestDb) {
 
 /// Rows that stay get back the column that they have lost.
 async fn a_lost_column_comes_back(db: TestDb) {
-    use crate::support::{Bin, workspace::program_with_more};
-    let more = |args: &[&str]| -> Ran {
-        Bin::at(program_with_more(), db.folder()).env("DATABASE_URL", &db.url).args(args).run()
-    };
+    let more = |args: &[&str]| db.more(args).run();
     db.tenantry(&["run"]).ok();
     more(&["up"]).ok();
     let text = if db.engine == Engine::Sqlite { "hex(id)" } else { "id" };

@@ -4,10 +4,7 @@ use std::time::Instant;
 
 use sea_orm::{DatabaseTransaction, TransactionTrait as _};
 
-use crate::support::{
-    Bin, Engine, Ran, TestDb, number,
-    workspace::{MORE, program_with_more},
-};
+use crate::support::{Engine, Ran, TestDb, number, workspace::MORE};
 
 /// A database in which somebody reads `leads` in a long transaction.
 async fn read_at_length(db: &TestDb) -> (migration::db::Database, DatabaseTransaction) {
@@ -18,21 +15,17 @@ async fn read_at_length(db: &TestDb) -> (migration::db::Database, DatabaseTransa
     (open, reader)
 }
 
-fn more(db: &TestDb, args: &[&str]) -> Bin {
-    Bin::at(program_with_more(), db.folder()).env("DATABASE_URL", &db.url).args(args)
-}
-
 #[tokio::test]
 async fn a_long_reader_stops_up_and_no_other_reader() {
     let db = TestDb::new(Engine::Postgres);
     let (open, reader) = read_at_length(&db).await;
     // The index first, which does not mind the reader's lock on the table.
     reader.rollback().await.unwrap();
-    more(&db, &["up", "-n", "1"]).run().ok();
+    db.more(&["up", "-n", "1"]).run().ok();
     let reader = open.connection.begin().await.unwrap();
     number(&reader, "SELECT count(*) FROM leads WHERE name <> 'a secret name'").await;
     let before = db.catalogue().await;
-    let child = more(&db, &["up", "--lock-timeout", "1"]).spawn();
+    let child = db.more(&["up", "--lock-timeout", "1"]).spawn();
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
                    AND mode = 'AccessExclusiveLock' AND relation = 'leads'::regclass";
     let mut longest = std::time::Duration::ZERO;
@@ -62,7 +55,7 @@ async fn a_long_reader_stops_up_and_no_other_reader() {
     assert!(ran.error().contains("nothing was changed"), "{ran:#?}");
     assert_eq!(db.catalogue().await, before);
     reader.rollback().await.unwrap();
-    more(&db, &["up", "--lock-timeout", "1"]).run().ok();
+    db.more(&["up", "--lock-timeout", "1"]).run().ok();
     second.close().await;
     open.close().await;
 }
@@ -91,7 +84,7 @@ async fn a_reader_that_goes_in_time_is_outwaited() {
 async fn a_statement_that_takes_too_long_is_stopped() {
     let db = TestDb::new(Engine::Postgres);
     db.tenantry(&["run"]).ok();
-    more(&db, &["up", "-n", "1"]).run().ok();
+    db.more(&["up", "-n", "1"]).run().ok();
     db.server().execute_as_superuser(
         "CREATE FUNCTION slow_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
          PERFORM pg_sleep(60); END $$; \
@@ -99,7 +92,7 @@ async fn a_statement_that_takes_too_long_is_stopped() {
          EXECUTE FUNCTION slow_ddl()",
     );
     let before = db.catalogue().await;
-    let stopped = more(&db, &["up", "--statement-timeout", "1"]).run().expect_code(2);
+    let stopped = db.more(&["up", "--statement-timeout", "1"]).run().expect_code(2);
     assert!(stopped.error().contains("statement timeout"), "{stopped:#?}");
     assert!(stopped.error().contains(MORE[1]), "{stopped:#?}");
     assert!(stopped.error().contains("nothing was changed"), "{stopped:#?}");

@@ -1,10 +1,7 @@
 //! A migration that cannot run in a transaction divides a call, leaves a mark while it runs, and can
 //! be gone on with.
 
-use crate::support::{
-    Bin, Engine, Ran, TestDb,
-    workspace::{MORE, program_with_more},
-};
+use crate::support::{Engine, TestDb, workspace::MORE};
 
 on_both_engines!(
     what_comes_before_and_after_is_done_in_order,
@@ -14,10 +11,6 @@ on_both_engines!(
     it_is_not_rehearsed,
 );
 
-fn more(db: &TestDb, args: &[&str]) -> Ran {
-    Bin::at(program_with_more(), db.folder()).env("DATABASE_URL", &db.url).args(args).run()
-}
-
 async fn events(db: &TestDb) -> i64 {
     db.number("SELECT count(*) FROM seaql_migrations_journal").await
 }
@@ -25,7 +18,7 @@ async fn events(db: &TestDb) -> i64 {
 /// Leaves the index's migration half done: as if the process had died before, in the middle, or
 /// after.
 async fn die(db: &TestDb, index: &str) {
-    more(db, &["up", "--to", "m20261122_000013_create_email_services"]).ok();
+    db.more(&["up", "--to", "m20261122_000013_create_email_services"]).run().ok();
     let number = events(db).await + 1;
     let (at, name) = ("2026-01-02 03:04:05+00:00", MORE[0]);
     db.execute(&format!(
@@ -41,12 +34,12 @@ async fn die(db: &TestDb, index: &str) {
 }
 
 async fn what_comes_before_and_after_is_done_in_order(db: TestDb) {
-    more(&db, &["up", "-n", "13"]).ok();
+    db.more(&["up", "-n", "13"]).run().ok();
     let before = db.catalogue().await;
-    let up = more(&db, &["up"]).ok();
+    let up = db.more(&["up"]).run().ok();
     assert_eq!(up.last_line(), "2 migrations applied");
     assert!(up.stderr.contains("outside of a transaction"), "{up:#?}");
-    let status = more(&db, &["status", "--json"]).ok().json();
+    let status = db.more(&["status", "--json"]).run().ok().json();
     let orders: Vec<i64> = status["migrations"]
         .as_array()
         .unwrap()
@@ -54,10 +47,10 @@ async fn what_comes_before_and_after_is_done_in_order(db: TestDb) {
         .map(|it| it["order"].as_i64().unwrap())
         .collect();
     assert!(orders.is_sorted(), "{orders:?}");
-    more(&db, &["down", "-n", "2"]).ok();
+    db.more(&["down", "-n", "2"]).run().ok();
     assert_eq!(db.catalogue().await, before);
     assert_eq!(
-        more(&db, &["redo"]).ok().last_line(),
+        db.more(&["redo"]).run().ok().last_line(),
         "1 migration rolled back, 1 migration applied"
     );
 }
@@ -66,7 +59,7 @@ async fn what_is_in_the_way_is_named_before_anything_begins(db: TestDb) {
     db.migration(&["up"]).ok();
     db.execute("CREATE INDEX leads_name_idx ON leads (company)").await;
     let before = (db.catalogue().await, events(&db).await);
-    let failed = more(&db, &["up"]).expect_code(2).clean_output();
+    let failed = db.more(&["up"]).run().expect_code(2).clean_output();
     assert!(failed.error().contains("leads_name_idx, which is there already"), "{failed:#?}");
     assert_eq!((db.catalogue().await, events(&db).await), before);
 }
@@ -75,7 +68,7 @@ async fn a_half_done_one_is_named_and_gone_on_with(db: TestDb) {
     // It died before it made the index, or in the middle of that.
     for index in ["", "CREATE INDEX leads_name_idx ON leads (name)"] {
         die(&db, index).await;
-        let status = more(&db, &["status"]).expect_code(1);
+        let status = db.more(&["status"]).run().expect_code(1);
         let line = format!("half done     {}", MORE[0]);
         assert!(status.stdout.contains(&line), "{status:#?}");
         assert!(
@@ -86,40 +79,40 @@ async fn a_half_done_one_is_named_and_gone_on_with(db: TestDb) {
         );
         assert_eq!(status.last_line(), "13 applied, 1 pending, 1 half done");
         // Nothing is built on it or taken away under it.
-        let refused = more(&db, &["down"]).expect_code(1).clean_output();
+        let refused = db.more(&["down"]).run().expect_code(1).clean_output();
         assert!(refused.error().contains("is half done: finish it with `up`"), "{refused:#?}");
-        assert_eq!(more(&db, &["up"]).ok().last_line(), "2 migrations applied");
-        assert_eq!(more(&db, &["status"]).ok().last_line(), "15 applied, 0 pending");
+        assert_eq!(db.more(&["up"]).run().ok().last_line(), "2 migrations applied");
+        assert_eq!(db.more(&["status"]).run().ok().last_line(), "15 applied, 0 pending");
         if db.engine == Engine::Postgres {
             let valid = "SELECT count(*) FROM pg_index WHERE indisvalid \
                          AND indexrelid = 'leads_name_idx'::regclass";
             assert_eq!(db.number(valid).await, 1);
         }
-        more(&db, &["reset"]).ok();
+        db.more(&["reset"]).run().ok();
     }
 }
 
 async fn what_became_of_it_can_be_said(db: TestDb) {
     die(&db, "CREATE INDEX leads_name_idx ON leads (name)").await;
     let repair = |state: &'static str| {
-        more(&db, &["repair", MORE[0], "--as", state, "--reason", "looked at it"]).ok()
+        db.more(&["repair", MORE[0], "--as", state, "--reason", "looked at it"]).run().ok()
     };
     repair("applied");
-    let status = more(&db, &["status"]).ok();
+    let status = db.more(&["status"]).run().ok();
     assert_eq!(status.last_line(), "14 applied, 1 pending");
     assert!(status.stdout.contains("(looked at it)"), "{status:#?}");
-    more(&db, &["down"]).ok();
-    more(&db, &["reset"]).ok();
+    db.more(&["down"]).run().ok();
+    db.more(&["reset"]).run().ok();
     die(&db, "").await;
     repair("pending");
-    assert_eq!(more(&db, &["status"]).ok().last_line(), "13 applied, 2 pending");
-    more(&db, &["up"]).ok();
+    assert_eq!(db.more(&["status"]).run().ok().last_line(), "13 applied, 2 pending");
+    db.more(&["up"]).run().ok();
 }
 
 async fn it_is_not_rehearsed(db: TestDb) {
-    more(&db, &["up", "-n", "13"]).ok();
+    db.more(&["up", "-n", "13"]).run().ok();
     let before = (db.catalogue().await, events(&db).await);
-    let rehearsed = more(&db, &["up", "--dry-run"]).ok();
+    let rehearsed = db.more(&["up", "--dry-run"]).run().ok();
     let said = format!("{} up\n  not rehearsed: it runs outside of a transaction", MORE[0]);
     assert!(rehearsed.stdout.contains(&said), "{rehearsed:#?}");
     assert!(rehearsed.stdout.contains("ADD COLUMN token"), "{rehearsed:#?}");
@@ -131,7 +124,7 @@ async fn it_is_not_rehearsed(db: TestDb) {
 async fn a_command_that_dies_meanwhile_is_gone_on_with() {
     use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
     let db = TestDb::new(Engine::Postgres);
-    more(&db, &["up", "-n", "13"]).ok();
+    db.more(&["up", "-n", "13"]).run().ok();
     let open = db.open().await;
     for terminate in [false, true] {
         let holder = open.connection.begin().await.unwrap();
@@ -141,10 +134,7 @@ async fn a_command_that_dies_meanwhile_is_gone_on_with() {
             )
             .await
             .unwrap();
-        let mut child = Bin::at(program_with_more(), db.folder())
-            .env("DATABASE_URL", &db.url)
-            .args(&["up"])
-            .spawn();
+        let mut child = db.more(&["up"]).spawn();
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'";
         while db.number(waiting).await == 0 {
@@ -152,9 +142,9 @@ async fn a_command_that_dies_meanwhile_is_gone_on_with() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        let busy = more(&db, &["up", "--lock-wait", "0"]).expect_code(2).clean_output();
+        let busy = db.more(&["up", "--lock-wait", "0"]).run().expect_code(2).clean_output();
         assert!(busy.error().contains("is migrating or seeding"), "{busy:#?}");
-        let status = more(&db, &["status"]).expect_code(1);
+        let status = db.more(&["status"]).run().expect_code(1);
         assert!(status.stdout.contains("half done"), "{status:#?}");
         if terminate {
             let name = &db.server().name;
@@ -165,11 +155,11 @@ async fn a_command_that_dies_meanwhile_is_gone_on_with() {
         }
         holder.rollback().await.unwrap();
         // It waits for the server process, which ends by itself.
-        assert_eq!(more(&db, &["up"]).ok().last_line(), "2 migrations applied");
+        assert_eq!(db.more(&["up"]).run().ok().last_line(), "2 migrations applied");
         let index = "SELECT count(*) FROM pg_index WHERE indisvalid \
                      AND indexrelid = 'leads_name_idx'::regclass";
         assert_eq!(db.number(index).await, 1);
-        more(&db, &["down", "-n", "2"]).ok();
+        db.more(&["down", "-n", "2"]).run().ok();
     }
     open.close().await;
 }

@@ -12,7 +12,7 @@ use migration::{
     Error, Runner,
     db::Database,
     diff::{conversion, diff},
-    runner::Outcome,
+    runner::{Command, Down, Outcome, Up},
     schema::{ColumnType, Schema, Table, expected, read},
 };
 use proptest::{
@@ -95,10 +95,8 @@ async fn try_pair(db: &Database, pair: &Pair) -> Result<(), String> {
             Box::new(pair.migration("m3")),
         ]
     };
-    let up = async || {
-        let runner = Runner::of(&db.connection, migrations(), BOOKKEEPING).unwrap();
-        runner.up(Some(1)).await.map_err(|error| format!("up: {error}"))
-    };
+    let up =
+        async || run(db, migrations(), Command::Up(Up { steps: Some(1), ..Up::default() })).await;
     up().await?;
     for table in bare.tables.values() {
         for sql in inserts(table, db.engine == Engine::Postgres) {
@@ -123,19 +121,29 @@ async fn try_pair(db: &Database, pair: &Pair) -> Result<(), String> {
     equal(db, &nothing).await
 }
 
-/// Rolls the last migration back, with consent where it is asked for.
+/// Rolls the last migration back.
 async fn down(db: &Database, migrations: Vec<Box<dyn MigrationTrait>>) -> Result<Outcome, String> {
+    run(db, migrations, Command::Down(Down { steps: Some(1), to: None })).await
+}
+
+/// Runs a command, with consent where it is asked for.
+async fn run(
+    db: &Database,
+    migrations: Vec<Box<dyn MigrationTrait>>,
+    command: Command,
+) -> Result<Outcome, String> {
+    let name = command.name();
     let mut runner = Runner::of(&db.connection, migrations, BOOKKEEPING).unwrap();
-    let refusal = match runner.down(Some(1)).await {
+    let refusal = match runner.run(&command).await {
         Err(Error::Refused(refusal)) => refusal,
-        other => return other.map_err(|error| format!("down: {error}")),
+        other => return other.map_err(|error| format!("{name}: {error}")),
     };
     // The rows are real; nothing else may stand in the way.
     if !refusal.by_hand.is_empty() {
-        return Err(format!("down: {refusal}"));
+        return Err(format!("{name}: {refusal}"));
     }
     runner = runner.confirm(refusal.hash.clone());
-    runner.down(Some(1)).await.map_err(|error| format!("down: {error}"))
+    runner.run(&command).await.map_err(|error| format!("{name}: {error}"))
 }
 
 /// Fails unless the database holds exactly this schema.
@@ -143,7 +151,7 @@ async fn equal(db: &Database, schema: &Schema) -> Result<(), String> {
     let live = read(&db.connection, db.engine, APPLICATION_ROLE)
         .await
         .map_err(|error| error.to_string())?;
-    let live = live.filtered(|name| name != BOOKKEEPING);
+    let live = live.filtered(|name| !name.starts_with(BOOKKEEPING));
     let wanted = expected(&db.connection, db.engine, schema.clone()).await.unwrap();
     let differences = diff(&live, &wanted.schema);
     if !wanted.exact || !differences.is_empty() || !diff(&wanted.schema, &live).is_empty() {

@@ -19,10 +19,6 @@ on_both_engines!(
 /// How often eight start at once. Plain sea-orm-migration fails in nearly half of all runs.
 const ROUNDS: usize = 20;
 
-fn more(db: &TestDb, args: &[&str]) -> Bin {
-    Bin::at(program_with_more(), db.folder()).env("DATABASE_URL", &db.url).args(args)
-}
-
 /// Waits for all, and gives what each printed.
 fn ended(children: Vec<Child>) -> Vec<Ran> {
     children.into_iter().map(|child| child.wait_with_output().unwrap().into()).collect()
@@ -32,7 +28,7 @@ fn ended(children: Vec<Child>) -> Vec<Ran> {
 /// inside the server would wait for, and be waited for by.
 async fn eight_at_once_all_succeed(db: TestDb) {
     for round in 0..ROUNDS {
-        let all = ended((0..8).map(|_| more(&db, &["up"]).spawn()).collect());
+        let all = ended((0..8).map(|_| db.more(&["up"]).spawn()).collect());
         let mut applied = 0;
         for ran in all {
             let ran = ran.ok().clean_output();
@@ -49,9 +45,9 @@ async fn eight_at_once_all_succeed(db: TestDb) {
             let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
             assert_eq!(db.number(invalid).await, 0);
         }
-        let status = more(&db, &["status", "--exit-code"]).run().ok();
+        let status = db.more(&["status", "--exit-code"]).run().ok();
         assert_eq!(status.last_line(), "15 applied, 0 pending");
-        more(&db, &["reset"]).run().ok();
+        db.more(&["reset"]).run().ok();
     }
 }
 

@@ -1,6 +1,6 @@
 //! A rehearsal does everything, shows it, and leaves no trace.
 
-use crate::support::{Bin, Engine, Ran, TestDb, workspace::program_with_more};
+use crate::support::{Engine, Ran, TestDb};
 
 on_both_engines!(
     no_trace_is_left,
@@ -11,10 +11,6 @@ on_both_engines!(
     the_report_is_json_too,
     what_fails_fails_in_the_rehearsal,
 );
-
-fn more(db: &TestDb, args: &[&str]) -> Ran {
-    Bin::at(program_with_more(), db.folder()).env("DATABASE_URL", &db.url).args(args).run()
-}
 
 /// Everything that could have changed: the file byte for byte, or the catalogue with its internal
 /// numbers, every row, and every sequence.
@@ -101,13 +97,13 @@ async fn locks_and_rewrites_are_shown() {
     let db = TestDb::new(Engine::Postgres);
     db.tenantry(&["run"]).ok();
     db.execute("ANALYZE").await;
-    let shown = more(&db, &["up", "--dry-run"]).ok().stdout;
+    let shown = db.more(&["up", "--dry-run"]).run().ok().stdout;
     let line = shown.lines().find(|line| line.contains("leads: ")).unwrap();
     assert!(line.contains("leads: ACCESS EXCLUSIVE lock, rewritten, about 123 rows, "), "{shown}");
     assert!(line.ends_with("KiB"), "{shown}");
     // A new default that is the same for all rows rewrites nothing.
     db.execute("ALTER TABLE leads ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid()").await;
-    let failed = more(&db, &["up", "--dry-run"]).expect_code(2);
+    let failed = db.more(&["up", "--dry-run"]).run().expect_code(2);
     assert!(failed.error().contains("already exists"), "{failed:#?}");
 }
 

@@ -102,6 +102,12 @@ impl TestDb {
         self.bin("seeder").args(args).run()
     }
 
+    /// The `migration` of [`workspace::program_with_more`] with these arguments, on this database.
+    pub fn more(&self, args: &[&str]) -> Bin {
+        let program = workspace::program_with_more();
+        Bin::at(program, self.folder.path()).env("DATABASE_URL", &self.url).args(args)
+    }
+
     /// The test's folder.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

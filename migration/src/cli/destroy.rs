@@ -1,8 +1,6 @@
 //! `migration down`, `redo`, `fresh`, `refresh` and `reset`: what takes tables away, and asks first.
 
-use std::path::PathBuf;
-
-use super::{Printer, Rehearsing, Waiting, counted, open_patiently, with_consent};
+use super::{Careful, Printer, counted, open_patiently, with_consent};
 use crate::{
     Outcome,
     config::DatabaseArgs,
@@ -13,21 +11,6 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// Consent to the loss that a refusal described, by the hash it printed
-    #[arg(long, value_name = "HASH")]
-    confirm: Option<String>,
-    /// Before anything is lost, write its rows to this new file, from which `migration restore` brings
-    /// them back
-    #[arg(long, value_name = "FILE")]
-    backup: Option<PathBuf>,
-    #[command(flatten)]
-    rehearsing: Rehearsing,
-    #[command(flatten)]
-    waiting: Waiting,
-}
-
-#[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
     /// Roll back this many; without --to, one
     #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
@@ -36,7 +19,7 @@ pub(super) struct DownArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "num")]
     to: Option<String>,
     #[command(flatten)]
-    rest: Args,
+    careful: Careful,
 }
 
 #[derive(Debug, clap::Args)]
@@ -45,34 +28,38 @@ pub(super) struct RedoArgs {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     num: u32,
     #[command(flatten)]
-    rest: Args,
+    careful: Careful,
 }
 
 pub(super) async fn down(args: DownArgs, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     let steps = args.num.or_else(|| args.to.is_none().then_some(1));
     let command = Command::Down(Down { steps, to: args.to });
-    run(&command, args.rest, database, Absent::Fail, out).await
+    run(&command, args.careful, database, Absent::Fail, out).await
 }
 
 pub(super) async fn redo(args: RedoArgs, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
-    run(&Command::Redo(args.num), args.rest, database, Absent::Fail, out).await
+    run(&Command::Redo(args.num), args.careful, database, Absent::Fail, out).await
 }
 
-pub(super) async fn fresh(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
+pub(super) async fn fresh(args: Careful, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     run(&Command::Fresh, args, database, Absent::Create, out).await
 }
 
-pub(super) async fn refresh(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
+pub(super) async fn refresh(
+    args: Careful,
+    database: &DatabaseArgs,
+    out: &mut Printer,
+) -> Result<u8> {
     run(&Command::Refresh, args, database, Absent::Create, out).await
 }
 
-pub(super) async fn reset(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
+pub(super) async fn reset(args: Careful, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     run(&Command::Reset, args, database, Absent::Fail, out).await
 }
 
 async fn run(
     command: &Command,
-    args: Args,
+    args: Careful,
     database: &DatabaseArgs,
     absent: Absent,
     out: &mut Printer,

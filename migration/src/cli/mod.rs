@@ -3,6 +3,7 @@
 //! Standard output is data, standard error is talk. Exit codes: 0 done, 1 a finding or a refusal,
 //! 2 could not run.
 
+mod careful;
 mod destroy;
 mod diff;
 mod generate;
@@ -24,6 +25,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+pub use careful::Careful;
 pub use printer::Printer;
 pub use rehearse::Rehearsing;
 pub use waiting::Waiting;
@@ -197,11 +199,11 @@ enum Action {
     /// List all migrations and what the database knows of them; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
-    Fresh(destroy::Args),
+    Fresh(Careful),
     /// Roll back all applied migrations, then apply all
-    Refresh(destroy::Args),
+    Refresh(Careful),
     /// Roll back all applied migrations and remove the bookkeeping
-    Reset(destroy::Args),
+    Reset(Careful),
 }
 
 impl Command for Migrations {

@@ -1,8 +1,6 @@
 //! `migration up`
 
-use std::path::PathBuf;
-
-use super::{Printer, Rehearsing, Waiting, counted, open_patiently, with_consent};
+use super::{Careful, Printer, counted, open_patiently, with_consent};
 use crate::{
     config::DatabaseArgs,
     db::Absent,
@@ -23,30 +21,22 @@ pub(super) struct Args {
     /// Apply also what comes before something that is applied
     #[arg(long)]
     out_of_order: bool,
-    /// Consent to the loss that a refusal described, by the hash it printed
-    #[arg(long, value_name = "HASH")]
-    confirm: Option<String>,
-    /// Before anything is lost, write its rows to this new file, from which `migration restore` brings
-    /// them back
-    #[arg(long, value_name = "FILE")]
-    backup: Option<PathBuf>,
     #[command(flatten)]
-    rehearsing: Rehearsing,
-    #[command(flatten)]
-    waiting: Waiting,
+    careful: Careful,
 }
 
 pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
-    let absent = args.rehearsing.or_imagined(Absent::Create);
-    let db = open_patiently(database, absent, args.waiting, out).await?;
+    let careful = args.careful;
+    let absent = careful.rehearsing.or_imagined(Absent::Create);
+    let db = open_patiently(database, absent, careful.waiting, out).await?;
     let command = Command::Up(Up { steps: args.num, to: args.to, out_of_order: args.out_of_order });
-    if args.rehearsing.is_wanted() {
-        let code = args.rehearsing.run(&db, &command, args.confirm, out).await;
+    if careful.rehearsing.is_wanted() {
+        let code = careful.rehearsing.run(&db, &command, careful.confirm, out).await;
         db.close().await;
         return code;
     }
-    let outcome = with_consent(args.confirm, out, async |hash| {
-        runner_on(&db)?.confirm(hash).backup(args.backup.clone()).run(&command).await
+    let outcome = with_consent(careful.confirm, out, async |hash| {
+        runner_on(&db)?.confirm(hash).backup(careful.backup.clone()).run(&command).await
     })
     .await?;
     if !outcome.applied.is_empty() {

@@ -72,7 +72,7 @@ impl Runner<'_> {
                 bookkeeping::create(session.tx(), self.engine, &self.table).await?;
                 session.history.has_bookkeeping = true;
             }
-            self.perform(session, *migration, &permit).await?;
+            self.step(session, *migration, Direction::Up, &permit).await?;
             let fingerprint = fingerprint(*migration, self.engine).await?;
             self.record_applied(session, migration.name(), Some(fingerprint), began.elapsed())
                 .await?;
@@ -144,7 +144,7 @@ impl Runner<'_> {
             self.check_outside(session, *migration, Direction::Down).await?;
             tracing::info!("rolling back {}", migration.name());
             let began = Instant::now();
-            self.undo(session, *migration, &permit).await?;
+            self.step(session, *migration, Direction::Down, &permit).await?;
             let name = migration.name();
             let bookkeeping = self.watch(What::Bookkeeping);
             bookkeeping::delete(session.tx(), &self.table, name).await?;
@@ -158,31 +158,13 @@ impl Runner<'_> {
         Ok(permit)
     }
 
-    async fn undo(
-        &self,
-        session: &mut Session,
-        migration: &dyn MigrationTrait,
-        _permit: &Destructive,
-    ) -> Result<()> {
-        self.step(session, migration, Direction::Down).await
-    }
-
-    /// Going forward may drop something too.
-    async fn perform(
-        &self,
-        session: &mut Session,
-        migration: &dyn MigrationTrait,
-        _permit: &Destructive,
-    ) -> Result<()> {
-        self.step(session, migration, Direction::Up).await
-    }
-
-    /// Runs one half of a migration: in the session's transaction, or between two of them.
+    /// Runs one half of a migration, either of which may drop something: in the session's transaction, or between two of them.
     async fn step(
         &self,
         session: &mut Session,
         migration: &dyn MigrationTrait,
         direction: Direction,
+        _permit: &Destructive,
     ) -> Result<()> {
         let what = match direction {
             Direction::Up => What::Up(migration.name().to_owned()),

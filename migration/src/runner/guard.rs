@@ -121,9 +121,10 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let losing = losing(effect, &live, &drops);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
     let mut counts = count(tx, engine, &tables).await?;
-    for (count, table) in counts.iter_mut().zip(&tables) {
-        debug_assert_eq!(count.table, table.name);
-        if let Some(rows) = edited_rows(tx, engine, request.history, table).await? {
+    let edited = edited_rows(tx, engine, request.history, &tables).await?;
+    for (table, rows) in tables.iter().zip(edited) {
+        let count = counts.iter_mut().find(|count| count.table == table.name);
+        if let (Some(count), Some(rows)) = (count, rows) {
             count.real_rows += rows;
             count.edited = true;
         }

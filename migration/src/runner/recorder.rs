@@ -103,7 +103,8 @@ pub(super) struct Effect {
     pub thins: Vec<String>,
     /// Columns that tables lose, under the names that the tables had before.
     pub lost: Vec<(String, String)>,
-    /// Tables that are made anew, under the names they had before, with the columns they get.
+    /// Tables that are made anew, under the names they had before, with the columns they keep or get,
+    /// under the names that those had before.
     pub rebuilt: Vec<(String, Vec<String>)>,
     /// Privileges of the application role on tables that these statements leave, by table.
     pub granted: BTreeSet<(String, String)>,
@@ -113,6 +114,8 @@ pub(super) struct Effect {
     pub indexes: Vec<(String, bool)>,
     /// Statements whose effect cannot be told.
     pub unknown: Vec<String>,
+    /// The names that renamed columns had before, by table and the name they have now.
+    renamed_columns: BTreeMap<(String, String), String>,
     /// The names that renamed tables had before.
     renamed: BTreeMap<String, String>,
     /// The columns of the tables created.
@@ -191,9 +194,16 @@ impl Effect {
                     match operation {
                         AlterTableOperation::DropColumn { column_names, .. } => {
                             let before = self.before(&table);
-                            let names = column_names.into_iter().map(|name| name.value);
-                            self.lost.extend(names.map(|name| (before.clone(), name)));
+                            for name in column_names {
+                                let name = self.column_before(&before, &name.value);
+                                self.lost.push((before.clone(), name));
+                            }
                             self.thin(&table);
+                        }
+                        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+                            let table = self.before(&table);
+                            let old = self.column_before(&table, &old_column_name.value);
+                            self.renamed_columns.insert((table, new_column_name.value), old);
                         }
                         AlterTableOperation::RenameTable {
                             table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
@@ -227,6 +237,12 @@ impl Effect {
         self.renamed.get(table).cloned().unwrap_or_else(|| table.to_owned())
     }
 
+    /// The name that a column of a table, as that was named before, had before.
+    fn column_before(&self, table: &str, column: &str) -> String {
+        let key = (table.to_owned(), column.to_owned());
+        self.renamed_columns.get(&key).cloned().unwrap_or_else(|| column.to_owned())
+    }
+
     fn rename(&mut self, from: &str, to: String) {
         let granted = std::mem::take(&mut self.granted).into_iter();
         let renamed = granted
@@ -243,6 +259,7 @@ impl Effect {
             self.drops.remove(at);
             self.left.retain(|left| left != from);
             let columns = self.columns.remove(from).unwrap_or_default();
+            let columns = columns.iter().map(|column| self.column_before(&to, column)).collect();
             self.rebuilt.push((to, columns));
             return;
         }
@@ -345,6 +362,22 @@ mod tests {
             r#"DROP TABLE "a""#,
         ]);
         assert_eq!((found.drops, found.thins), (vec!["b".to_owned()], vec!["b".to_owned()]));
+    }
+
+    #[test]
+    fn a_renamed_column_is_not_lost_when_its_table_is_made_anew() {
+        let found = effect(&[
+            r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
+            r#"CREATE TABLE "t__rebuilt" ("id" int, "y" text)"#,
+            r#"DROP TABLE "t""#,
+            r#"ALTER TABLE "t__rebuilt" RENAME TO "t""#,
+        ]);
+        assert_eq!(found.rebuilt, [("t".to_owned(), vec!["id".to_owned(), "x".to_owned()])]);
+        let found = effect(&[
+            r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
+            r#"ALTER TABLE "t" DROP COLUMN "y""#,
+        ]);
+        assert_eq!(found.lost, [("t".to_owned(), "x".to_owned())]);
     }
 
     #[test]

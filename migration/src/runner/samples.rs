@@ -33,6 +33,8 @@ struct Sum {
     rows: i64,
     /// The sum over the rows of a number made of each, modulo 2^64.
     content: u64,
+    /// How many rows have anything but the default in a column that the sum is not over.
+    beside: i64,
 }
 
 /// What is in the sample rows of each table.
@@ -52,15 +54,14 @@ pub async fn samples<C: ConnectionTrait>(
     engine: Engine,
     tables: &[&Table],
 ) -> Result<Samples> {
-    let mut samples = BTreeMap::new();
-    if can_tell(engine) {
-        for table in tables {
-            let columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
-            let sum = sum(tx, engine, table, &columns).await?;
-            samples.insert(table.name.clone(), (columns, sum));
-        }
-    }
-    Ok(Samples(samples))
+    let all = |table: &Table| table.columns.iter().map(|it| it.name.clone()).collect();
+    let asked: Vec<(&Table, Vec<String>)> =
+        tables.iter().map(|table| (*table, all(table))).collect();
+    let sums = sums(tx, engine, &asked).await?;
+    let samples = asked.into_iter().zip(sums);
+    Ok(Samples(
+        samples.map(|((table, columns), sum)| (table.name.clone(), (columns, sum))).collect(),
+    ))
 }
 
 /// Notes in the journal what was seeded between the two sums. What was edited before stays edited.
@@ -89,6 +90,7 @@ pub async fn note_seeded<C: ConnectionTrait>(
         let sum = Sum {
             rows: noted.rows + now.rows - was.rows,
             content: noted.content.wrapping_add(now.content).wrapping_sub(was.content),
+            beside: 0,
         };
         texts.push((table, format!("{}:{:016x}:{}", sum.rows, sum.content, columns.join(","))));
     }
@@ -123,12 +125,11 @@ pub async fn permit_cleaning<C: ConnectionTrait>(
     let entries = read(tx, engine, &Migrator::bookkeeping()).await?;
     let mut losses = Vec::new();
     let mut text = String::from("clean");
-    for table in tables {
-        if let Some(sum) = edited(tx, engine, &entries, table).await? {
-            let _ = write!(text, "\n{} {sum:?}", table.name);
-            let (name, rows) = (table.name.clone(), sum.rows);
-            losses.push(Loss { table: name, real_rows: rows, edited: true, bytes: None });
-        }
+    for (table, sum) in tables.iter().zip(edited(tx, engine, &entries, tables).await?) {
+        let Some(sum) = sum else { continue };
+        let _ = write!(text, "\n{} {sum:?}", table.name);
+        let (name, rows) = (table.name.clone(), sum.rows);
+        losses.push(Loss { table: name, real_rows: rows, edited: true, bytes: None });
     }
     let hash = sha256(&text)[..12].to_owned();
     if losses.is_empty() || consent == Some(hash.as_str()) {
@@ -139,62 +140,33 @@ pub async fn permit_cleaning<C: ConnectionTrait>(
     Err(Refusal { reason: reason.to_owned(), losses, by_hand, hash: Some(hash) }.into())
 }
 
-/// How many sample rows a table has, if they are not what the seeder has noted; `None` if they are.
+/// How many sample rows each of these tables has, if they are not what the seeder has noted; `None` if
+/// they are.
 pub(super) async fn edited_rows<C: ConnectionTrait>(
     tx: &C,
     engine: Engine,
     history: &History,
-    table: &Table,
-) -> Result<Option<i64>> {
-    Ok(edited(tx, engine, &history.entries, table).await?.map(|sum| sum.rows))
+    tables: &[&Table],
+) -> Result<Vec<Option<i64>>> {
+    let edited = edited(tx, engine, &history.entries, tables).await?;
+    Ok(edited.into_iter().map(|sum| sum.map(|sum| sum.rows)).collect())
 }
 
 async fn edited<C: ConnectionTrait>(
     tx: &C,
     engine: Engine,
     entries: &[journal::Entry],
-    table: &Table,
-) -> Result<Option<Sum>> {
-    if !can_tell(engine) {
-        return Ok(None);
-    }
-    let (columns, noted) = noted(entries, &table.name).unwrap_or_default();
-    let has_all = columns.iter().all(|name| table.column(name).is_some());
-    let columns = if has_all { columns } else { Vec::new() };
-    let now = sum(tx, engine, table, &columns).await?;
-    let is_edited =
-        now.rows > 0 && (now != noted || has_values_in_others(tx, engine, table, &columns).await?);
-    Ok(is_edited.then_some(now))
-}
-
-/// Whether a sample row has anything but the default in a column that came after the seeding.
-async fn has_values_in_others<C: ConnectionTrait>(
-    tx: &C,
-    engine: Engine,
-    table: &Table,
-    columns: &[String],
-) -> Result<bool, DbErr> {
-    let differs = if engine == Engine::Sqlite { "IS NOT" } else { "IS DISTINCT FROM" };
-    let others: Vec<String> = table
-        .columns
-        .iter()
-        .filter(|column| !columns.contains(&column.name))
-        .map(|column| {
-            let default = column.default.as_deref().unwrap_or("NULL");
-            format!("{} {differs} ({default})", quoted(&column.name))
-        })
-        .collect();
-    if others.is_empty() {
-        return Ok(false);
-    }
-    let sql = format!(
-        "SELECT 1 FROM {} WHERE ({}) AND {} LIMIT 1",
-        quoted(&table.name),
-        others.join(" OR "),
-        sample_rows(engine, table)
-    );
-    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
-    Ok(row.is_some())
+    tables: &[&Table],
+) -> Result<Vec<Option<Sum>>> {
+    let noted: Vec<(Vec<String>, Sum)> =
+        tables.iter().map(|table| noted(entries, &table.name).unwrap_or_default()).collect();
+    let asked = tables.iter().zip(&noted).map(|(table, (columns, _))| {
+        let has_all = columns.iter().all(|name| table.column(name).is_some());
+        (*table, if has_all { columns.clone() } else { Vec::new() })
+    });
+    let sums = sums(tx, engine, &asked.collect::<Vec<_>>()).await?;
+    let compared = sums.into_iter().zip(noted);
+    Ok(compared.map(|(now, (_, noted))| (now.rows > 0 && now != noted).then_some(now)).collect())
 }
 
 /// On Nile, a transaction may not look at all tenants and write to the journal beside.
@@ -221,47 +193,58 @@ fn noted(entries: &[journal::Entry], table: &str) -> Option<(Vec<String>, Sum)> 
     let rows = parts.next()?.parse().ok()?;
     let content = u64::from_str_radix(parts.next()?, 16).ok()?;
     let columns = parts.next()?.split(',').map(ToOwned::to_owned).collect();
-    Some((columns, Sum { rows, content }))
+    Some((columns, Sum { rows, content, beside: 0 }))
 }
 
-async fn sum<C: ConnectionTrait>(
+/// Sums up the sample rows of each table, over these of its columns.
+async fn sums<C: ConnectionTrait>(
     tx: &C,
     engine: Engine,
-    table: &Table,
-    columns: &[String],
-) -> Result<Sum, DbErr> {
-    let condition = sample_rows(engine, table);
-    if condition == "false" {
-        return Ok(Sum::default());
+    asked: &[(&Table, Vec<String>)],
+) -> Result<Vec<Sum>, DbErr> {
+    let mut sums = vec![Sum::default(); asked.len()];
+    let has_samples = |table: &Table| can_tell(engine) && sample_rows(engine, table) != "false";
+    let asked = asked.iter().enumerate().filter(|(_, (table, _))| has_samples(table));
+    if engine == Engine::Sqlite {
+        for (at, (table, columns)) in asked {
+            sums[at] = sum_here(tx, table, columns).await?;
+        }
+        return Ok(sums);
     }
-    match engine {
-        Engine::Sqlite => sum_here(tx, table, columns, &condition).await,
-        _ => sum_there(tx, engine, table, columns, &condition).await,
+    // PostgreSQL sums up by itself.
+    let parts: Vec<String> = asked
+        .map(|(at, (table, columns))| {
+            let texts: Vec<String> =
+                columns.iter().map(|name| format!("{}::text", quoted(name))).collect();
+            // The first 15 hexadecimal digits, so that each is a positive number.
+            let content = format!(
+                "('x0' || left(md5(ARRAY[{}]::text[]::text), 15))::bit(64)::bigint",
+                texts.join(", ")
+            );
+            format!(
+                "SELECT {at}::bigint AS at, count(*) AS rows, \
+                 (coalesce(sum({content}), 0) % 18446744073709551616)::text AS content, \
+                 count(*) FILTER (WHERE {}) AS beside FROM {} WHERE {}",
+                beside(engine, table, columns),
+                quoted(&table.name),
+                sample_rows(engine, table)
+            )
+        })
+        .collect();
+    if parts.is_empty() {
+        return Ok(sums);
     }
-}
-
-/// PostgreSQL sums up by itself.
-async fn sum_there<C: ConnectionTrait>(
-    tx: &C,
-    engine: Engine,
-    table: &Table,
-    columns: &[String],
-    condition: &str,
-) -> Result<Sum, DbErr> {
-    let texts: Vec<String> = columns.iter().map(|name| format!("{}::text", quoted(name))).collect();
-    // The first 15 hexadecimal digits, so that no sum overflows before it is a numeric.
-    let content =
-        format!("('x0' || left(md5(ARRAY[{}]::text), 15))::bit(64)::bigint", texts.join(", "));
-    let content = if columns.is_empty() { "0".to_owned() } else { content };
-    let sql = format!(
-        "SELECT count(*) AS rows, (coalesce(sum({content}), 0) % 18446744073709551616)::text AS content \
-         FROM {} WHERE {condition}",
-        quoted(&table.name)
-    );
-    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
-    let Some(row) = row else { return Ok(Sum::default()) };
-    let content: String = row.try_get("", "content")?;
-    Ok(Sum { rows: row.try_get("", "rows")?, content: content.parse().unwrap_or_default() })
+    let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));
+    for row in tx.query_all_raw(stmt).await? {
+        let (at, content): (i64, String) = (row.try_get("", "at")?, row.try_get("", "content")?);
+        let Some(sum) = usize::try_from(at).ok().and_then(|at| sums.get_mut(at)) else { continue };
+        *sum = Sum {
+            rows: row.try_get("", "rows")?,
+            content: content.parse().unwrap_or_default(),
+            beside: row.try_get("", "beside")?,
+        };
+    }
+    Ok(sums)
 }
 
 /// SQLite has nothing to sum up with, so the rows come here, some at a time.
@@ -269,8 +252,8 @@ async fn sum_here<C: ConnectionTrait>(
     tx: &C,
     table: &Table,
     columns: &[String],
-    condition: &str,
 ) -> Result<Sum, DbErr> {
+    let engine = Engine::Sqlite;
     let texts: Vec<String> = columns
         .iter()
         .map(|name| format!("quote({})", quoted(name)))
@@ -279,24 +262,38 @@ async fn sum_here<C: ConnectionTrait>(
     let (mut sum, mut last) = (Sum::default(), i64::MIN);
     loop {
         let sql = format!(
-            "SELECT rowid AS row, {} AS content FROM {} WHERE rowid > {last} AND {condition} \
+            "SELECT rowid AS row, {} AS content, ({}) AS beside FROM {} WHERE rowid > {last} AND {} \
              ORDER BY rowid LIMIT {PAGE}",
             texts.join(" || char(0) || "),
-            quoted(&table.name)
+            beside(engine, table, columns),
+            quoted(&table.name),
+            sample_rows(engine, table)
         );
-        let stmt = Statement::from_string(Engine::Sqlite.backend(), sql);
-        let rows = tx.query_all_raw(stmt).await?;
+        let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
         for row in &rows {
             last = row.try_get("", "row")?;
             let content: String = row.try_get("", "content")?;
             let digest = Sha256::digest(content.as_bytes());
-            let number =
-                digest.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+            let number = digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
             sum.rows += 1;
             sum.content = sum.content.wrapping_add(number);
+            sum.beside += i64::from(row.try_get::<bool>("", "beside")?);
         }
         if rows.len() < PAGE {
             return Ok(sum);
         }
     }
+}
+
+/// A condition that is true for a row with anything but the default in a column that is none of these.
+fn beside(engine: Engine, table: &Table, columns: &[String]) -> String {
+    let differs = if engine == Engine::Sqlite { "IS NOT" } else { "IS DISTINCT FROM" };
+    let others = table.columns.iter().filter(|column| !columns.contains(&column.name));
+    let conditions: Vec<String> = others
+        .map(|column| {
+            let default = column.default.as_deref().unwrap_or("NULL");
+            format!("{} {differs} ({default})", quoted(&column.name))
+        })
+        .collect();
+    if conditions.is_empty() { "1 = 0".to_owned() } else { conditions.join(" OR ") }
 }
