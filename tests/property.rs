@@ -3,7 +3,7 @@
 //! change said would be.
 //!
 //! `TENANTRY_PROPERTY_CASES` sets how many pairs each engine tries, `TENANTRY_PROPERTY_SEED`
-//! which; without them, the same 500 every time.
+//! which; without them, the same 250 every time.
 
 use std::{collections::BTreeMap, env};
 
@@ -43,7 +43,7 @@ fn try_pairs(engine: Engine) {
     let number = |name: &str, default: u32| {
         env::var(name).map_or(default, |text| text.parse().expect("a number"))
     };
-    let cases = number("TENANTRY_PROPERTY_CASES", 500);
+    let cases = number("TENANTRY_PROPERTY_CASES", 250);
     let mut seed = [0; 32];
     seed[..4].copy_from_slice(&number("TENANTRY_PROPERTY_SEED", 0).to_le_bytes());
     let config =

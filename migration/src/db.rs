@@ -25,14 +25,11 @@ use uuid::Uuid;
 use crate::{
     config::{FileMode, Target},
     error::{Error, Result, explain_sqlx},
-    lock::Patience,
+    lock::{BUSY_TIMEOUT, Patience},
 };
 
 /// How long connecting may take before it counts as failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// How long SQLite waits for another process to let go of the file.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When connecting takes longer than this, it is asked why.
 const DIAGNOSIS_AFTER: Duration = Duration::from_millis(500);

@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
-use crate::{refusal::Refusal, runner::Direction};
+use crate::{direction::Direction, refusal::Refusal};
 
 /// What can go wrong. [`Display`](fmt::Display) is one sentence for a person at a terminal;
 /// [`Error::exit_code`] is for the shell.

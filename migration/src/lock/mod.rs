@@ -76,6 +76,9 @@ const SCHEMA_KEY: &str = "hashtext(current_database()), hashtext('tenantry ' || 
 const SEED_KEY: &str =
     "hashtext(current_database()), hashtext('tenantry seed ' || current_schema())";
 
+/// How long SQLite itself waits for another process to let go of the file.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long to wait between two tries, in milliseconds.
 const PAUSE: std::ops::Range<u64> = 50..250;
 
@@ -172,7 +175,7 @@ async fn attempt(
     ask: bool,
 ) -> Result<Attempt> {
     let capability = engine.capability();
-    if engine == Engine::Sqlite && patience.lock_wait < crate::db::BUSY_TIMEOUT {
+    if engine == Engine::Sqlite && patience.lock_wait < BUSY_TIMEOUT {
         let wait = patience.lock_wait.as_millis();
         db.execute_unprepared(&format!("PRAGMA busy_timeout = {wait}")).await?;
     }

@@ -23,9 +23,8 @@ use sea_orm::{
 };
 
 use super::{
+    Observer, Step, Touched,
     measure::{Tables, sequences},
-    observer::Observer,
-    report::{Step, Touched},
 };
 
 /// What the other thread is asked to do.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 
-use super::report::Touched;
+use super::Touched;
 use crate::db::quoted;
 
 /// A table that is not analyzed yet is counted if it takes no more than this, in bytes.

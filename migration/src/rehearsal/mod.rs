@@ -18,7 +18,6 @@
 
 mod bridge;
 mod measure;
-mod observer;
 mod report;
 mod script;
 
@@ -27,14 +26,15 @@ use std::sync::Arc;
 use entity::Engine;
 use sea_orm::{DatabaseConnection, sqlx};
 
-pub use observer::Observer;
-pub(crate) use observer::Watch;
-pub use report::{Report, Step, Touched, What};
+pub use report::Report;
+
+pub use crate::observer::{Observer, Step, Touched, What};
 
 use crate::{
     db::Database,
     error::Result,
     lock,
+    observer::Watch,
     runner::{Command, Runner},
     runner_on,
 };

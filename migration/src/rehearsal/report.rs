@@ -4,77 +4,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
+use super::{Step, Touched, What};
 use crate::refusal::{Refusal, size};
-
-/// What a statement is a part of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "name")]
-pub enum What {
-    /// Applying a migration.
-    Up(String),
-    /// Rolling back a migration.
-    Down(String),
-    /// Dropping tables, and what hangs on them.
-    Drop,
-    /// Locking what would be lost.
-    Lock,
-    /// The bookkeeping and the journal.
-    Bookkeeping,
-    /// The application role's privileges.
-    Grants,
-    /// Sample rows.
-    Seed,
-}
-
-impl std::fmt::Display for What {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Up(name) => write!(f, "{name} up"),
-            Self::Down(name) => write!(f, "{name} down"),
-            Self::Drop => f.write_str("dropping"),
-            Self::Lock => f.write_str("locking what would be lost"),
-            Self::Bookkeeping => f.write_str("bookkeeping"),
-            Self::Grants => f.write_str("grants"),
-            Self::Seed => f.write_str("sample rows"),
-        }
-    }
-}
-
-/// A statement that was rehearsed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// What it is a part of.
-    pub what: What,
-    /// The statement, with its values.
-    pub sql: String,
-    /// Whether it was tried. What runs outside of a transaction was not, since nothing could undo it.
-    pub rehearsed: bool,
-    /// How long it took, in microseconds.
-    pub micros: u64,
-    /// What it did to tables that were there before.
-    pub tables: Vec<Touched>,
-    /// Whether it only asks.
-    #[serde(skip)]
-    pub reads: bool,
-}
-
-/// What a statement did to a table that was there before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Touched {
-    /// The table; with its schema if it is not the current one.
-    pub table: String,
-    /// The strongest lock on it that this statement took, if it is stronger than one held before: as
-    /// PostgreSQL calls it.
-    pub lock: Option<String>,
-    /// Whether the table was written anew, row by row.
-    pub rewritten: bool,
-    /// How many rows it had before; about, unless `exact`.
-    pub rows: Option<i64>,
-    /// Whether the rows were counted and not estimated.
-    pub exact: bool,
-    /// How much room it took before with its indexes, in bytes.
-    pub bytes: Option<i64>,
-}
 
 /// What came of a rehearsal.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -109,7 +40,7 @@ impl Report {
             let took = if step.rehearsed { time(step.micros) } else { " not tried".to_owned() };
             let _ = writeln!(text, "  {took}  {sql}");
             for touched in &step.tables {
-                let _ = writeln!(text, "              {}", touched.sentence());
+                let _ = writeln!(text, "              {}", sentence(touched));
             }
         }
         for note in &self.notes {
@@ -133,22 +64,17 @@ impl Report {
     }
 }
 
-impl Touched {
-    fn sentence(&self) -> String {
-        let mut parts = Vec::new();
-        parts.extend(self.lock.as_ref().map(|lock| format!("{lock} lock")));
-        parts.push(if self.rewritten {
-            "rewritten".to_owned()
-        } else {
-            "not rewritten".to_owned()
-        });
-        parts.extend(self.rows.map(|rows| {
-            let about = if self.exact { "" } else { "about " };
-            format!("{about}{rows} {}", if rows == 1 { "row" } else { "rows" })
-        }));
-        parts.extend(self.bytes.map(size));
-        format!("{}: {}", self.table, parts.join(", "))
-    }
+/// What was done to a table, in one line.
+fn sentence(touched: &Touched) -> String {
+    let mut parts = Vec::new();
+    parts.extend(touched.lock.as_ref().map(|lock| format!("{lock} lock")));
+    parts.push(if touched.rewritten { "rewritten".to_owned() } else { "not rewritten".to_owned() });
+    parts.extend(touched.rows.map(|rows| {
+        let about = if touched.exact { "" } else { "about " };
+        format!("{about}{rows} {}", if rows == 1 { "row" } else { "rows" })
+    }));
+    parts.extend(touched.bytes.map(size));
+    format!("{}: {}", touched.table, parts.join(", "))
 }
 
 /// A time, right-aligned.

@@ -24,8 +24,8 @@ use crate::{
     db::quoted,
     error::{Error, Left, List, Result},
     fingerprint::sha256,
+    observer::What,
     refusal::Refusal,
-    rehearsal::What,
 };
 
 /// Whether a migration asks to run outside of a transaction.

@@ -17,8 +17,8 @@ use crate::{
     diff::{Change, diff},
     error::{Result, sqlstate},
     fingerprint::sha256,
+    observer::{Observer, Watch, What},
     refusal::{Loss, Refusal},
-    rehearsal::{Observer, Watch, What},
     schema::{self, Schema, Table},
 };
 

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     config::PRODUCTION,
     error::{Error, List, Result},
+    observer::What,
     refusal::Refusal,
-    rehearsal::What,
 };
 
 /// A migration and what the database knows of it.

@@ -49,17 +49,19 @@ pub use guard::Destructive;
 pub use history::{MigrationState, State};
 pub use journal::{Event, table_beside as journal_beside};
 use recorder::Effect;
+pub use recorder::record;
 pub(crate) use recorder::record_in;
-pub use recorder::{Direction, record};
 pub use repair::Became;
 pub use sample_rows::{sample_ids, sample_rows};
 pub use samples::{Samples, note_seeded, permit_cleaning, samples};
 use session::Session;
 
+pub use crate::direction::Direction;
+
 use crate::{
     error::{Error, Result},
     lock::Patience,
-    rehearsal::{Observer, Watch, What},
+    observer::{Observer, Watch, What},
 };
 
 /// Runs the migrations of one migrator on one database.
@@ -285,7 +287,9 @@ impl<'c> Runner<'c> {
                 Some(blockers) => blockers.watch_during(work).await,
                 None => work.await,
             };
-            let again = attempt < self.patience.attempts && !session.is_divided();
+            // Inside a transaction of the caller's, waiting would keep the caller's locks.
+            let again =
+                attempt < self.patience.attempts && !session.is_divided() && !self.is_nested();
             match session.finish(outcome).await {
                 Err(error) if again && error.is_about_a_lock() => {
                     let pause = backoff(attempt);

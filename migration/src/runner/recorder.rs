@@ -15,28 +15,10 @@ use sqlparser::{
 };
 
 use crate::{
+    direction::Direction,
     error::{Error, Left, Result},
     ops::context::Context,
 };
-
-/// Which half of a migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Applying it.
-    Up,
-    /// Rolling it back.
-    Down,
-}
-
-impl Direction {
-    /// As the method is named.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        }
-    }
-}
 
 /// More statements than any migration sends; the recording connection answers each of them.
 const ANSWERS: usize = 4096;
