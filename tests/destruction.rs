@@ -23,12 +23,13 @@ on_both_engines!(
 );
 
 /// Every command that drops tables, with the binary it belongs to.
-const DESTRUCTIVE: [(&str, &[&str]); 5] = [
+const DESTRUCTIVE: [(&str, &[&str]); 6] = [
     ("tenantry", &["rollback"]),
     ("migration", &["down", "-n", "13"]),
     ("migration", &["fresh"]),
     ("migration", &["refresh"]),
     ("migration", &["reset"]),
+    ("migration", &["redo", "-n", "13"]),
 ];
 
 const TRIGGER: &str = "CREATE TRIGGER watch AFTER DELETE ON leads BEGIN SELECT 1; END";

@@ -11,7 +11,7 @@ use crate::support::{Bin, Engine, Ran, TestDb, postgres::Server};
 on_both_engines!(killed_at_random_moments);
 
 /// How often a command is killed on each engine, unless `TENANTRY_KILL_ROUNDS` says so.
-const ROUNDS: u32 = 36;
+const ROUNDS: u32 = 35;
 
 fn rounds() -> u32 {
     let wanted = std::env::var("TENANTRY_KILL_ROUNDS").ok();
@@ -23,14 +23,18 @@ type Case =
     (&'static str, &'static [&'static str], &'static [&'static [&'static str]], usize, usize);
 
 /// What is killed.
-const COMMANDS: [Case; 6] = [
+const COMMANDS: [Case; 7] = [
     ("migration", &["up"], &[], 0, 13),
     ("migration", &["down", "-n", "7"], &[&["up"]], 13, 6),
     ("migration", &["fresh"], &[&["up"], &["seed"]], 13, 13),
     ("seeder", &[], &[&["up"]], 13, 13),
     ("tenantry", &["rollback"], &[&["up"], &["seed"]], 13, 0),
     ("migration", &["redo", "-n", "4"], &[&["up"]], 13, 13),
+    ("migration", &["restore", BACKUP], &[&["up"]], 13, 13),
 ];
+
+/// A backup of all sample rows.
+const BACKUP: &str = "backup.jsonl";
 
 /// What there may be with this many migrations applied.
 async fn states(db: &TestDb) -> BTreeMap<usize, String> {
@@ -101,6 +105,8 @@ async fn check(db: &TestDb, known: &BTreeMap<usize, String>, may_be: [usize; 2],
 
 async fn killed_at_random_moments(db: TestDb) {
     let states = states(&db).await;
+    prepare(&db, &[&["up"], &["seed"]]);
+    db.tenantry(&["rollback", "--backup", BACKUP]).ok();
     let mut interrupted = BTreeMap::new();
     let rounds = rounds();
     for round in 0..rounds {
@@ -128,7 +134,8 @@ async fn killed_at_random_moments(db: TestDb) {
         let began = Instant::now();
         let mut child = db.bin(name).args(args).spawn();
         // Spread evenly over the whole duration, and a little beyond.
-        let step = f64::from(round / 6) / f64::from(rounds / 6);
+        let kinds = u32::try_from(COMMANDS.len()).unwrap();
+        let step = f64::from(round / kinds) / f64::from(rounds / kinds);
         wait_until(began + duration.mul_f64(step * 1.1));
         child.kill().unwrap();
         let ran = Ran::from(child.wait_with_output().unwrap());
