@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use crate::support::{Bin, Engine, TestDb, postgres};
+use crate::support::{Bin, Engine, TestDb, postgres as server};
 
 on_both_engines!(statements_are_counted);
 
@@ -44,7 +44,7 @@ async fn nothing_to_do_takes_three_statements_on_one_connection() {
     db.migration(&["up"]).ok();
     let connections = Arc::new(AtomicUsize::new(0));
     let port = counting_proxy(Arc::clone(&connections));
-    let url = db.url.replace(&format!(":{}/", postgres::port()), &format!(":{port}/"));
+    let url = db.url.replace(&format!(":{}/", server::port()), &format!(":{port}/"));
     let bin = Bin::new("migration", db.folder()).env("DATABASE_URL", &url);
     let ran = bin.env("RUST_LOG", "sqlx::query=debug").args(&["up"]).run().ok();
     assert_eq!(ran.last_line(), "nothing to apply");
@@ -60,7 +60,7 @@ fn counting_proxy(connections: Arc<AtomicUsize>) -> u16 {
         for client in listener.incoming() {
             connections.fetch_add(1, Ordering::SeqCst);
             let client = client.unwrap();
-            let server = TcpStream::connect(("127.0.0.1", postgres::port())).unwrap();
+            let server = TcpStream::connect(("127.0.0.1", server::port())).unwrap();
             for (mut from, mut to) in
                 [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
             {

@@ -281,7 +281,9 @@ async fn names_in_another_case_are_the_same_names() {
     assert!(refused.error().contains("the table notes, which refers to leads"), "{refused:#?}");
     db.execute("DROP TABLE notes; ALTER TABLE leads RENAME TO zz; ALTER TABLE zz RENAME TO Leads")
         .await;
-    db.migration(&["down", "-n", "5"]).expect_code(2);
+    // Under a name in another case it is the same table, with rows that nobody knows as the seeder's.
+    let refused = db.migration(&["down", "-n", "5"]).expect_code(1);
+    assert!(refused.error().contains("\n  Leads: 123 rows, "), "{refused:#?}");
     assert_eq!(db.number("SELECT count(*) FROM leads").await, 123);
 }
 

@@ -163,6 +163,9 @@ async fn open_postgres(
     let pool = PgPoolOptions::new()
         // A command does one thing after the other, and a role may be limited to one connection.
         .max_connections(1)
+        // What is kept for the session, such as a lock, must not go because the connection is old.
+        .max_lifetime(None)
+        .idle_timeout(None)
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_connect(move |connection, _| {
             let (heard, wanted) = (Arc::clone(&heard), wanted.clone());

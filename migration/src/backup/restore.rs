@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{BufRead as _, BufReader, Lines},
     path::Path,
+    sync::Arc,
 };
 
 use entity::Engine;
@@ -77,6 +78,7 @@ pub async fn restore(db: &Database, file: &Path) -> Result<Restored> {
     let mut restoration = Restoration {
         tx: &locked.tx,
         engine: db.engine,
+        failed: Vec::new(),
         live: schema::read(&locked.tx, db.engine, "").await?,
         restored: Restored { tables: Vec::new(), not_restored: header.not_included },
     };
@@ -94,13 +96,20 @@ struct Restoration<'t> {
     engine: Engine,
     live: Schema,
     restored: Restored,
+    /// Rows that could not come back yet, and why: what they refer to may come later.
+    failed: Vec<(Arc<Target>, Row, String)>,
 }
 
 /// A table that rows come back to.
 struct Target {
     header: TableHeader,
+    /// Its place in the result.
+    place: usize,
     /// The columns of the rows that are there.
     columns: Vec<String>,
+    /// Of the lost columns, those that are there again, and the condition that nobody has filled them
+    /// since.
+    lost: Vec<(String, String)>,
 }
 
 /// A row as the engine has written it. It is not taken apart where it need not be: a number may have
@@ -109,13 +118,14 @@ type Row = String;
 
 impl Restoration<'_> {
     async fn all(&mut self, lines: Lines<BufReader<File>>) -> Result<()> {
-        let mut target: Option<Target> = None;
+        let mut target: Option<Arc<Target>> = None;
         let mut page: Vec<Row> = Vec::with_capacity(PAGE);
         for line in lines {
             let line = line?;
             if let Some(header) = line.strip_prefix(TABLE) {
                 self.page(target.as_ref(), std::mem::take(&mut page)).await?;
-                target = self.target(serde_json::from_str(header).map_err(std::io::Error::from)?);
+                let header = serde_json::from_str(header).map_err(std::io::Error::from)?;
+                target = self.target(header).await?;
                 continue;
             }
             page.push(line);
@@ -123,18 +133,34 @@ impl Restoration<'_> {
                 self.page(target.as_ref(), std::mem::take(&mut page)).await?;
             }
         }
-        self.page(target.as_ref(), page).await
+        self.page(target.as_ref(), page).await?;
+        // As long as some come back, others may follow them.
+        loop {
+            let failed = std::mem::take(&mut self.failed);
+            let before = failed.len();
+            for (target, row, _) in failed {
+                self.one(&target, row).await?;
+            }
+            if self.failed.len() == before || self.failed.is_empty() {
+                break;
+            }
+        }
+        for (target, row, why) in std::mem::take(&mut self.failed) {
+            let (table, key) = (&target.header.table, key_of(&target.header, &row));
+            self.restored.not_restored.push(format!("{table} {key}: {why}"));
+        }
+        Ok(())
     }
 
     /// The table as it is now.
-    fn target(&mut self, header: TableHeader) -> Option<Target> {
+    async fn target(&mut self, header: TableHeader) -> Result<Option<Arc<Target>>> {
         let name = header.table.clone();
         let restored = RestoredTable { table: name.clone(), ..RestoredTable::default() };
         self.restored.tables.push(restored);
         let Some(live) = self.live.tables.get(&name) else {
             let said = format!("the table {name} is not there, so none of its rows came back");
             self.restored.not_restored.push(said);
-            return None;
+            return Ok(None);
         };
         let (columns, gone): (Vec<String>, Vec<String>) =
             header.columns.iter().cloned().partition(|column| live.column(column).is_some());
@@ -142,38 +168,62 @@ impl Restoration<'_> {
             let said = format!("the column {name}.{column} is not there, so it did not come back");
             self.restored.not_restored.push(said);
         }
-        Some(Target { header, columns })
+        let differs = if self.engine == Engine::Sqlite { "IS" } else { "IS NOT DISTINCT FROM" };
+        let lost = header.lost.iter().filter_map(|name| live.column(name)).map(|column| {
+            let default = column.default.as_deref().unwrap_or("NULL");
+            // A default that is computed is another one each time, so nobody can tell it from a value.
+            if default.contains('(') {
+                return (column.name.clone(), "1 = 1".to_owned());
+            }
+            let (table, name) = (quoted(&name), quoted(&column.name));
+            (
+                column.name.clone(),
+                format!("({table}.{name} IS NULL OR {table}.{name} {differs} ({default}))"),
+            )
+        });
+        let lost = lost.collect();
+        if header.key.is_empty() {
+            // Nobody could tell which rows are there already.
+            let sql = format!("SELECT 1 FROM {} LIMIT 1", quoted(&header.table));
+            let stmt = Statement::from_string(self.engine.backend(), sql);
+            if self.tx.query_one_raw(stmt).await?.is_some() {
+                self.restored.not_restored.push(format!(
+                    "the table {} has no primary key and is not empty, so none of its rows came back",
+                    header.table
+                ));
+                return Ok(None);
+            }
+        }
+        let place = self.restored.tables.len() - 1;
+        Ok(Some(Arc::new(Target { header, place, columns, lost })))
     }
 
     /// Brings back some rows: together, or if that fails, one by one.
-    async fn page(&mut self, target: Option<&Target>, rows: Vec<Row>) -> Result<()> {
+    async fn page(&mut self, target: Option<&Arc<Target>>, rows: Vec<Row>) -> Result<()> {
         let Some(target) = target.filter(|_| !rows.is_empty()) else { return Ok(()) };
-        match self.send(target, &rows).await? {
-            Ok((inserted, updated)) => self.count(inserted, updated, rows.len()),
-            Err(_) => {
-                for row in rows {
-                    let row = [row];
-                    match self.send(target, &row).await? {
-                        Ok((inserted, updated)) => self.count(inserted, updated, 1),
-                        Err(error) => {
-                            let key = key_of(&target.header, &row[0]);
-                            let table = &target.header.table;
-                            let said = format!("{table} {key}: {}", explain(&error));
-                            self.restored.not_restored.push(said);
-                        }
-                    }
-                }
-            }
+        if let Ok(counts) = self.send(target, &rows).await? {
+            self.count(target, counts, rows.len());
+            return Ok(());
+        }
+        for row in rows {
+            self.one(target, row).await?;
         }
         Ok(())
     }
 
-    fn count(&mut self, inserted: u64, updated: u64, rows: usize) {
-        if let Some(table) = self.restored.tables.last_mut() {
-            table.inserted += inserted;
-            table.updated += updated;
-            table.left += (rows as u64).saturating_sub(inserted + updated);
+    async fn one(&mut self, target: &Arc<Target>, row: Row) -> Result<()> {
+        match self.send(target, std::slice::from_ref(&row)).await? {
+            Ok(counts) => self.count(target, counts, 1),
+            Err(error) => self.failed.push((Arc::clone(target), row, explain(&error))),
         }
+        Ok(())
+    }
+
+    fn count(&mut self, target: &Target, (inserted, updated): (u64, u64), rows: usize) {
+        let Some(table) = self.restored.tables.get_mut(target.place) else { return };
+        table.inserted += inserted;
+        table.updated += updated;
+        table.left += (rows as u64).saturating_sub(inserted + updated);
     }
 
     /// Sends some rows; gives how many were inserted and how many updated, or why none was.
@@ -184,26 +234,25 @@ impl Restoration<'_> {
     ) -> Result<std::result::Result<(u64, u64), DbErr>> {
         let savepoint = self.tx.begin().await?;
         let sent = async {
-            let mut updated = 0;
-            let lost: Vec<&String> = target
-                .header
-                .lost
-                .iter()
-                .filter(|column| target.columns.contains(column))
-                .collect();
-            if !lost.is_empty() && !target.header.key.is_empty() {
-                updated = self.update(&savepoint, target, &lost, rows).await?;
+            // Rows that stayed get their columns back, and those that have gone since stay away.
+            if !target.header.lost.is_empty() {
+                let mut updated = 0;
+                if !target.lost.is_empty() {
+                    updated = self.update(&savepoint, target, rows).await?;
+                }
+                return Ok::<_, DbErr>((0, updated));
             }
             let columns = names(&target.columns);
+            let overriding =
+                if self.engine == Engine::Sqlite { "" } else { "OVERRIDING SYSTEM VALUE " };
             let insert = format!(
-                "INSERT INTO {} ({columns}) SELECT {columns} FROM {} WHERE true \
+                "INSERT INTO {} ({columns}) {overriding}SELECT {columns} FROM {} WHERE true \
                  ON CONFLICT DO NOTHING",
                 quoted(&target.header.table),
                 self.source(target, rows)?
             );
             let stmt = Statement::from_string(self.engine.backend(), insert);
-            let inserted = savepoint.execute_raw(stmt).await?.rows_affected();
-            Ok::<_, DbErr>((inserted, updated))
+            Ok((savepoint.execute_raw(stmt).await?.rows_affected(), 0))
         };
         match sent.await {
             Ok(counts) => {
@@ -221,23 +270,23 @@ impl Restoration<'_> {
         &self,
         tx: &DatabaseTransaction,
         target: &Target,
-        lost: &[&String],
         rows: &[Row],
     ) -> Result<u64, DbErr> {
-        let sets: Vec<String> =
-            lost.iter().map(|column| format!("{0} = r.{0}", quoted(column))).collect();
         let table = quoted(&target.header.table);
-        let same: Vec<String> = target
-            .header
-            .key
-            .iter()
-            .map(|column| format!("{table}.{0} = r.{0}", quoted(column)))
-            .collect();
+        let sets: Vec<String> =
+            target.lost.iter().map(|(column, _)| format!("{0} = r.{0}", quoted(column))).collect();
+        let same = target.header.key.iter().map(|column| {
+            let column = quoted(column);
+            format!("{table}.{column} = r.{column}")
+        });
+        // What somebody has filled since is newer.
+        let conditions: Vec<String> =
+            same.chain(target.lost.iter().map(|(_, unfilled)| unfilled.clone())).collect();
         let sql = format!(
             "UPDATE {table} SET {} FROM {} AS r WHERE {}",
             sets.join(", "),
             self.source(target, rows)?,
-            same.join(" AND ")
+            conditions.join(" AND ")
         );
         let stmt = Statement::from_string(self.engine.backend(), sql);
         Ok(tx.execute_raw(stmt).await?.rows_affected())

@@ -77,7 +77,9 @@ impl Backup {
         table: &Table,
         lost: Vec<String>,
     ) -> Result<()> {
-        let columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
+        let generated = generated(tx, engine, &table.name).await?;
+        let mut columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
+        columns.retain(|column| !generated.contains(column));
         let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
         let name = table.name.clone();
         let header = TableHeader { table: name, columns: columns.clone(), key, lost };
@@ -97,7 +99,9 @@ impl Backup {
         let cursor = "tenantry_backup";
         let name = quoted(&table.name);
         let declare = format!(
-            "DECLARE {cursor} NO SCROLL CURSOR FOR SELECT row_to_json(t)::text AS row FROM {name} t"
+            // A line break in a json value is only white space.
+            "DECLARE {cursor} NO SCROLL CURSOR FOR \
+             SELECT translate(row_to_json(t)::text, E'\\n\\r', '  ') AS row FROM {name} t"
         );
         tx.execute_unprepared(&declare).await?;
         loop {
@@ -173,6 +177,24 @@ impl Backup {
         tracing::info!(rows = self.rows, "wrote the backup {}", self.path.display());
         Ok(())
     }
+}
+
+/// The columns of a table that nobody can set, because they are made of others.
+async fn generated(tx: &DatabaseTransaction, engine: Engine, table: &str) -> Result<Vec<String>> {
+    let table = literal(table);
+    let sql = match engine {
+        Engine::Sqlite => {
+            format!("SELECT name FROM pragma_table_xinfo({table}) WHERE hidden IN (2, 3)")
+        }
+        _ => format!(
+            "SELECT a.attname::text AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
+             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = {table} \
+             AND n.nspname = current_schema() AND a.attgenerated <> ''"
+        ),
+    };
+    let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    let names: std::result::Result<_, _> = rows.iter().map(|row| row.try_get("", "name")).collect();
+    Ok(names?)
 }
 
 fn json(line: &impl Serialize) -> Result<String> {

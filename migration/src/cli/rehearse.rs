@@ -97,7 +97,7 @@ impl Rehearsing {
             out.line(report.text().trim_end())?;
         }
         outcome?;
-        if let Some(file) = &self.sql {
+        if let Some(file) = self.sql.as_ref().filter(|_| report.refusals.is_empty()) {
             std::fs::write(file, report.script(db, command)).map_err(|error| {
                 Error::Unusable(format!("cannot write {}: {error}", file.display()))
             })?;

@@ -18,7 +18,9 @@ pub(crate) fn sqlite_file(db: &DatabaseConnection) -> Option<PathBuf> {
     }
     let options = db.get_sqlite_connection_pool().connect_options();
     let file = options.get_filename();
-    (file.to_str() != Some(":memory:")).then(|| file.to_owned())
+    // The second one is how sqlx names a database in memory that a URL asks for.
+    let in_memory = |name: &str| name == ":memory:" || name.starts_with("file:sqlx-in-memory");
+    (!file.to_str().is_some_and(in_memory)).then(|| file.to_owned())
 }
 
 /// The lock, held.
@@ -61,6 +63,8 @@ impl Drop for LockFile {
 }
 
 fn beside(database: &Path) -> PathBuf {
+    // By whichever of its names it is opened.
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     let mut path = OsString::from(database);
     path.push("-migrating");
     path.into()

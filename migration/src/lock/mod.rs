@@ -129,6 +129,18 @@ pub async fn begin(
 ///
 /// [`Error::Busy`] if somebody else holds it.
 pub async fn take(tx: &DatabaseTransaction, engine: Engine) -> Result<()> {
+    if engine == Engine::Sqlite {
+        let sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+        let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+        let file: Option<String> = row.map(|row| row.try_get("", "file")).transpose()?;
+        let file = file.filter(|file| !file.is_empty());
+        if file.is_some_and(|file| LockFile::is_held(file.as_ref())) {
+            return Err(Error::Busy(
+                "another process is migrating this database; try again later".to_owned(),
+            ));
+        }
+        return Ok(());
+    }
     if !engine.capability().advisory_lock {
         return Ok(());
     }
@@ -150,16 +162,31 @@ pub(crate) async fn keep<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<(
 }
 
 /// Ends what [`keep`] did.
+///
+/// # Errors
+///
+/// If the lock is not held any more: the connection was lost, and another one has taken its place.
 pub(crate) async fn let_go<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<()> {
-    if engine.capability().advisory_lock {
-        db.execute_unprepared(&format!("SELECT pg_advisory_unlock({SCHEMA_KEY})")).await?;
+    if !engine.capability().advisory_lock {
+        return Ok(());
     }
-    Ok(())
+    let sql = format!("SELECT pg_advisory_unlock({SCHEMA_KEY}) AS held");
+    let row = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    if row.map(|row| row.try_get("", "held")).transpose()?.unwrap_or(false) {
+        return Ok(());
+    }
+    Err(Error::Unusable(
+        "the connection was lost outside of a transaction, and the lock with it, so somebody else may \
+         have been at it meanwhile: `status` shows what is half done"
+            .to_owned(),
+    ))
 }
 
-/// The statement that takes the lock in a script, waiting for it.
-pub(crate) fn in_a_script() -> String {
-    format!("SELECT pg_advisory_xact_lock({SCHEMA_KEY})")
+/// The statements that take the lock in a script, waiting for it; that keep it beyond the transaction;
+/// and that let it go.
+pub(crate) fn in_a_script() -> [String; 3] {
+    ["pg_advisory_xact_lock", "pg_advisory_lock", "pg_advisory_unlock"]
+        .map(|function| format!("SELECT {function}({SCHEMA_KEY})"))
 }
 
 enum Attempt {
@@ -195,8 +222,12 @@ async fn attempt(
     };
     if engine == Engine::Sqlite {
         // Somebody may be between two transactions.
-        let file = sqlite_file(db).filter(|_| purpose != Purpose::Resume);
-        if file.is_some_and(|file| LockFile::is_held(&file)) {
+        let is_held = match (purpose, db.is_mock_connection()) {
+            (Purpose::Resume, _) => false,
+            (_, true) => take(&tx, engine).await.is_err(),
+            (_, false) => sqlite_file(db).is_some_and(|file| LockFile::is_held(&file)),
+        };
+        if is_held {
             tx.rollback().await?;
             return Ok(Attempt::Held(held_file()));
         }

@@ -72,6 +72,7 @@ pub(super) fn open(
     observer: &Arc<Observer>,
     open: impl FnOnce() -> DatabaseConnection + Send + 'static,
 ) -> Result<(DatabaseConnection, FarEnd), DbErr> {
+    let foreign_keys_off = observer.foreign_keys_off;
     let (far, tasks) = channel();
     let (ready, is_ready) = channel();
     let thread = std::thread::spawn(move || {
@@ -79,7 +80,14 @@ pub(super) fn open(
             .enable_all()
             .build()
             .map_err(|error| DbErr::Custom(error.to_string()))?;
-        runtime.block_on(async { work(&open(), engine, &tasks, &ready).await })
+        runtime.block_on(async {
+            let db = open();
+            // A database in memory has one connection, which enforces them.
+            if foreign_keys_off {
+                db.execute_unprepared("PRAGMA foreign_keys = OFF").await?;
+            }
+            work(&db, engine, &tasks, &ready).await
+        })
     });
     match is_ready.recv() {
         Ok(()) => {}

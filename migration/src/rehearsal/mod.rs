@@ -24,7 +24,7 @@ mod script;
 use std::sync::Arc;
 
 use entity::Engine;
-use sea_orm::{DatabaseConnection, sqlx};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, sqlx};
 
 pub use report::Report;
 
@@ -34,7 +34,7 @@ use crate::{
     db::Database,
     error::Result,
     lock,
-    observer::Watch,
+    observer::{Seen, Watch},
     runner::{Command, Runner},
     runner_on,
 };
@@ -46,6 +46,7 @@ pub struct Rehearsal {
     observer: Arc<Observer>,
     far_end: bridge::FarEnd,
     command: &'static str,
+    schema: Option<String>,
 }
 
 impl Rehearsal {
@@ -65,11 +66,18 @@ impl Rehearsal {
     /// As [`Rehearsal::begin`].
     pub async fn of(db: &Database, runner: &Runner<'_>, command: &Command) -> Result<Self> {
         let foreign_keys_off = runner.would_rebuild(command).await?;
+        let mut schema = None;
+        if db.engine.capability().session_settings {
+            let sql = "SELECT current_schema()::text AS name";
+            let stmt = Statement::from_string(db.engine.backend(), sql);
+            let row = db.connection.query_one_raw(stmt).await?;
+            schema = row.map(|row| row.try_get("", "name")).transpose()?;
+        }
         let observer = Arc::new(Observer::of(foreign_keys_off));
         let open = connector(&db.connection, db.engine, foreign_keys_off);
         let (connection, far_end) = bridge::open(db.engine, &observer, open)?;
         let database = Database { connection, ..db.clone() };
-        Ok(Self { database, observer, far_end, command: command.name() })
+        Ok(Self { database, observer, far_end, command: command.name(), schema })
     }
 
     /// The database, to do everything on.
@@ -96,10 +104,11 @@ impl Rehearsal {
     ///
     /// If rolling back fails: then the server has done it, for want of a connection.
     pub fn end(self) -> Result<Report> {
-        let Self { observer, far_end, .. } = self;
+        let Self { observer, far_end, schema, .. } = self;
         let notes = far_end.end()?;
         let seen = observer.seen().clone();
-        Ok(Report { plan: seen.plan, steps: seen.steps, refusals: seen.refusals, notes })
+        let Seen { plan, steps, refusals, .. } = seen;
+        Ok(Report { plan, steps, refusals, schema, notes })
     }
 
     /// The name of the command that is rehearsed.

@@ -16,6 +16,9 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What would be refused without consent.
     pub refusals: Vec<Refusal>,
+    /// The schema that unqualified names belong to, where a script has to say so.
+    #[serde(skip)]
+    pub schema: Option<String>,
     /// What else there is to say.
     pub notes: Vec<String>,
 }

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use entity::Engine;
 
 use super::{Report, What};
-use crate::{db::Database, lock};
+use crate::{
+    db::{Database, quoted},
+    lock,
+};
 
 impl Report {
     /// The statements, bookkeeping included, as a script for `psql` or `sqlite3`: in transactions as
@@ -22,13 +25,27 @@ impl Report {
         } else {
             "-- Run it with: psql --no-psqlrc --file THIS_FILE DATABASE_URL\n\\set ON_ERROR_STOP on\n"
         });
-        script.push_str(&begin(db));
+        script.push_str(&begin(db, self.schema.as_deref()));
         let (mut last, mut inside): (Option<&What>, bool) = (None, true);
         for step in self.steps.iter().filter(|step| !step.reads) {
             if inside != step.rehearsed {
                 // It divides the transaction, here as in a run.
-                let divider = if inside { "COMMIT;\n".to_owned() } else { begin(db) };
-                script.push_str(&divider);
+                let [_, keep, let_go] = lock::in_a_script();
+                let locks = db.engine.capability().advisory_lock;
+                if inside {
+                    if locks {
+                        let _ = writeln!(script, "{keep};");
+                    }
+                    script.push_str("COMMIT;\n");
+                    if let Some(schema) = &self.schema {
+                        let _ = writeln!(script, "SET search_path = {};", quoted(schema));
+                    }
+                } else {
+                    script.push_str(&begin(db, self.schema.as_deref()));
+                    if locks {
+                        let _ = writeln!(script, "{let_go};");
+                    }
+                }
                 inside = step.rehearsed;
             }
             if last != Some(&step.what) {
@@ -45,16 +62,20 @@ impl Report {
 }
 
 /// What begins a transaction as a run begins it.
-fn begin(db: &Database) -> String {
+fn begin(db: &Database, schema: Option<&str>) -> String {
     let mut text = String::new();
     text.push_str(if db.engine == Engine::Sqlite { "BEGIN IMMEDIATE;\n" } else { "BEGIN;\n" });
+    if let Some(schema) = schema {
+        let _ = writeln!(text, "SET LOCAL search_path = {};", quoted(schema));
+    }
     if db.engine.capability().session_settings {
         for (name, value) in db.patience.settings() {
             let _ = writeln!(text, "SET LOCAL {name} = '{value}';");
         }
     }
     if db.engine.capability().advisory_lock {
-        let _ = writeln!(text, "{};", lock::in_a_script());
+        let [take, ..] = lock::in_a_script();
+        let _ = writeln!(text, "{take};");
     }
     text
 }

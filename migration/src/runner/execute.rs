@@ -107,12 +107,13 @@ impl Runner<'_> {
         let (mut statements, mut steps) = (Vec::new(), Vec::new());
         self.record_all(doomed, Direction::Down, &mut statements, &mut steps).await?;
         self.record_all(applied_again, Direction::Up, &mut statements, &mut steps).await?;
-        let effect = Effect::of(&statements);
+        let mut effect = Effect::of(&statements);
+        effect.unknown.extend(effect.dangerous.clone());
         let existing = bookkeeping::relations(session.tx(), self.engine).await?;
         let gone: Vec<String> = effect
             .drops
             .iter()
-            .filter(|name| !existing.iter().any(|relation| relation.name == **name))
+            .filter(|name| !existing.iter().any(|it| it.name.eq_ignore_ascii_case(name)))
             .cloned()
             .collect();
         if !gone.is_empty() {
@@ -178,10 +179,6 @@ impl Runner<'_> {
                 Err(source) => Err(self.failure(session, migration, direction, source).await),
             };
         }
-        if let Some(observer) = &self.observer {
-            observer.skip(&what, record(migration, self.engine, direction).await?);
-            return Ok(());
-        }
         let resumed = session.history.half_done(migration.name()).is_some();
         if !resumed && direction == Direction::Up {
             self.check_no_index_in_the_way(session, migration).await?;
@@ -191,7 +188,19 @@ impl Runner<'_> {
             Direction::Down => Event::RollingBack,
         };
         self.note(session, &[Note::new(event, migration.name())]).await?;
-        session.leave().await?;
+        let sent = record(migration, self.engine, direction).await?;
+        if let Some(observer) = &self.observer {
+            observer.skip(&what, sent);
+            return Ok(());
+        }
+        // Nobody waits behind what is done concurrently; and it waits for every older transaction.
+        let is_concurrent = |sql: &String| sql.to_uppercase().contains(" CONCURRENTLY ");
+        let limit = if sent.iter().all(is_concurrent) {
+            Duration::ZERO
+        } else {
+            self.patience.lock_timeout
+        };
+        session.leave(limit).await?;
         tracing::info!("running {} outside of a transaction", migration.name());
         if resumed && direction == Direction::Up {
             self.drop_own_indexes(session, migration).await?;
@@ -405,8 +414,8 @@ impl Runner<'_> {
         let (mut statements, mut steps) = (Vec::new(), Vec::new());
         self.record_all(pending, Direction::Up, &mut statements, &mut steps).await?;
         let mut effect = Effect::of(&statements);
-        // What cannot be told is no reason to stop what is going forward.
-        effect.unknown.clear();
+        // What cannot be told is no reason to stop what is going forward, unless it takes away.
+        effect.unknown.clone_from(&effect.dangerous);
         let asked = guard::Asked { effect, steps, bookkeeping_too: false };
         Ok(self.guard(session, asked).await?.permit)
     }
@@ -496,9 +505,15 @@ impl Runner<'_> {
             return Ok(());
         }
         let (command, by_hand) = (session.command, &permitted.by_hand);
-        let mut backup = match session.backup.take() {
-            Some(backup) => backup,
-            None => Backup::begin(path, self.engine, command, by_hand)?,
+        let mut backup = if let Some(backup) = session.backup.take() {
+            backup
+        } else {
+            // What is lost after a divided call went on is in files of their own.
+            let mut path = path.as_os_str().to_owned();
+            if session.backups > 0 {
+                path.push(format!(".{}", session.backups + 1));
+            }
+            Backup::begin(path.as_ref(), self.engine, command, by_hand)?
         };
         for (table, lost) in &permitted.losing {
             backup.table(session.tx(), self.engine, table, lost.clone()).await?;

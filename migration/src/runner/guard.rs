@@ -19,7 +19,7 @@ use crate::{
     fingerprint::sha256,
     observer::{Observer, Watch, What},
     refusal::{Loss, Refusal},
-    schema::{self, Schema, Table},
+    schema::{self, Action, Schema, Table},
 };
 
 /// The permission to drop or delete. Only the guard makes one, after it has locked and counted, so
@@ -112,13 +112,13 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     // Privileges are no work of anybody's that would be lost.
     let live = schema::read(tx, engine, "").await?;
     let existing = |names: &[String]| -> Vec<String> {
-        names.iter().filter(|name| live.tables.contains_key(*name)).cloned().collect()
+        names.iter().filter_map(|name| named(&live, engine, name)).collect()
     };
     let drops = existing(&effect.drops);
     let mut targets = drops.clone();
     targets.extend(existing(request.uncounted));
     let (dependents, by_hand) = made_by_hand(tx, request, &live, &drops, &targets).await?;
-    let losing = losing(effect, &live, &drops);
+    let losing = losing(effect, engine, &live, &drops);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
     let mut counts = count(tx, engine, &tables).await?;
     let edited = edited_rows(tx, engine, request.history, &tables).await?;
@@ -209,17 +209,45 @@ async fn made_by_hand(
 }
 
 /// The tables that go or lose something, those that go first.
-fn losing(effect: &Effect, live: &Schema, drops: &[String]) -> Vec<String> {
+fn losing(effect: &Effect, engine: Engine, live: &Schema, drops: &[String]) -> Vec<String> {
     let mut losing = drops.to_vec();
     let thinner = effect.rebuilt.iter().map(|(name, _)| name).filter(|name| {
         live.tables.get(*name).is_some_and(|table| !lost_columns(effect, table).is_empty())
     });
-    for name in effect.thins.iter().chain(thinner) {
-        if live.tables.contains_key(name) && !losing.contains(name) {
-            losing.push(name.clone());
+    let mut others: Vec<String> =
+        effect.thins.iter().chain(thinner).filter_map(|it| named(live, engine, it)).collect();
+    // A row that is deleted takes along what refers to it, or what that knows of it.
+    let mut emptied: Vec<String> =
+        effect.emptied.iter().filter_map(|it| named(live, engine, it)).collect();
+    let mut at = 0;
+    while let Some(parent) = emptied.get(at).cloned() {
+        at += 1;
+        for table in live.tables.values() {
+            let follows = table.foreign_keys.iter().any(|key| {
+                let refers = key.ref_table.eq_ignore_ascii_case(&parent);
+                refers && !matches!(key.on_delete, Action::NoAction | Action::Restrict)
+            });
+            if follows && !emptied.contains(&table.name) {
+                emptied.push(table.name.clone());
+            }
+        }
+    }
+    others.extend(emptied);
+    for name in others {
+        if !losing.contains(&name) {
+            losing.push(name);
         }
     }
     losing
+}
+
+/// The name by which a table is there. SQLite does not tell names by their case.
+fn named(live: &Schema, engine: Engine, name: &str) -> Option<String> {
+    let same = |it: &&String| match engine {
+        Engine::Sqlite => it.eq_ignore_ascii_case(name),
+        _ => *it == name,
+    };
+    live.tables.keys().find(same).cloned()
 }
 
 /// The columns that a table loses, if it stays.
@@ -303,6 +331,7 @@ async fn lock(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<(), DbE
         .drops
         .iter()
         .chain(&request.effect.thins)
+        .chain(request.effect.rebuilt.iter().map(|(name, _)| name))
         .filter(|name| existing.iter().any(|table| table.is_table && table.name == **name))
         .map(|name| quoted(name))
         .collect();

@@ -7,8 +7,9 @@ use sea_orm::{DatabaseConnection, DbErr, MockDatabase, MockExecResult, Value};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlparser::{
     ast::{
-        AlterTableOperation, FromTable, GrantObjects, Grantee, GranteesType, ObjectName,
-        ObjectType, Privileges, RenameTableNameKind, Statement, TableFactor,
+        AlterTableOperation, FromTable, GrantObjects, Grantee, GranteesType, GroupByExpr, Ident,
+        ObjectName, ObjectType, Privileges, Query, RenameTableNameKind, SetExpr, Statement,
+        TableFactor, TableObject,
     },
     dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
@@ -94,8 +95,16 @@ pub(super) struct Effect {
     pub names_role: bool,
     /// Indexes created, and whether only if there is none of that name.
     pub indexes: Vec<(String, bool)>,
+    /// Tables from which rows are deleted, under the names they had before.
+    pub emptied: Vec<String>,
     /// Statements whose effect cannot be told.
     pub unknown: Vec<String>,
+    /// Those of them, and others, that take something away, but it cannot be told what.
+    pub dangerous: Vec<String>,
+    /// Tables that were dropped after all of their rows were copied, and the table they went to.
+    copied: BTreeMap<String, String>,
+    /// Tables whose rows were all copied, and the table they went to.
+    copies: BTreeMap<String, String>,
     /// The names that renamed columns had before, by table and the name they have now.
     renamed_columns: BTreeMap<(String, String), String>,
     /// The names that renamed tables had before.
@@ -114,9 +123,19 @@ impl Effect {
     pub(super) fn of(statements: &[String]) -> Self {
         let mut effect = Self::default();
         for sql in statements {
-            match parse(sql) {
-                Some(parsed) => parsed.into_iter().for_each(|statement| effect.add(statement)),
-                None => effect.unknown.push(format!("the unknown effect of `{sql}`")),
+            let Some(parsed) = parse(sql) else {
+                let unknown = format!("the unknown effect of `{sql}`");
+                if names_a_loss(sql) {
+                    effect.dangerous.push(unknown.clone());
+                }
+                effect.unknown.push(unknown);
+                continue;
+            };
+            if parsed.iter().any(|statement| takes_away_unseen(statement, sql)) {
+                effect.dangerous.push(format!("what `{sql}` takes away"));
+            }
+            for statement in parsed {
+                effect.add(statement);
             }
         }
         effect
@@ -126,8 +145,9 @@ impl Effect {
         match statement {
             Statement::CreateTable(table) => {
                 let name = name(&table.name);
-                let columns = table.columns.iter().map(|column| column.name.value.clone());
+                let columns = table.columns.iter().map(|column| text(&column.name));
                 self.columns.insert(name.clone(), columns.collect());
+                self.copied.remove(&name);
                 self.created.push(name.clone());
                 self.left.push(name);
             }
@@ -135,9 +155,16 @@ impl Effect {
                 let optional = index.if_not_exists;
                 self.indexes.extend(index.name.as_ref().map(|it| (name(it), optional)));
             }
+            Statement::Insert(insert) => {
+                if let (TableObject::TableName(to), Some(source)) = (&insert.table, &insert.source)
+                    && let Some(from) = all_rows_of(source)
+                {
+                    self.copies.insert(from, name(to));
+                }
+            }
             Statement::Truncate(truncate) => {
                 for target in &truncate.table_names {
-                    self.thin(&name(&target.name));
+                    self.empty(&name(&target.name));
                 }
             }
             Statement::Delete(delete) => {
@@ -145,7 +172,7 @@ impl Effect {
                     &delete.from;
                 for table in from {
                     if let TableFactor::Table { name: table, .. } = &table.relation {
-                        self.thin(&name(table));
+                        self.empty(&name(table));
                     }
                 }
             }
@@ -155,6 +182,9 @@ impl Effect {
                     if self.left.contains(&name) {
                         self.left.retain(|other| *other != name);
                     } else {
+                        if let Some(target) = self.copies.remove(&name) {
+                            self.copied.insert(name.clone(), target);
+                        }
                         self.drops.push(self.before(&name));
                         self.renamed.remove(&name);
                     }
@@ -177,15 +207,15 @@ impl Effect {
                         AlterTableOperation::DropColumn { column_names, .. } => {
                             let before = self.before(&table);
                             for name in column_names {
-                                let name = self.column_before(&before, &name.value);
+                                let name = self.column_before(&before, &text(&name));
                                 self.lost.push((before.clone(), name));
                             }
                             self.thin(&table);
                         }
                         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
                             let table = self.before(&table);
-                            let old = self.column_before(&table, &old_column_name.value);
-                            self.renamed_columns.insert((table, new_column_name.value), old);
+                            let old = self.column_before(&table, &text(&old_column_name));
+                            self.renamed_columns.insert((table, text(&new_column_name)), old);
                         }
                         AlterTableOperation::RenameTable {
                             table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
@@ -205,6 +235,14 @@ impl Effect {
     /// Whether a table that was there before goes, or loses something.
     pub(super) fn loses_something(&self) -> bool {
         !self.drops.is_empty() || !self.thins.is_empty() || !self.rebuilt.is_empty()
+    }
+
+    /// A table loses rows, unless it was made by these statements.
+    fn empty(&mut self, table: &str) {
+        if !self.left.iter().any(|left| left == table) {
+            self.emptied.push(self.before(table));
+        }
+        self.thin(table);
     }
 
     /// A table loses something, unless it was made by these statements.
@@ -236,8 +274,12 @@ impl Effect {
             self.renamed.insert(to, before);
             return;
         }
-        // A new table in the place of one that was dropped is that table, made anew.
-        if let Some(at) = self.drops.iter().position(|dropped| *dropped == to) {
+        // A new table in the place of one that was dropped is that table, made anew, if it has got all
+        // of its rows.
+        if self.copied.get(&to).is_some_and(|target| target == from)
+            && let Some(at) = self.drops.iter().rposition(|dropped| *dropped == to)
+        {
+            self.copied.remove(&to);
             self.drops.remove(at);
             self.left.retain(|left| left != from);
             let columns = self.columns.remove(from).unwrap_or_default();
@@ -279,11 +321,56 @@ fn parse(sql: &str) -> Option<Vec<Statement>> {
 }
 
 fn name(object: &ObjectName) -> String {
-    object
-        .0
-        .last()
-        .and_then(|part| part.as_ident())
-        .map_or_else(|| object.to_string(), |ident| ident.value.clone())
+    object.0.last().and_then(|part| part.as_ident()).map_or_else(|| object.to_string(), text)
+}
+
+/// An identifier as the server keeps it: in lower case, unless it is quoted. SQLite keeps its case, but
+/// does not tell names by it.
+fn text(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// The table of which a query gives every row, if it does.
+fn all_rows_of(query: &Query) -> Option<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let whole = query.with.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && select.selection.is_none()
+        && select.having.is_none()
+        && select.distinct.is_none()
+        && select.top.is_none()
+        && matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    match select.from.as_slice() {
+        [only] if whole && only.joins.is_empty() => match &only.relation {
+            TableFactor::Table { name: table, .. } => Some(name(table)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a statement takes something away that nobody would see in the tables it names.
+fn takes_away_unseen(statement: &Statement, sql: &str) -> bool {
+    match statement {
+        Statement::Drop { object_type, .. } => *object_type == ObjectType::Schema,
+        Statement::Truncate(_) => sql_has(sql, &["CASCADE"]),
+        Statement::Query(_) | Statement::Merge(_) => sql_has(sql, &["DELETE"]),
+        _ => false,
+    }
+}
+
+/// Whether a statement that cannot be read may take something away.
+fn names_a_loss(sql: &str) -> bool {
+    sql_has(
+        sql,
+        &["DROP TABLE", "DROP COLUMN", "DROP SCHEMA", "DROP OWNED", "TRUNCATE", "DELETE FROM"],
+    )
+}
+
+fn sql_has(sql: &str, words: &[&str]) -> bool {
+    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase();
+    words.iter().any(|word| sql.contains(word))
 }
 
 #[cfg(test)]
@@ -337,6 +424,48 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_got_not_all_rows_takes_nobodys_place() {
+        for copy in [
+            "SELECT 1",
+            r#"INSERT INTO "n" SELECT * FROM "t" WHERE "id" > 3"#,
+            r#"INSERT INTO "n" SELECT * FROM "t" LIMIT 1"#,
+            r#"INSERT INTO "n" SELECT * FROM "other""#,
+        ] {
+            let found = effect(&[
+                r#"CREATE TABLE "n" ("id" int)"#,
+                copy,
+                r#"DROP TABLE "t""#,
+                r#"ALTER TABLE "n" RENAME TO "t""#,
+            ]);
+            assert_eq!(found.drops, ["t"], "{copy}");
+            assert!(found.rebuilt.is_empty(), "{copy}");
+        }
+        // Rolled back and applied again: what is made anew then is another table.
+        let found = effect(&[
+            r#"DROP TABLE "t""#,
+            r#"CREATE TABLE "t" ("id" int)"#,
+            r#"CREATE TABLE "n" ("id" int)"#,
+            r#"INSERT INTO "n" ("id") SELECT "id" FROM "t""#,
+            r#"DROP TABLE "t""#,
+            r#"ALTER TABLE "n" RENAME TO "t""#,
+        ]);
+        assert_eq!(found.drops, ["t"]);
+    }
+
+    #[test]
+    fn what_takes_away_unseen_is_said() {
+        for sql in [
+            "DROP SCHEMA s CASCADE",
+            "WITH gone AS (DELETE FROM t RETURNING id) SELECT * FROM gone",
+            "DO $$ BEGIN DELETE  FROM t; END $$",
+        ] {
+            assert_eq!(effect(&[sql]).dangerous.len(), 1, "{sql}");
+        }
+        assert!(effect(&["SELECT 1", "UPDATE t SET a = 1"]).dangerous.is_empty());
+        assert_eq!(effect(&["DROP TABLE Leads"]).drops, ["leads"]);
+    }
+
+    #[test]
     fn a_renamed_table_is_dropped_by_its_old_name() {
         let found = effect(&[
             r#"ALTER TABLE "b" RENAME TO "a""#,
@@ -351,6 +480,7 @@ mod tests {
         let found = effect(&[
             r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
             r#"CREATE TABLE "t__rebuilt" ("id" int, "y" text)"#,
+            r#"INSERT INTO "t__rebuilt" ("id", "y") SELECT "id", "y" FROM "t""#,
             r#"DROP TABLE "t""#,
             r#"ALTER TABLE "t__rebuilt" RENAME TO "t""#,
         ]);

@@ -1,7 +1,10 @@
 //! The transaction of a call, on a connection without foreign keys where tables are made anew; and
 //! how it is left and entered again around what cannot run in one.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use entity::Engine;
 use sea_orm::{
@@ -48,6 +51,8 @@ pub(super) struct Session {
     permits_void: bool,
     /// The rows that are being written to a file.
     pub backup: Option<Backup>,
+    /// How many such files are done.
+    pub backups: u32,
     /// The command's name.
     pub command: &'static str,
     /// Whether the guard let something pass only because somebody consented.
@@ -98,8 +103,9 @@ impl Session {
         Blockers::of(connection, self.backend?)
     }
 
-    /// Commits, and keeps everybody else away.
-    pub(super) async fn leave(&mut self) -> Result<()> {
+    /// Commits, and keeps everybody else away. Statements wait for locks for at most `limit`, or for as
+    /// long as it takes if that is zero.
+    pub(super) async fn leave(&mut self, limit: Duration) -> Result<()> {
         let Some(tx) = self.tx.take() else { return Ok(()) };
         if let Some(file) = lock::sqlite_file(self.connection()) {
             self.file = Some(LockFile::take(&file)?);
@@ -107,21 +113,37 @@ impl Session {
         self.check_foreign_keys(&tx).await?;
         if let Some(backup) = self.backup.take() {
             backup.keep()?;
+            self.backups += 1;
         }
         lock::keep(&tx, self.engine).await?;
-        tx.commit().await?;
+        // From here on there is a lock to let go of, also if committing fails.
         (self.divided, self.permits_void) = (true, true);
+        tx.commit().await?;
+        self.limit(limit).await
+    }
+
+    /// Sets how long statements outside of a transaction wait for locks, and run.
+    async fn limit(&self, lock_timeout: Duration) -> Result<()> {
+        if !self.engine.capability().session_settings {
+            return Ok(());
+        }
+        let mut sql = format!("SET lock_timeout = '{}ms'", lock_timeout.as_millis());
+        if let Some(limit) = self.patience.statement_timeout {
+            sql = format!("{sql}; SET statement_timeout = '{}ms'", limit.as_millis());
+        }
+        self.connection().execute_unprepared(&sql).await?;
         Ok(())
     }
 
     /// Begins another transaction after [`Session::leave`].
     pub(super) async fn enter(&mut self) -> Result<()> {
+        self.limit(self.patience.lock_timeout).await?;
         let locked =
             lock::begin(self.connection(), self.engine, Purpose::Resume, &self.patience).await?;
-        lock::let_go(&locked.tx, self.engine).await?;
+        let held = lock::let_go(&locked.tx, self.engine).await;
         self.tx = Some(locked.tx);
         self.file = None;
-        Ok(())
+        held
     }
 
     async fn check_foreign_keys(&self, tx: &DatabaseTransaction) -> Result<()> {
@@ -190,6 +212,7 @@ impl Runner<'_> {
             divided: false,
             permits_void: false,
             backup: None,
+            backups: 0,
             command,
             consented: false,
             history: History::default(),
@@ -297,12 +320,16 @@ async fn nested(tx: &DatabaseTransaction, engine: Engine) -> Result<DatabaseTran
 }
 
 /// A connection that is the same one for every statement: what is outside of a transaction goes to
-/// any connection of a pool. `None` if the pool has only one anyway.
+/// any connection of a pool. `None` if the pool has only one anyway, which it never replaces.
 fn pinned(connection: &DatabaseConnection) -> Option<DatabaseConnection> {
     fn single<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Option<sqlx::Pool<DB>> {
         let options = pool.options().clone();
-        (options.get_max_connections() > 1).then(|| {
+        let lasts = options.get_max_lifetime().is_none() && options.get_idle_timeout().is_none();
+        (options.get_max_connections() > 1 || !lasts).then(|| {
             options
+                // The lock must not go because the connection is old.
+                .max_lifetime(None)
+                .idle_timeout(None)
                 .min_connections(0)
                 .max_connections(1)
                 .connect_lazy_with(pool.connect_options().as_ref().clone())
