@@ -141,3 +141,25 @@ async fn rows_that_would_refer_to_nothing_undo_it_all() {
     assert_eq!(status.iter().filter(|entry| entry.applied_at.is_some()).count(), 13);
     db.close().await;
 }
+
+/// What is rolled back first is another table when it is made anew.
+#[tokio::test]
+async fn a_table_that_is_made_anew_on_the_way_back_up_has_lost_its_rows() {
+    use migration::runner::Command;
+    let db = TestDb::new(Engine::Sqlite);
+    let db = db.open().await;
+    runner(&db.connection).up(None).await.unwrap();
+    db.connection.execute_unprepared(ROWS).await.unwrap();
+    for command in [Command::Refresh, Command::Redo(14), Command::Fresh, Command::Reset] {
+        let Err(Error::Refused(refusal)) = runner(&db.connection).run(&command).await else {
+            panic!("{command:?} asked nobody")
+        };
+        let tables: Vec<&str> = refusal.losses.iter().map(|loss| loss.table.as_str()).collect();
+        assert!(tables.contains(&"companies"), "{command:?}: {tables:?}");
+        check_rows(&db.connection).await;
+    }
+    // The last one alone makes the table anew, with all of its rows.
+    runner(&db.connection).run(&Command::Redo(1)).await.unwrap();
+    check_rows(&db.connection).await;
+    db.close().await;
+}

@@ -236,3 +236,32 @@ async fn what_fails_fails_in_the_rehearsal(db: TestDb) {
     assert!(failed.error().contains("up of m20261122_000009_create_leads failed"), "{failed:#?}");
     assert_eq!(db.catalogue().await, before);
 }
+
+/// The script says where its names belong, since the URL that runs it does not.
+#[tokio::test]
+async fn a_script_stays_in_its_schema() {
+    let db = TestDb::new(Engine::Postgres);
+    db.execute("CREATE SCHEMA \"other one\"").await;
+    db.migration(&["up"]).ok();
+    let there =
+        |args: &[&str]| db.bin("migration").env("DATABASE_SCHEMA", "other one").args(args).run();
+    there(&["up"]).ok();
+    there(&["reset", "--sql", "reset.sql"]).ok();
+    let mut psql = std::process::Command::new("psql");
+    psql.args(["--no-psqlrc", "--quiet", "--file", "reset.sql", &db.url]);
+    Ran::from(psql.current_dir(db.folder()).output().unwrap()).ok();
+    assert_eq!(db.migration(&["status"]).ok().last_line(), "13 applied, 0 pending");
+    assert_eq!(there(&["status"]).ok().last_line(), "0 applied, 13 pending");
+}
+
+/// What would be refused is not written down for somebody to run unasked.
+#[tokio::test]
+async fn no_script_of_what_would_be_refused() {
+    let db = TestDb::new(Engine::Sqlite);
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    let refused = db.migration(&["reset", "--sql", "reset.sql"]).expect_code(1);
+    assert!(!db.folder().join("reset.sql").exists());
+    db.migration(&["reset", "--sql", "reset.sql", "--confirm", &refused.hash()]).ok();
+    assert!(db.folder().join("reset.sql").exists());
+}
