@@ -6,8 +6,8 @@
 //!
 //! let command = Command::Up(Up::default());
 //! let rehearsal = Rehearsal::begin(db, &command).await?;
-//! let outcome = runner_on(rehearsal.database())?.observed_by(rehearsal.observer()).run(&command);
-//! let outcome = outcome.await;
+//! let runner = runner_on(rehearsal.database())?.observed_by(rehearsal.observer());
+//! let outcome = runner.run(&command).await;
 //! println!("{}", rehearsal.end()?.text());
 //! # outcome.map(drop)
 //! # }
