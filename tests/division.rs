@@ -138,6 +138,7 @@ async fn a_command_that_dies_meanwhile_is_gone_on_with() {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'";
         while db.number(waiting).await == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "it does not wait");
             tokio::task::yield_now().await;
         }
         child.kill().unwrap();

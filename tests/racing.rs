@@ -137,16 +137,15 @@ async fn whoever_waits_for_the_lock_holds_nothing_meanwhile() {
     let lock = "SELECT pg_advisory_xact_lock(hashtext(current_database()), \
                 hashtext('tenantry ' || current_schema()))";
     holder.execute_unprepared(lock).await.unwrap();
-    let child = db.bin("migration").args(&["down"]).spawn();
+    let mut child = db.bin("migration").args(&["down"]).spawn();
     let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                      AND application_name LIKE 'tenantry %' AND pid <> pg_backend_pid() \
-                     AND query LIKE '%pg_try_advisory%' AND state = 'idle'";
+                     AND query LIKE 'ROLLBACK%' AND state = 'idle'";
     while db.number(connected).await == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it does not wait");
         tokio::task::yield_now().await;
     }
     // It is waiting, and this does not wait for it.
-    let index = "SET lock_timeout = '10s'; SET statement_timeout = '20s'";
-    db.execute(index).await;
     db.execute("CREATE INDEX CONCURRENTLY by_hand ON leads (name)").await;
     db.execute("DROP INDEX CONCURRENTLY by_hand").await;
     holder.rollback().await.unwrap();

@@ -18,7 +18,7 @@ use sqlparser::{
 
 use crate::error::{Error, Result};
 
-/// How often to look.
+/// How often to look at most.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// How much of a query is shown, in characters.
@@ -28,17 +28,25 @@ const SHOWN: usize = 120;
 pub(super) struct Blockers {
     options: Arc<PgConnectOptions>,
     backend: i32,
+    /// How often to look.
+    every: Duration,
     seen: Mutex<Option<String>>,
 }
 
 impl Blockers {
     /// For the process behind one of this connection's sessions.
-    pub(super) fn of(connection: &DatabaseConnection, backend: i32) -> Option<Self> {
+    /// They are looked for at least twice before a lock is given up.
+    pub(super) fn of(
+        connection: &DatabaseConnection,
+        backend: i32,
+        lock_timeout: Duration,
+    ) -> Option<Self> {
         let is_postgres = !connection.is_mock_connection()
             && connection.get_database_backend() == DbBackend::Postgres;
         is_postgres.then(|| Self {
             options: connection.get_postgres_connection_pool().connect_options(),
             backend,
+            every: EVERY.min(lock_timeout / 3),
             seen: Mutex::default(),
         })
     }
@@ -61,7 +69,7 @@ impl Blockers {
 
     /// Mostly the work is done before the first look, and nothing is connected.
     async fn watch(&self) -> Infallible {
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(self.every).await;
         let Ok(mut connection) = self.options.connect().await else {
             // The role may be limited to one connection: then nobody tells.
             return std::future::pending().await;
@@ -79,7 +87,7 @@ impl Blockers {
                 }
                 Err(_) => return std::future::pending().await,
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(self.every).await;
         }
     }
 

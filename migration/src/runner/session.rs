@@ -100,7 +100,7 @@ impl Session {
     /// What can be known of who blocks this session.
     pub(super) fn blockers(&self) -> Option<Blockers> {
         let connection = self.connection.as_ref()?;
-        Blockers::of(connection, self.backend?)
+        Blockers::of(connection, self.backend?, self.patience.lock_timeout)
     }
 
     /// Commits, and keeps everybody else away. Statements wait for locks for at most `limit`, or for as
