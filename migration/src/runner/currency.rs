@@ -32,7 +32,10 @@ pub enum Currency {
 /// match migration::ensure_current(db).await? {
 ///     Currency::Current => {}
 ///     Currency::Ahead(newer) => eprintln!("the database is newer: {}", newer.join(", ")),
-///     Currency::Behind(pending) => panic!("not applied yet: {}", pending.join(", ")),
+///     Currency::Behind(pending) => {
+///         let why = format!("not applied yet: {}", pending.join(", "));
+///         return Err(migration::Error::Unusable(why));
+///     }
 /// }
 /// # Ok(())
 /// # }
