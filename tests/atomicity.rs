@@ -126,6 +126,52 @@ async fn a_table_dropped_by_hand_is_named(db: TestDb) {
     db.tenantry(&["run"]).ok();
 }
 
+/// SeaORM does not tell of statements that are sent as they are, but the server does.
+#[tokio::test]
+async fn the_statement_that_failed_is_named_even_if_sent_unprepared() {
+    use sea_orm::DbErr;
+    use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+
+    struct Two {
+        outside: bool,
+    }
+
+    impl MigrationName for Two {
+        fn name(&self) -> &'static str {
+            "m1_two"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for Two {
+        fn use_transaction(&self) -> Option<bool> {
+            Some(!self.outside)
+        }
+
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            let db = manager.get_connection();
+            db.execute_unprepared("CREATE TABLE a (b int)").await?;
+            db.execute_unprepared("CREATE INDEX a_c_idx ON a (c)").await?;
+            db.execute_unprepared("CREATE TABLE d (e int)").await.map(|_| ())
+        }
+
+        async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
+            Ok(())
+        }
+    }
+
+    for outside in [false, true] {
+        let db = TestDb::new(Engine::Postgres);
+        let open = db.open().await;
+        let all: Vec<Box<dyn MigrationTrait>> = vec![Box::new(Two { outside })];
+        let runner = Runner::of(&open.connection, all, "seaql_migrations").unwrap();
+        let error = runner.up(None).await.unwrap_err().to_string();
+        let named = "up of m1_two failed at `CREATE INDEX a_c_idx ON a (c)`";
+        assert!(error.contains(named), "{error}");
+        open.close().await;
+    }
+}
+
 /// Interrupts `run` while it is provably in the middle of its transaction.
 async fn an_interrupted_up_leaves_before_or_after(db: TestDb) {
     let before = {

@@ -7,10 +7,13 @@ on_both_engines!(
     one_real_row_among_ten_thousand,
     a_lost_column_comes_back,
     what_cannot_come_back_is_said,
+    what_the_database_computes_it_computes_again,
+    each_part_of_a_divided_call_has_its_file,
     a_backup_takes_nobodys_place,
     a_file_that_is_no_backup_is_refused,
     edited_sample_rows_count_as_real,
     going_forward_loses_nothing_unasked,
+    what_goes_with_a_deleted_row_counts,
 );
 
 /// All rows, without what restoring may not bring back to the letter.
@@ -128,6 +131,65 @@ async fn what_cannot_come_back_is_said(db: TestDb) {
     db.execute("DELETE FROM users WHERE email LIKE '%a%'").await;
     let restored = db.migration(&["restore", "all.jsonl"]);
     assert!(restored.code <= 1, "{restored:#?}");
+}
+
+async fn what_the_database_computes_it_computes_again(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let stored = if db.engine == Engine::Sqlite { "VIRTUAL" } else { "STORED" };
+    let columns = format!(
+        "ALTER TABLE users ADD COLUMN shown text GENERATED ALWAYS AS (name || ' <' || email || '>') {stored}"
+    );
+    let numbered = "ALTER TABLE users ADD COLUMN number int GENERATED ALWAYS AS IDENTITY";
+    let add = async || {
+        db.execute(&columns).await;
+        if db.engine == Engine::Postgres {
+            db.execute(numbered).await;
+        }
+    };
+    let insert = |id: &'static str| {
+        let id = if db.engine == Engine::Sqlite { format!("x'{id}'") } else { format!("'{id}'") };
+        format!("INSERT INTO users (id, email, name) VALUES ({id}, {id}, 'N')")
+    };
+    add().await;
+    for id in ["00000000000000000000000000000001", "00000000000000000000000000000002"] {
+        db.execute(&insert(id)).await;
+    }
+    let before = rows(&db).await;
+    let hash = db.migration(&["fresh"]).expect_code(1).hash();
+    db.migration(&["fresh", "--confirm", &hash, "--backup", "users.jsonl"]).ok();
+    add().await;
+    // That columns added by hand did not come back by themselves is said.
+    let restored = db.migration(&["restore", "users.jsonl"]).expect_code(1);
+    assert_eq!(restored.last_line(), "2 rows restored");
+    assert!(rows(&db).await == before);
+    db.execute(&insert("00000000000000000000000000000003")).await;
+    if db.engine == Engine::Postgres {
+        assert_eq!(db.number("SELECT max(number)::bigint FROM users").await, 3);
+    }
+}
+
+/// A migration outside of a transaction divides it: what comes before is committed when what comes
+/// after has not begun.
+async fn each_part_of_a_divided_call_has_its_file(db: TestDb) {
+    let more = |args: &[&str]| db.more(args).run();
+    db.tenantry(&["run"]).ok();
+    more(&["up"]).ok();
+    if db.engine == Engine::Postgres {
+        // Something else than the default would count as somebody's.
+        let zero = "'00000000-0000-0000-0000-000000000000'::uuid";
+        let all = "UPDATE leads SET token = DEFAULT";
+        db.execute(&format!("ALTER TABLE leads ALTER token SET DEFAULT {zero}; {all}")).await;
+    }
+    let before = rows(&db).await;
+    more(&["down", "-n", "15", "--backup", "a"]).ok();
+    more(&["up"]).ok();
+    // The first has all that the call was going to lose, the second what was there later.
+    more(&["restore", "a"]).ok();
+    let zero = "SELECT count(*) FROM leads WHERE token::text LIKE '00000000%'";
+    assert!(db.engine == Engine::Sqlite || db.number(zero).await == 123);
+    assert!(rows(&db).await == before);
+    let again = more(&["restore", "a.2"]).ok();
+    assert!(again.last_line().starts_with("0 rows restored; "), "{again:#?}");
 }
 
 async fn a_backup_takes_nobodys_place(db: TestDb) {
@@ -254,5 +316,34 @@ async fn going_forward_loses_nothing_unasked(db: TestDb) {
                    DROP TABLE seaql_migrations_journal";
         connection.execute_unprepared(all).await.unwrap();
     }
+    open.close().await;
+}
+
+async fn what_goes_with_a_deleted_row_counts(db: TestDb) {
+    use migration::{Error, Runner};
+    use sea_orm::ConnectionTrait as _;
+    use sea_orm_migration::MigrationTrait;
+
+    use crate::journal::Sql;
+    let open = db.open().await;
+    let runner = || {
+        let made = Sql(
+            "m1_a",
+            "CREATE TABLE a (id int PRIMARY KEY); \
+             CREATE TABLE b (a int REFERENCES a (id) ON DELETE CASCADE); \
+             CREATE TABLE c (a int REFERENCES a (id) ON DELETE SET NULL)",
+            "SELECT 1",
+        );
+        let deleted = Sql("m2_b", "DELETE FROM a", "SELECT 1");
+        let all: Vec<Box<dyn MigrationTrait>> = vec![Box::new(made), Box::new(deleted)];
+        Runner::of(&open.connection, all, "seaql_migrations").unwrap()
+    };
+    runner().up(Some(1)).await.unwrap();
+    let rows = "INSERT INTO a VALUES (1); INSERT INTO b VALUES (1), (1); INSERT INTO c VALUES (1)";
+    open.connection.execute_unprepared(rows).await.unwrap();
+    let Err(Error::Refused(refusal)) = runner().up(None).await else { panic!("asked nobody") };
+    let losses: Vec<_> =
+        refusal.losses.iter().map(|it| (it.table.as_str(), it.real_rows)).collect();
+    assert_eq!(losses, [("a", 1), ("b", 2), ("c", 1)]);
     open.close().await;
 }

@@ -119,6 +119,57 @@ async fn it_is_not_rehearsed(db: TestDb) {
     assert_eq!((db.catalogue().await, events(&db).await), before);
 }
 
+/// Another connection in the place of a lost one does not hold the lock.
+#[tokio::test]
+async fn a_lock_that_is_lost_meanwhile_is_noticed() {
+    use migration::{Error, Runner};
+    use sea_orm::{ConnectionTrait as _, DbErr};
+    use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+
+    struct CutOff;
+
+    impl MigrationName for CutOff {
+        fn name(&self) -> &'static str {
+            "m1_cut_off"
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl MigrationTrait for CutOff {
+        fn use_transaction(&self) -> Option<bool> {
+            Some(false)
+        }
+
+        async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+            let db = manager.get_connection();
+            let cut = "SELECT pg_terminate_backend(pg_backend_pid())";
+            if db.execute_unprepared(cut).await.is_ok() {
+                // Nothing is sent when it is only looked at what would be.
+                return Ok(());
+            }
+            db.execute_unprepared("CREATE TABLE a (id int)").await.map(|_| ())
+        }
+
+        async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
+            Ok(())
+        }
+    }
+
+    let db = TestDb::new(Engine::Postgres);
+    let open = db.open().await;
+    let runner = || {
+        let after = crate::journal::Sql("m2_b", "CREATE TABLE b (id int)", "DROP TABLE b");
+        let all: Vec<Box<dyn MigrationTrait>> = vec![Box::new(CutOff), Box::new(after)];
+        Runner::of(&open.connection, all, "seaql_migrations").unwrap()
+    };
+    let Err(Error::Unusable(said)) = runner().up(None).await else { panic!("nobody noticed") };
+    assert!(said.contains("the connection was lost outside of a transaction"), "{said}");
+    assert_eq!(db.tables().await, ["a", "seaql_migrations", "seaql_migrations_journal"]);
+    let status = runner().status().await.unwrap();
+    assert!(format!("{status:?}").contains("HalfDone"), "{status:?}");
+    open.close().await;
+}
+
 /// The server process goes on with the index when the command dies, and keeps the lock.
 #[tokio::test]
 async fn a_command_that_dies_meanwhile_is_gone_on_with() {

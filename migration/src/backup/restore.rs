@@ -149,6 +149,45 @@ impl Restoration<'_> {
             let (table, key) = (&target.header.table, key_of(&target.header, &row));
             self.restored.not_restored.push(format!("{table} {key}: {why}"));
         }
+        self.sequences().await
+    }
+
+    /// Moves on what numbers new rows, past the rows that came back. SQLite does so by itself.
+    async fn sequences(&mut self) -> Result<()> {
+        if self.engine == Engine::Sqlite {
+            return Ok(());
+        }
+        let inserted = self.restored.tables.iter().filter(|table| table.inserted > 0);
+        let tables: Vec<String> = inserted.map(|table| quoted(&table.table)).collect();
+        for table in tables {
+            let sql = format!(
+                "SELECT attname::text AS name, sequence FROM pg_attribute, \
+                 pg_get_serial_sequence({table}, attname) AS sequence \
+                 WHERE attrelid = {table}::regclass AND attnum > 0 AND NOT attisdropped \
+                 AND sequence IS NOT NULL",
+                table = literal(&table)
+            );
+            let stmt = Statement::from_string(self.engine.backend(), sql);
+            for row in self.tx.query_all_raw(stmt).await? {
+                let (column, sequence): (String, String) =
+                    (row.try_get("", "name")?, row.try_get("", "sequence")?);
+                let column = quoted(&column);
+                let sql = format!(
+                    "SELECT setval({}, max({column})) FROM {table} \
+                     HAVING max({column}) > (SELECT last_value FROM {sequence})",
+                    literal(&sequence)
+                );
+                let savepoint = self.tx.begin().await?;
+                let moved = savepoint.execute_unprepared(&sql).await;
+                if let Err(error) = moved {
+                    savepoint.rollback().await?;
+                    let said = format!("the sequence {sequence} was not moved on: ");
+                    self.restored.not_restored.push(said + &explain(&error));
+                } else {
+                    savepoint.commit().await?;
+                }
+            }
+        }
         Ok(())
     }
 

@@ -192,6 +192,14 @@ impl MockDatabaseTrait for Bridge {
     }
 }
 
+/// One that could not begin stays in its place: whatever is sent inside of it fails as that did, since
+/// SeaORM has no way to say it earlier.
+type Savepoint = Result<DatabaseTransaction, DbErr>;
+
+fn again(error: &DbErr) -> DbErr {
+    DbErr::Custom(error.to_string())
+}
+
 /// The other thread's work: everything in one transaction, in which those of the command are
 /// savepoints.
 async fn work(
@@ -210,38 +218,44 @@ async fn work(
         .await?;
     // Nobody listens any more if the command has given up.
     let _ = ready.send(());
-    let mut savepoints: Vec<DatabaseTransaction> = Vec::new();
+    let mut savepoints: Vec<Savepoint> = Vec::new();
     while let Ok((task, look, reply)) = tasks.recv() {
-        let tx = savepoints.last().unwrap_or(&outer);
+        let innermost = savepoints.last().map_or(Ok(&outer), Savepoint::as_ref);
         let began = Instant::now();
-        let mut answer = match task {
+        let mut answer = match (task, innermost) {
+            (Task::End, _) => break,
+            (Task::Commit, _) => match savepoints.pop() {
+                Some(Ok(savepoint)) => savepoint.commit().await.map(|()| Answer::Done),
+                Some(Err(error)) => Err(error),
+                None => Ok(Answer::Done),
+            },
+            (Task::Rollback, _) => match savepoints.pop() {
+                Some(Ok(savepoint)) => savepoint.rollback().await.map(|()| Answer::Done),
+                Some(Err(_)) | None => Ok(Answer::Done),
+            },
+            (Task::Begin, innermost) => {
+                let begun = match innermost {
+                    Ok(tx) => tx.begin().await,
+                    Err(error) => Err(again(error)),
+                };
+                savepoints.push(begun);
+                Ok(Answer::Done)
+            }
+            (Task::Execute(_) | Task::Query(_), Err(error)) => Err(again(error)),
             // Without values it may be several statements.
-            Task::Execute(stmt) if stmt.values.is_none() => {
+            (Task::Execute(stmt), Ok(tx)) if stmt.values.is_none() => {
                 tx.execute_unprepared(&stmt.sql).await.map(Answer::Executed)
             }
-            Task::Execute(stmt) => tx.execute_raw(stmt).await.map(Answer::Executed),
-            Task::Query(stmt) => tx.query_all_raw(stmt).await.map(Answer::Rows),
-            Task::Begin => match tx.begin().await {
-                Ok(savepoint) => {
-                    savepoints.push(savepoint);
-                    Ok(Answer::Done)
-                }
-                Err(error) => Err(error),
-            },
-            Task::Commit => match savepoints.pop() {
-                Some(savepoint) => savepoint.commit().await.map(|()| Answer::Done),
-                None => Ok(Answer::Done),
-            },
-            Task::Rollback => match savepoints.pop() {
-                Some(savepoint) => savepoint.rollback().await.map(|()| Answer::Done),
-                None => Ok(Answer::Done),
-            },
-            Task::End => break,
+            (Task::Execute(stmt), Ok(tx)) => tx.execute_raw(stmt).await.map(Answer::Executed),
+            (Task::Query(stmt), Ok(tx)) => tx.query_all_raw(stmt).await.map(Answer::Rows),
         };
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut touched = Vec::new();
-        if look && answer.is_ok() {
-            let tx = savepoints.last().unwrap_or(&outer);
+        let innermost = savepoints.last().map_or(Ok(&outer), Savepoint::as_ref);
+        if let Ok(tx) = innermost
+            && look
+            && answer.is_ok()
+        {
             match tables.changes(tx, engine).await {
                 Ok(found) => touched = found,
                 Err(error) => answer = Err(error),
@@ -250,7 +264,9 @@ async fn work(
         let _ = reply.send((answer, micros, touched));
     }
     while let Some(savepoint) = savepoints.pop() {
-        savepoint.rollback().await?;
+        if let Ok(savepoint) = savepoint {
+            savepoint.rollback().await?;
+        }
     }
     outer.rollback().await?;
     let now = sequences(db, engine).await?;

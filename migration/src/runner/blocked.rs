@@ -67,6 +67,18 @@ impl Blockers {
         }
     }
 
+    /// The last statement that the watched process was given, as far as the server keeps it; `None` if
+    /// nobody tells.
+    pub(super) async fn last_statement(&self) -> Option<String> {
+        let mut connection = self.options.connect().await.ok()?;
+        let sql = "SELECT query, octet_length(query) \
+                   >= pg_size_bytes(current_setting('track_activity_query_size')) - 4 \
+                   FROM pg_stat_activity WHERE pid = $1 AND state LIKE 'idle%'";
+        let row = sqlx::query(sql).bind(self.backend).fetch_one(&mut connection).await.ok()?;
+        let (text, is_cut): (String, bool) = (row.try_get(0).ok()?, row.try_get(1).ok()?);
+        Some(if is_cut { format!("{text} …") } else { text })
+    }
+
     /// Mostly the work is done before the first look, and nothing is connected.
     async fn watch(&self) -> Infallible {
         tokio::time::sleep(self.every).await;

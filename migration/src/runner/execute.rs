@@ -531,15 +531,19 @@ impl Runner<'_> {
     ) -> Error {
         let failed = self.failed_statement.lock().unwrap_or_else(PoisonError::into_inner).take();
         // SeaORM does not tell of what is sent unprepared; but where there is only one statement, it
-        // is that.
-        let only = match record(migration, self.engine, direction).await {
-            Ok(mut sent) if sent.len() == 1 => sent.pop(),
-            _ => None,
+        // is that, and PostgreSQL knows which one was last.
+        let statement = match (failed, record(migration, self.engine, direction).await) {
+            (Some(failed), _) => Some(failed),
+            (None, Ok(mut sent)) if sent.len() == 1 => sent.pop(),
+            (None, _) => match session.blockers() {
+                Some(server) => server.last_statement().await,
+                None => None,
+            },
         };
         Error::Migration {
             name: migration.name().to_owned(),
             direction,
-            statement: failed.or(only),
+            statement,
             source,
             left: match (runs_outside(migration), session.is_divided()) {
                 (true, _) => Left::HalfDone,
