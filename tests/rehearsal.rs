@@ -137,6 +137,40 @@ async fn tables_made_anew_are_shown() {
     open.close().await;
 }
 
+/// Nothing is imagined differently where there is no file yet.
+#[tokio::test]
+async fn tables_made_anew_can_be_imagined() {
+    use migration::{
+        Runner,
+        config::DatabaseArgs,
+        db::{Absent, Database},
+        rehearsal::Rehearsal,
+        runner::{Command, Up},
+    };
+    use sea_orm::ConnectionTrait as _;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("a.db").display());
+    let args = DatabaseArgs { database_url: Some(url), ..Default::default() };
+    let open = Database::open(&args.target().unwrap(), Absent::Imagine).await.unwrap();
+    open.connection.execute_unprepared("CREATE TABLE mine (a int)").await.unwrap();
+    let command = Command::Up(Up::default());
+    let runner =
+        |connection| Runner::of(connection, crate::rebuild::migrations(), "seaql_migrations");
+    let real = runner(&open.connection).unwrap();
+    let rehearsal = Rehearsal::of(&open, &real, &command).await.unwrap();
+    let rehearsed = runner(&rehearsal.database().connection).unwrap();
+    rehearsed.observed_by(rehearsal.observer()).run(&command).await.unwrap();
+    let report = rehearsal.end().unwrap().text();
+    // What is in memory is still there, as it was.
+    let objects = "SELECT name FROM sqlite_schema";
+    assert_eq!(crate::support::texts(&open.connection, objects).await, ["mine"]);
+    assert_eq!(crate::support::number(&open.connection, "PRAGMA foreign_keys").await, 1);
+    assert!(report.contains("m3_domain_is_text up"), "{report}");
+    assert!(report.contains("DROP TABLE \"companies\""), "{report}");
+    open.close().await;
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+}
+
 async fn what_would_be_refused_is_shown_with_its_hash(db: TestDb) {
     db.tenantry(&["run"]).ok();
     db.insert_real_tenant("real").await;

@@ -20,6 +20,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseConnectionType, DatabaseTransaction, DbBackend,
     DbErr, ExecResult, MockDatabaseConnection, MockDatabaseTrait, QueryResult,
     SqliteTransactionMode, Statement, Transaction, TransactionOptions, TransactionTrait,
+    sqlx::{self, pool::PoolConnection},
 };
 
 use super::{
@@ -63,30 +64,48 @@ struct Bridge {
 #[derive(Debug)]
 pub(super) struct FarEnd {
     far: Sender<Message>,
-    thread: JoinHandle<Result<Vec<String>, DbErr>>,
+    thread: JoinHandle<(Result<Vec<String>, DbErr>, Lent)>,
 }
+
+/// The only connection to a database in memory. A pool gets a connection back through the runtime of
+/// the thread that has used it, and that may be blocked or gone, so it is handed over by hand.
+pub(super) type Lent = Option<PoolConnection<sqlx::Sqlite>>;
 
 /// Opens the connection. `open` makes the real one, on the other thread.
 pub(super) fn open(
     engine: Engine,
     observer: &Arc<Observer>,
+    lent: Lent,
     open: impl FnOnce() -> DatabaseConnection + Send + 'static,
 ) -> Result<(DatabaseConnection, FarEnd), DbErr> {
     let foreign_keys_off = observer.foreign_keys_off;
     let (far, tasks) = channel();
     let (ready, is_ready) = channel();
     let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| DbErr::Custom(error.to_string()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return (Err(DbErr::Custom(error.to_string())), lent),
+        };
         runtime.block_on(async {
             let db = open();
-            // A database in memory has one connection, which enforces them.
-            if foreign_keys_off {
-                db.execute_unprepared("PRAGMA foreign_keys = OFF").await?;
-            }
-            work(&db, engine, &tasks, &ready).await
+            let is_lent = lent.is_some();
+            drop(lent);
+            let worked = async {
+                // A database in memory has one connection, which enforces them.
+                if foreign_keys_off {
+                    db.execute_unprepared("PRAGMA foreign_keys = OFF").await?;
+                }
+                let notes = work(&db, engine, &tasks, &ready).await?;
+                if foreign_keys_off {
+                    db.execute_unprepared("PRAGMA foreign_keys = ON").await?;
+                }
+                Ok(notes)
+            };
+            let worked = worked.await;
+            let lent =
+                if is_lent { db.get_sqlite_connection_pool().acquire().await.ok() } else { None };
+            (worked, lent)
         })
     });
     match is_ready.recv() {
@@ -106,7 +125,7 @@ impl FarEnd {
     pub(super) fn end(self) -> Result<Vec<String>, DbErr> {
         // It may have ended by itself.
         let _ = self.far.send((Task::End, false, channel().0));
-        self.thread.join().unwrap_or_else(|_| Err(gone()))
+        self.thread.join().map_or_else(|_| Err(gone()), |(notes, _)| notes)
     }
 }
 

@@ -74,8 +74,15 @@ impl Rehearsal {
             schema = row.map(|row| row.try_get("", "name")).transpose()?;
         }
         let observer = Arc::new(Observer::of(foreign_keys_off));
+        let in_memory = db.engine == Engine::Sqlite && lock::sqlite_file(&db.connection).is_none();
+        let lent = if in_memory {
+            let pool = db.connection.get_sqlite_connection_pool();
+            Some(pool.acquire().await.map_err(|error| sea_orm::DbErr::Custom(error.to_string()))?)
+        } else {
+            None
+        };
         let open = connector(&db.connection, db.engine, foreign_keys_off);
-        let (connection, far_end) = bridge::open(db.engine, &observer, open)?;
+        let (connection, far_end) = bridge::open(db.engine, &observer, lent, open)?;
         let database = Database { connection, ..db.clone() };
         Ok(Self { database, observer, far_end, command: command.name(), schema })
     }
