@@ -106,7 +106,7 @@ async fn run(
 
 /// Prints what was done, and gives the exit code.
 fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
-    out.line(&match report.migrated.applied.len() {
+    out.done(&match report.migrated.applied.len() {
         0 => "migrate   nothing to apply".to_owned(),
         count => format!("migrate   {} applied", counted(count, "migration", "migrations")),
     })?;
@@ -116,7 +116,7 @@ fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
             false
         }
         Seeding::Production => {
-            out.line("seed      skipped: APP_ENV says that this is production")?;
+            out.line("seed      skipped: this is production, as APP_ENV or the database says")?;
             false
         }
         Seeding::Refused(refusal) => {
@@ -151,7 +151,7 @@ async fn rollback(args: &DatabaseArgs, careful: Careful, out: &mut Printer) -> R
     })
     .await?;
     db.close().await;
-    out.line(&match outcome.rolled_back.len() {
+    out.done(&match outcome.rolled_back.len() {
         0 => "nothing to roll back; nothing of ours is left".to_owned(),
         count => format!(
             "{} rolled back; nothing of ours is left",

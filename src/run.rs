@@ -86,7 +86,8 @@ async fn run_with<W>(
 ) -> Result<RunReport> {
     tracing::info!("migrating");
     let migrated = runner.up(None).await?;
-    let (seeding, failure) = if options.production {
+    let production = options.production || runner.standing().await?.is_production();
+    let (seeding, failure) = if production {
         (Seeding::Production, None)
     } else {
         tracing::info!("seeding");

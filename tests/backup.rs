@@ -8,6 +8,9 @@ on_both_engines!(
     a_lost_column_comes_back,
     what_cannot_come_back_is_said,
     what_the_database_computes_it_computes_again,
+    a_row_in_another_ones_place_is_named,
+    strange_values_come_back,
+    a_file_that_was_cut_off_is_noticed,
     each_part_of_a_divided_call_has_its_file,
     a_backup_takes_nobodys_place,
     a_file_that_is_no_backup_is_refused,
@@ -90,7 +93,10 @@ async fn a_lost_column_comes_back(db: TestDb) {
     db.execute(&format!("UPDATE leads SET token = {text}")).await;
     // One of the rows is new since, and so is not in the backup.
     let refused = more(&["down"]).expect_code(1);
-    assert!(refused.error().contains("leads: 123 rows, "), "{refused:#?}");
+    assert!(
+        refused.error().contains("leads: 123 rows would lose the column token, "),
+        "{refused:#?}"
+    );
     assert!(refused.error().contains("edited sample rows"), "{refused:#?}");
     more(&["down", "--confirm", &refused.hash(), "--backup", "tokens.jsonl"]).ok();
     more(&["up"]).ok();
@@ -131,6 +137,92 @@ async fn what_cannot_come_back_is_said(db: TestDb) {
     db.execute("DELETE FROM users WHERE email LIKE '%a%'").await;
     let restored = db.migration(&["restore", "all.jsonl"]);
     assert!(restored.code <= 1, "{restored:#?}");
+}
+
+async fn a_row_in_another_ones_place_is_named(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.migration(&["down", "-n", "6", "--backup", "lost"]).ok();
+    db.migration(&["up"]).ok();
+    db.migration(&["restore", "lost"]).ok();
+    // One has the unique columns of another; and one is not as it was.
+    let id = if db.engine == Engine::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
+    let first = "email = (SELECT min(email) FROM email_accounts)";
+    db.execute(&format!("UPDATE email_accounts SET id = {id} WHERE {first}")).await;
+    db.execute("UPDATE leads SET name = 'Somebody' WHERE email = (SELECT max(email) FROM leads)")
+        .await;
+    let before = rows(&db).await;
+    let restored = db.migration(&["restore", "lost"]).expect_code(1).clean_output();
+    for said in ["another row has what must be unique of it", "is not the same, and stays"] {
+        assert_eq!(restored.stderr.matches(said).count(), 1, "{said}: {restored:#?}");
+    }
+    assert_eq!(restored.stderr.matches("not restored: ").count(), 2, "{restored:#?}");
+    assert!(restored.last_line().starts_with("0 rows restored; "), "{restored:#?}");
+    assert!(rows(&db).await == before);
+}
+
+async fn strange_values_come_back(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let (id, json) = match db.engine {
+        Engine::Sqlite => ("x'0000000000004000800000000000000A'", "'null'"),
+        _ => ("'00000000-0000-4000-8000-00000000000a'", "'null'::jsonb"),
+    };
+    let text = match db.engine {
+        Engine::Sqlite => "'C:\new' || char(0) || 'after' || char(10)",
+        _ => "E'C:\\\\new\\ttab\\nline \"quoted\" 😀'",
+    };
+    db.execute(&format!(
+        "INSERT INTO tenants (id, name) VALUES ({id}, {text}); \
+         INSERT INTO email_services (tenant_id, id, provider, config) VALUES ({id}, {id}, {text}, {json})"
+    ))
+    .await;
+    if db.engine == Engine::Postgres {
+        // As somebody's server may be set.
+        let name = &db.server().name;
+        db.server().execute_as_superuser(&format!(
+            "ALTER DATABASE \"{name}\" SET standard_conforming_strings = off"
+        ));
+    }
+    let shown = async || {
+        let open = db.open().await;
+        let sql = match db.engine {
+            Engine::Sqlite => "SELECT hex(provider) || hex(config) AS name FROM email_services",
+            _ => "SELECT provider || config::text AS name FROM email_services",
+        };
+        let shown = crate::support::texts(&open.connection, sql).await;
+        open.close().await;
+        shown
+    };
+    let before = shown().await;
+    assert_eq!(before.len(), 1);
+    let hash = db.migration(&["fresh"]).expect_code(1).hash();
+    db.migration(&["fresh", "--confirm", &hash, "--backup", "all"]).ok();
+    // Nothing of it is logged.
+    let restored = db.migration(&["-v", "restore", "all"]).ok();
+    assert!(!restored.stderr.contains("C:"), "{restored:#?}");
+    assert_eq!(shown().await, before);
+}
+
+async fn a_file_that_was_cut_off_is_noticed(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.migration(&["down", "-n", "6", "--backup", "lost"]).ok();
+    db.migration(&["up"]).ok();
+    let path = db.folder().join("lost");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let half: Vec<&str> = text.lines().take(9).collect();
+    std::fs::write(db.folder().join("half"), half.join("\n")).unwrap();
+    let restored = db.migration(&["restore", "half"]).expect_code(1).clean_output();
+    assert!(restored.stderr.contains("it was cut off or altered"), "{restored:#?}");
+    assert_eq!(restored.last_line(), "7 rows restored");
+    assert_eq!(db.migration(&["restore", "lost"]).ok().code, 0);
+    // Nor is bookkeeping brought back.
+    let forged = text.replace("\"table\":\"leads\"", "\"table\":\"seaql_migrations\"");
+    std::fs::write(db.folder().join("forged"), forged).unwrap();
+    let restored = db.migration(&["restore", "forged"]).expect_code(1);
+    assert!(restored.stderr.contains("seaql_migrations, which is bookkeeping"), "{restored:#?}");
+    // And nobody's half-written file is taken over.
+    std::fs::write(db.folder().join("next.partial"), "precious").unwrap();
+    db.tenantry(&["rollback", "--backup", "next"]).expect_code(2);
+    assert_eq!(std::fs::read_to_string(db.folder().join("next.partial")).unwrap(), "precious");
 }
 
 async fn what_the_database_computes_it_computes_again(db: TestDb) {

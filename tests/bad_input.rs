@@ -93,6 +93,8 @@ fn urls_that_are_not_usable() {
         ("postgres:/me:SECRET@localhost/app", "is not a URL"),
         ("postgres://me:/SECRET@localhost/app", "cannot be read"),
         ("postgres://me@localhost/app?pasword=SECRET", "the parameter `pasword`"),
+        ("postgres://me:1#SECRET@localhost/app", "cannot be read"),
+        ("postgres://localhost/app?user=me&password=a&SECRET", "cannot be read"),
     ] {
         all_commands(&url.replace("SECRET", SECRET), expected);
     }

@@ -20,7 +20,75 @@ on_both_engines!(
     copied_ids_make_no_sample_rows,
     a_hole_in_the_bookkeeping_is_mended_by_fresh,
     history_of_another_program_is_named,
+    what_others_refer_to_does_not_go_first,
+    one_row_for_another_voids_consent,
 );
+
+/// However the history came into disorder: what refers to the rows of a table would go with them.
+async fn what_others_refer_to_does_not_go_first(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("real").await;
+    db.execute(
+        "INSERT INTO leads (tenant_id, id, email) SELECT id, id, 'real@example.com' FROM tenants \
+         WHERE name = 'real'",
+    )
+    .await;
+    let disorder = "UPDATE seaql_migrations_journal SET number = 9999 \
+                    WHERE event = 'applied' AND name LIKE '%create_tenants'";
+    db.execute(disorder).await;
+    let before = (db.catalogue().await, db.rows().await);
+    let refused = db.migration(&["down"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("refers to"), "{refused:#?}");
+    assert!((db.catalogue().await, db.rows().await) == before);
+    // Where consent helps, it costs the references and no row.
+    if db.engine == Engine::Postgres {
+        let said = "made by hand: the table leads, which refers to tenants";
+        assert!(refused.error().contains(said), "{refused:#?}");
+        db.migration(&["down", "--confirm", &refused.hash()]).ok();
+        assert_eq!(db.number("SELECT count(*) FROM leads").await, 124);
+    }
+}
+
+/// Consent is to the loss of these rows, not of as many others.
+async fn one_row_for_another_voids_consent(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let insert = async |byte: &str| {
+        let id = match db.engine {
+            Engine::Sqlite => {
+                format!("x'{0}{0}{0}{0}{0}{0}4{1}{0}8{1}{0}{0}{0}{0}{0}{0}{0}'", byte, &byte[..1])
+            }
+            _ => format!(
+                "'{0}{0}{0}{0}-{0}{0}-4{1}{0}-8{1}{0}-{0}{0}{0}{0}{0}{0}'",
+                byte,
+                &byte[..1]
+            ),
+        };
+        let row = format!("INSERT INTO users (id, email) VALUES ({id}, '{byte}@example.com')");
+        db.execute(&row).await;
+    };
+    insert("ff").await;
+    insert("11").await;
+    let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
+    db.execute("DELETE FROM users WHERE email = '11@example.com'").await;
+    insert("22").await;
+    let refused = with_hash(&db, "tenantry", &["rollback"], &hash).expect_code(1);
+    assert!(refused.error().contains("does not fit"), "{refused:#?}");
+    // Nor as much else done with sample rows.
+    db.execute("DELETE FROM users WHERE email IN ('ff@example.com', '22@example.com')").await;
+    db.execute("UPDATE leads SET name = 'a' WHERE email = (SELECT min(email) FROM leads)").await;
+    let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
+    db.execute("UPDATE leads SET name = 'hours of work'").await;
+    with_hash(&db, "tenantry", &["rollback"], &hash).expect_code(1);
+    // A hash for one database is none for another.
+    let other = TestDb::new(db.engine);
+    other.tenantry(&["run"]).ok();
+    for db in [&db, &other] {
+        db.execute("UPDATE leads SET name = 'the same'").await;
+    }
+    let hash = db.seeder(&["clean"]).expect_code(1).hash();
+    other.seeder(&["clean", "--confirm", &hash]).expect_code(1);
+    db.seeder(&["clean", "--confirm", &hash]).ok();
+}
 
 /// Every command that drops tables, with the binary it belongs to.
 const DESTRUCTIVE: [(&str, &[&str]); 6] = [

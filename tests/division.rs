@@ -8,6 +8,8 @@ on_both_engines!(
     what_is_in_the_way_is_named_before_anything_begins,
     a_half_done_one_is_named_and_gone_on_with,
     what_became_of_it_can_be_said,
+    what_ran_outside_is_recorded_for_good,
+    consent_covers_all_parts,
     it_is_not_rehearsed,
 );
 
@@ -107,6 +109,39 @@ async fn what_became_of_it_can_be_said(db: TestDb) {
     repair("pending");
     assert_eq!(db.more(&["status"]).run().ok().last_line(), "13 applied, 2 pending");
     db.more(&["up"]).run().ok();
+}
+
+async fn what_ran_outside_is_recorded_for_good(db: TestDb) {
+    db.more(&["up", "-n", "13"]).run().ok();
+    db.execute("ALTER TABLE leads ADD COLUMN token text").await;
+    let failed = db.more(&["up"]).run().expect_code(2).clean_output();
+    assert!(
+        failed.error().contains("what came before it is done, and nothing of it"),
+        "{failed:#?}"
+    );
+    assert_eq!(db.more(&["status"]).run().ok().last_line(), "14 applied, 1 pending");
+    db.execute("ALTER TABLE leads DROP COLUMN token").await;
+    let up = db.more(&["up"]).run().ok();
+    assert_eq!(up.last_line(), "1 migration applied");
+    // And on the way back: leads cannot go.
+    db.execute("CREATE TABLE notes (a int)").await;
+    let view = "CREATE VIEW seen AS SELECT email FROM leads";
+    db.execute(view).await;
+    assert_eq!(db.more(&["down", "-n", "2"]).run().ok().last_line(), "2 migrations rolled back");
+    assert_eq!(db.more(&["status"]).run().ok().last_line(), "13 applied, 2 pending");
+}
+
+async fn consent_covers_all_parts(db: TestDb) {
+    db.more(&["up"]).run().ok();
+    db.insert_real_tenant("real").await;
+    for command in ["refresh", "reset"] {
+        let refused = db.more(&[command]).run().expect_code(1);
+        db.more(&[command, "--confirm", &refused.hash()]).run().ok();
+        if command == "refresh" {
+            db.insert_real_tenant("real").await;
+        }
+    }
+    assert!(db.tables().await.is_empty());
 }
 
 async fn it_is_not_rehearsed(db: TestDb) {

@@ -19,6 +19,7 @@ on_both_engines!(
     what_the_other_program_did_meanwhile_is_noted,
     tables_that_are_there_are_taken_as_applied,
     tables_that_differ_are_not,
+    a_record_that_is_not_kept_is_noticed,
     the_gate_tells_current_behind_and_ahead,
     production_stays_production,
     a_role_that_only_reads_sees_the_status,
@@ -196,7 +197,8 @@ async fn a_repair_needs_something_to_repair_and_a_reason(db: TestDb) {
     db.migration(&["repair", name]).expect_code(2);
     db.migration(&["repair", name, "--reason", " "]).expect_code(2);
     db.migration(&["repair", "--reason", "x"]).expect_code(2);
-    db.migration(&["repair", "m1_nobody", "--reason", "x"]).expect_code(1);
+    db.migration(&["repair", "m1_nobody", "--reason", "x"]).expect_code(2);
+    db.migration(&["repair", "create", "--reason", "x"]).expect_code(2);
     assert_eq!(journal(&db).await, before);
 }
 
@@ -280,8 +282,36 @@ async fn tables_that_differ_are_not(db: TestDb) {
     let refused = db.migration(&["baseline"]).expect_code(1).clean_output();
     assert!(refused.error().contains("the column leads.phone is dropped"), "{refused:#?}");
     assert!(refused.error().contains("leads_tenant_id_email_idx"), "{refused:#?}");
-    assert_eq!(refused.error().trim().lines().count(), 3, "{refused:#?}");
+    assert_eq!(refused.error().trim().lines().count(), 4, "{refused:#?}");
     assert_eq!(db.catalogue().await, before);
+}
+
+/// What is recorded is looked at, so that a trigger or a rule cannot swallow it.
+async fn a_record_that_is_not_kept_is_noticed(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let swallow = match db.engine {
+        Engine::Sqlite => {
+            "CREATE TRIGGER t BEFORE DELETE ON seaql_migrations BEGIN SELECT raise(IGNORE); END"
+        }
+        _ => "CREATE RULE r AS ON DELETE TO seaql_migrations DO INSTEAD NOTHING",
+    };
+    db.execute(swallow).await;
+    let before = db.catalogue().await;
+    let failed = db.migration(&["down"]).expect_code(2).clean_output();
+    assert!(failed.error().contains("does not keep what is recorded in it"), "{failed:#?}");
+    assert_eq!(db.catalogue().await, before);
+    db.execute(match db.engine {
+        Engine::Sqlite => "DROP TRIGGER t",
+        _ => "DROP RULE r ON seaql_migrations",
+    })
+    .await;
+    // And a number after which none comes is no panic.
+    db.execute(
+        "UPDATE seaql_migrations_journal SET number = 9223372036854775807 WHERE number = 13",
+    )
+    .await;
+    let failed = db.migration(&["down"]).expect_code(2).clean_output();
+    assert!(failed.error().contains("somebody has altered it"), "{failed:#?}");
 }
 
 async fn the_gate_tells_current_behind_and_ahead(db: TestDb) {
@@ -312,6 +342,14 @@ async fn production_stays_production(db: TestDb) {
             assert!(!refused.hash().is_empty());
         }
     }
+    // Sample rows do not belong there, whatever this process is.
+    let status = db.migration(&["status"]).ok();
+    assert!(status.stdout.contains("environment   production"), "{status:#?}");
+    let refused = db.seeder(&[]).expect_code(1);
+    assert!(refused.error().contains("belongs to production"), "{refused:#?}");
+    let ran = db.tenantry(&["run"]);
+    assert!(ran.stdout.contains("skipped: this is production"), "{ran:#?}");
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 0);
     // Another environment does not take its place by itself, not even after everything was dropped.
     let fresh = db.migration(&["fresh"]).expect_code(1).hash();
     let bin = db.bin("migration").args(&["fresh", "--confirm", &fresh]);

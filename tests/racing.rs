@@ -9,6 +9,28 @@ use crate::support::{
     workspace::{MORE, program_with_more},
 };
 
+/// Whoever reads an SQLite file is waited for before anything is done, not when all is.
+#[tokio::test]
+async fn a_reader_is_waited_for() {
+    use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+    let db = TestDb::new(Engine::Sqlite);
+    db.tenantry(&["run"]).ok();
+    let open = db.open().await;
+    let reader = open.connection.begin().await.unwrap();
+    let read =
+        sea_orm::Statement::from_string(reader.get_database_backend(), "SELECT 1 FROM leads");
+    reader.query_one_raw(read).await.unwrap();
+    let args = ["down", "--backup", "lost", "--lock-wait"];
+    let busy = db.bin("migration").args(&args).args(&["0"]).run().expect_code(2).clean_output();
+    assert!(busy.error().contains("is using this database file"), "{busy:#?}");
+    assert!(!db.folder().join("lost").exists());
+    let child = db.bin("migration").args(&args).args(&["60"]).spawn();
+    reader.rollback().await.unwrap();
+    open.close().await;
+    Ran::from(child.wait_with_output().unwrap()).ok();
+    assert!(db.folder().join("lost").exists());
+}
+
 on_both_engines!(
     eight_at_once_all_succeed,
     eight_of_every_kind_leave_a_sound_database,
@@ -104,7 +126,11 @@ async fn who_holds_the_lock_is_named(db: TestDb) {
     for args in [&["up", "--lock-wait", "1"][..], &["down", "--lock-wait", "0"]] {
         let busy = db.migration(args).expect_code(2).clean_output();
         assert!(busy.error().contains(&who), "{busy:#?}");
-        assert!(busy.error().contains("is migrating or seeding this database"), "{busy:#?}");
+        let doing = match db.engine {
+            Engine::Sqlite => "is using this database file",
+            _ => "is migrating or seeding this database",
+        };
+        assert!(busy.error().contains(doing), "{busy:#?}");
         assert!(busy.error().contains("nothing was changed"), "{busy:#?}");
         assert!(busy.error().contains(" since 2"), "{busy:#?}");
         if db.engine == Engine::Postgres {

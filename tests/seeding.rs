@@ -4,7 +4,7 @@ use entity::prelude::*;
 use sea_orm::{ActiveEnum, Iterable};
 use serde_json::{Value, json};
 
-use crate::support::{Engine, TestDb};
+use crate::support::{Engine, Ran, TestDb};
 
 on_both_engines!(
     seeding_fills_every_table,
@@ -12,6 +12,7 @@ on_both_engines!(
     clean_takes_exactly_the_sample_rows,
     clean_refuses_when_real_rows_hang_on_sample_rows,
     clean_refuses_when_rows_of_others_hang_on_sample_rows,
+    clean_sees_columns_made_by_hand,
     real_tenants_are_left_alone,
     production_is_refused,
     a_database_without_tables_is_named,
@@ -170,6 +171,73 @@ async fn clean_refuses_when_rows_of_others_hang_on_sample_rows(db: TestDb) {
         assert!(refused.error().contains(&format!("in {table}:")), "{refused:#?}");
         assert_eq!(db.rows().await, rows);
     }
+}
+
+/// What somebody has added to our tables counts as his work there.
+async fn clean_sees_columns_made_by_hand(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.execute("ALTER TABLE leads ADD COLUMN note text").await;
+    db.execute("UPDATE leads SET note = 'called on monday'").await;
+    let refused = db.seeder(&["clean"]).expect_code(1);
+    assert!(refused.error().contains("leads: 123 rows"), "{refused:#?}");
+    // A row that was deleted and came back is no edit.
+    db.execute("ALTER TABLE leads DROP COLUMN note").await;
+    db.execute("DELETE FROM leads WHERE email = (SELECT min(email) FROM leads)").await;
+    db.seeder(&[]).ok();
+    assert_eq!(db.seeder(&["clean"]).ok().last_line(), "334 sample rows removed");
+    // Nor is anything clean that nobody has noted.
+    db.seeder(&[]).ok();
+    db.execute("DELETE FROM seaql_migrations_journal WHERE event = 'seeded'").await;
+    let refused = db.seeder(&["clean"]).expect_code(1);
+    assert!(refused.error().contains("leads: 123 rows"), "{refused:#?}");
+}
+
+/// Tables of the same name in another schema of the search path are somebody else's.
+#[tokio::test]
+async fn only_tables_of_the_current_schema_are_seeded_and_cleaned() {
+    let db = TestDb::new(Engine::Postgres);
+    db.tenantry(&["run"]).ok();
+    let name = &db.server().name;
+    db.server().execute_as_superuser(&format!(
+        "CREATE SCHEMA a AUTHORIZATION CURRENT_USER; GRANT ALL ON SCHEMA a TO \"{name}\"; \
+         ALTER DATABASE \"{name}\" SET search_path = a, public"
+    ));
+    db.tenantry(&["run"]);
+    db.execute("DROP TABLE a.leads").await;
+    for args in [&["clean"][..], &[]] {
+        let failed = db.seeder(args).expect_code(2).clean_output();
+        assert!(failed.error().contains("leads should be there and is not"), "{failed:#?}");
+    }
+    assert_eq!(db.number("SELECT count(*) FROM public.leads").await, 123);
+}
+
+/// A row that is being inserted beside sample rows is waited for, and then seen.
+#[tokio::test]
+async fn clean_waits_for_rows_that_are_being_inserted() {
+    use sea_orm::TransactionTrait as _;
+    let db = TestDb::new(Engine::Postgres);
+    db.tenantry(&["run"]).ok();
+    db.execute(
+        "CREATE TABLE notes (tenant_id uuid, lead_id uuid, \
+         FOREIGN KEY (tenant_id, lead_id) REFERENCES leads (tenant_id, id) ON DELETE CASCADE)",
+    )
+    .await;
+    let open = db.open().await;
+    let holder = open.connection.begin().await.unwrap();
+    let insert = "INSERT INTO notes SELECT tenant_id, id FROM leads LIMIT 1";
+    holder.execute_unprepared(insert).await.unwrap();
+    let mut child = db.bin("seeder").args(&["clean"]).spawn();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = \
+                   (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while db.number(waiting).await == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it does not wait");
+        tokio::task::yield_now().await;
+    }
+    holder.commit().await.unwrap();
+    let refused = Ran::from(child.wait_with_output().unwrap()).expect_code(1);
+    assert!(refused.error().contains("notes"), "{refused:#?}");
+    assert_eq!(db.number("SELECT count(*) FROM notes").await, 1);
+    open.close().await;
 }
 
 async fn real_tenants_are_left_alone(db: TestDb) {

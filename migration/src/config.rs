@@ -297,12 +297,20 @@ fn postgres(
     };
     let url = Url::parse(text).map_err(|_| unusable())?;
     // A slash in a password that is not encoded ends the host early; the rest is a secret then.
-    if url.path().contains('@') || url.query().is_some_and(|query| query.contains('@')) {
+    if url.path().contains('@')
+        || url.query().is_some_and(|query| query.contains('@'))
+        || url.fragment().is_some()
+    {
         return Err(unusable());
     }
     // sqlx would log what it does not know, value and all.
     let known = |name: &str| POSTGRES_PARAMETERS.contains(&name) || name.starts_with("options[");
-    if let Some((name, _)) = url.query_pairs().find(|(name, _)| !known(name)) {
+    let mut unknown = url.query_pairs().filter(|(name, _)| !known(name));
+    if let Some((name, value)) = unknown.next() {
+        // An ampersand in a password that is not encoded begins a parameter; the rest is a secret then.
+        if value.is_empty() || url.query_pairs().any(|(name, _)| name == "password") {
+            return Err(unusable());
+        }
         return Err(Error::Config(format!(
             "the PostgreSQL URL has the parameter `{name}`, which is not supported"
         )));

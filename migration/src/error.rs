@@ -4,7 +4,7 @@ use std::{error::Error as _, fmt};
 
 use sea_orm::{
     DbErr, RuntimeErr,
-    sqlx::{self, error::DatabaseError},
+    sqlx::{self, error::DatabaseError, postgres::PgDatabaseError},
 };
 
 use crate::{direction::Direction, refusal::Refusal};
@@ -181,11 +181,29 @@ pub fn explain(error: &DbErr) -> String {
 #[must_use]
 pub fn explain_sqlx(error: &sqlx::Error) -> String {
     if let sqlx::Error::Database(inner) = error {
-        let message = one_line(inner.message());
-        let hint = match inner.code().as_deref() {
+        let mut message = one_line(inner.message());
+        let code = inner.code();
+        // Of data that does not fit, PostgreSQL shows the value, which may be a secret.
+        if code.as_deref().is_some_and(|code| code.len() == 5 && code.starts_with("22"))
+            && let Some(end) = message.find(": \"")
+        {
+            message.truncate(end);
+        }
+        // What depends on it, by name.
+        if code.as_deref() == Some("2BP01")
+            && let Some(detail) =
+                inner.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail)
+        {
+            message = format!("{message} ({})", one_line(detail));
+        }
+        let hint = match code.as_deref() {
             Some("28P01") => "check user and password in DATABASE_URL",
             Some("28000") => "the server does not let this role in: check the user in DATABASE_URL",
             Some("3D000") => "create it first, for example with `createdb`",
+            Some("42501") if message.contains("row-level security") => {
+                "its policies hold for this role, too (FORCE ROW LEVEL SECURITY): connect as one with \
+                 BYPASSRLS, or ask for it"
+            }
             Some("42501") if message.contains("for schema") => {
                 "let the schema's owner run `GRANT CREATE ON SCHEMA … TO …`"
             }
@@ -194,12 +212,15 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
             Some("25006") => "the server is read-only: connect to the primary",
             Some("53300") => "all connection slots are taken: close some, or raise max_connections",
             Some("55P03") => "another session holds a lock: try again when it has finished",
+            Some("57014") if message.contains("statement timeout") => {
+                "see --statement-timeout; if it waited for a lock, --lock-timeout says who held it"
+            }
             Some("57P03") => "the server is starting or stopping: try again in a moment",
             // SQLITE_BUSY and SQLITE_LOCKED, with their extended forms
             Some("5" | "6" | "261" | "262" | "517") => {
                 "another process is using the database file: try again when it has finished"
             }
-            Some("8" | "264" | "520" | "776" | "1032" | "1288") => {
+            Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544") => {
                 "the database file or its folder is read-only"
             }
             Some("13") => "the disk is full",

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::error::List;
+
 /// Why something was not done, and what would let it pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
@@ -22,6 +24,8 @@ pub struct Refusal {
 pub struct Loss {
     /// The table.
     pub table: String,
+    /// The columns that the rows would lose, if they stay themselves.
+    pub columns: Vec<String>,
     /// How many rows are real, or count as such.
     pub real_rows: i64,
     /// Whether they are sample rows, or some of them, that somebody has edited since, or taken some
@@ -54,13 +58,20 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)?;
-        for Loss { table, real_rows, edited, bytes } in &self.losses {
+        for Loss { table, columns, real_rows, edited, bytes } in &self.losses {
             let rows = if *real_rows == 1 { "row" } else { "rows" };
             let size = bytes.map(|bytes| format!(", {}", size(bytes))).unwrap_or_default();
             let edited = if *edited { ", with edited sample rows" } else { "" };
-            write!(f, "\n  {table}: {real_rows} {rows}{size}{edited}")?;
+            let columns = match columns.len() {
+                0 => String::new(),
+                1 => format!(" would lose the column {}", List(columns)),
+                _ => format!(" would lose the columns {}", List(columns)),
+            };
+            write!(f, "\n  {table}: {real_rows} {rows}{columns}{size}{edited}")?;
         }
         for line in &self.by_hand {
+            // A name may have line breaks in it.
+            let line = line.replace(|it: char| it.is_control(), " ");
             write!(f, "\n  made by hand: {line}")?;
         }
         match &self.hash {

@@ -41,13 +41,14 @@ pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report>
 }
 
 async fn delete(tx: &DatabaseTransaction, engine: Engine, confirm: Option<&str>) -> Result<Report> {
-    ready(tx).await?;
-    let (tables, schema) = (entity::all(), Schema::from_entities()?);
+    let schema = ready(tx, engine).await?.schema;
+    let tables = entity::all();
     if engine.capability().table_locks {
-        // A row inserted meanwhile could go by a cascade.
+        // A row that is inserted meanwhile would go by a cascade. This mode also holds off the foreign
+        // keys of tables that are not ours, which lock the rows that they refer to.
         let names: Vec<String> = tables.iter().map(|def| quoted(def.name)).collect();
         let names = names.join(", ");
-        tx.execute_unprepared(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")).await?;
+        tx.execute_unprepared(&format!("LOCK TABLE {names} IN EXCLUSIVE MODE")).await?;
     }
     check_hanging(tx, engine).await?;
     let known: Vec<&Table> = schema.tables.values().collect();
@@ -63,9 +64,9 @@ async fn delete(tx: &DatabaseTransaction, engine: Engine, confirm: Option<&str>)
 
 /// The same on an engine that lets a transaction write to one tenant, or to what is shared.
 async fn delete_by_tenant(db: &DatabaseConnection, engine: Engine) -> Result<Report> {
-    ready(db).await?;
+    let schema = ready(db, engine).await?.schema;
     check_hanging(db, engine).await?;
-    let (tables, schema) = (entity::all(), Schema::from_entities()?);
+    let tables = entity::all();
     let permit = permit_cleaning(db, engine, &[], None).await?;
     let mut deleted: BTreeMap<&'static str, u64> = BTreeMap::new();
     for tenant in sample_tenants(db, engine).await? {

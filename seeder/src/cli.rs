@@ -58,14 +58,14 @@ impl Command for Seeder {
             })
             .await?;
             print(&report, out)?;
-            out.line(&match report.changed() {
+            out.done(&match report.changed() {
                 0 => "nothing to remove: there are no sample rows".to_owned(),
                 rows => format!("{rows} sample rows removed"),
             })?;
         } else {
             let report = crate::seed(&db.connection, &options).await?;
             print(&report, out)?;
-            out.line(&summary(&report))?;
+            out.done(&summary(&report))?;
         }
         db.close().await;
         Ok(0)
@@ -83,7 +83,7 @@ pub fn summary(report: &Report) -> String {
 
 fn print(report: &Report, out: &mut Printer) -> Result<()> {
     for table in report.tables.iter().filter(|table| table.changed > 0) {
-        out.line(&format!("{:<16} {:>6}", table.table, table.changed))?;
+        out.done(&format!("{:<16} {:>6}", table.table, table.changed))?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ use migration::{
     lock::{self, Patience, Purpose},
     refusal::Refusal,
     runner::{State, note_seeded, sample_ids, sample_rows, samples},
-    schema::{Schema, Table},
+    schema::{self, Schema, Table},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde::Serialize;
@@ -111,9 +111,8 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
         let outcome = async {
-            ready(&tx).await?;
+            let schema = ready(&tx, engine).await?.for_seeding()?;
             check_alone(&tx, engine, options).await?;
-            let schema = Schema::from_entities()?;
             let tables: Vec<&Table> = schema.tables.values().collect();
             let before = samples(&tx, engine, &tables).await?;
             let report = loader::insert(&tx, &plan::demo()).await?;
@@ -126,7 +125,7 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
         let outcome = outcome.await;
         finish(tx, outcome).await?
     } else {
-        ready(db).await?;
+        ready(db, engine).await?.for_seeding()?;
         check_alone(db, engine, options).await?;
         loader::insert_by_tenant(db, &plan::demo()).await?
     };
@@ -172,15 +171,62 @@ pub async fn census<C: ConnectionTrait>(
     Ok(names.zip(present).map(pair).collect())
 }
 
+/// A database in which there can be sample rows.
+struct Ready {
+    /// The tables as they are.
+    schema: Schema,
+    /// Whether it belongs to production, whatever this process is.
+    production: bool,
+}
+
+impl Ready {
+    /// Refuses to seed production.
+    fn for_seeding(self) -> Result<Schema> {
+        if self.production {
+            return Err(Refusal::plain(
+                "refused: this database belongs to production, where no sample rows belong; if it is a \
+                 copy, say so with `migration repair --environment`",
+            )
+            .into());
+        }
+        Ok(self.schema)
+    }
+}
+
 /// Fails with what to do unless every migration is applied.
-async fn ready<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<()> {
-    let states = Runner::new::<Migrator>(db)?.status().await?;
-    let pending = states.iter().filter(|entry| entry.state == State::Pending).count();
+async fn ready<'c, C>(db: &'c C, engine: Engine) -> Result<Ready>
+where
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    let standing = Runner::new::<Migrator>(db)?.standing().await?;
+    let production = standing.is_production();
+    let states = standing.migrations;
+    let is_pending = |state: State| matches!(state, State::Pending | State::OutOfOrder);
+    let pending = states.iter().filter(|entry| is_pending(entry.state)).count();
     if pending > 0 {
         return Err(Error::Unusable(format!(
             "{pending} of {} migrations are not applied: run `cargo run -p migration -- up` first",
             states.len()
         )));
     }
-    Ok(())
+    if let Some(half_done) = states.iter().find(|entry| entry.state == State::HalfDone) {
+        return Err(Error::Unusable(format!(
+            "{} is half done: run `cargo run -p migration -- up` first",
+            half_done.name
+        )));
+    }
+    // What is in another schema of the search path is not meant.
+    let mut live = schema::read(db, engine, "").await?;
+    let names: Vec<&str> = entity::all().iter().map(|def| def.name).collect();
+    live.tables.retain(|name, _| names.contains(&name.as_str()));
+    let missing: Vec<&str> =
+        names.into_iter().filter(|name| !live.tables.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        return Err(Error::Unusable(format!(
+            "{} should be there and is not, so somebody dropped it by hand; nothing was changed",
+            missing.join(", ")
+        )));
+    }
+    Ok(Ready { schema: live, production })
 }

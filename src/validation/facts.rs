@@ -63,7 +63,12 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
             Ok(matrix) => facts.isolation = Some(matrix),
             Err(why) => facts.notes.push(format!("isolation was not attacked: {why}")),
         }
-    } else if capability.isolates_tenants && !is_incomplete(&facts.drift) {
+    } else if !capability.isolates_tenants {
+        facts.notes.push(format!(
+            "isolation was not attacked: on {} only the application keeps tenants apart",
+            db.engine
+        ));
+    } else if !is_incomplete(&facts.drift) {
         facts.notes.push(format!(
             "{} keeps tenants apart itself: only reads of rows that exist were tried, since two \
              tenants cannot be made up and taken back there",

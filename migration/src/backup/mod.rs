@@ -1,8 +1,9 @@
 //! Rows that are about to be lost, written to a file, and brought back from it.
 //!
 //! A backup is lines of JSON: a header, then for each table, parents before children, a line that
-//! begins with `#`, and a line for each of its rows. What a row looks like is the engine's: on
-//! PostgreSQL what `row_to_json` makes of it, on SQLite literals as `quote` makes them.
+//! begins with `#`, and a line for each of its rows; and in the end, a line with the number of rows.
+//! What a row looks like is the engine's: on PostgreSQL what `row_to_json` makes of it, with json
+//! values as text; on SQLite literals as `quote` makes them.
 
 mod restore;
 mod write;
@@ -39,6 +40,21 @@ struct TableHeader {
     key: Vec<String>,
     /// The columns that were lost where the rows themselves stayed.
     lost: Vec<String>,
+}
+
+/// The last line.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct End {
+    /// How many rows there are in the file.
+    rows: u64,
+}
+
+/// What stands behind the sign of a line that is no row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Mark {
+    Table(TableHeader),
+    End(End),
 }
 
 /// What the line of a table begins with, which no row does.

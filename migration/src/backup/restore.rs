@@ -1,6 +1,7 @@
 //! Bringing rows back.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{BufRead as _, BufReader, Lines},
     path::Path,
@@ -16,16 +17,27 @@ use sqlparser::{
     tokenizer::{Token, Tokenizer},
 };
 
-use super::{Header, TABLE, TableHeader, VERSION};
+use super::{Header, Mark, TABLE, TableHeader, VERSION, write::json_columns};
 use crate::{
+    Migrator,
     db::{Database, finish, literal, quoted},
     error::{Error, Result, explain},
     lock::{self, Purpose},
     schema::{self, Schema},
 };
 
-/// Rows sent at a time.
+/// Rows sent at a time, at most: SQLite takes no more SELECTs in one statement.
+/// <https://www.sqlite.org/limits.html>
 const PAGE: usize = 500;
+
+/// Values sent at a time, at most: SQLite takes 32766.
+const VALUES: usize = 30_000;
+
+/// Bytes sent at a time, but for a row that is larger.
+const BYTES: usize = 4 << 20;
+
+/// Rows of one table that are named one by one where others are in their place.
+const NAMED: u64 = 20;
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -34,6 +46,8 @@ pub struct Restored {
     pub tables: Vec<RestoredTable>,
     /// What did not, in sentences.
     pub not_restored: Vec<String>,
+    /// Whether tables are missing, so that `up` comes first.
+    pub is_without_tables: bool,
 }
 
 /// What came back of one table.
@@ -45,8 +59,10 @@ pub struct RestoredTable {
     pub inserted: u64,
     /// Rows that were there and got back the columns that they had lost.
     pub updated: u64,
-    /// Rows that were there, or in whose way another one was.
+    /// Rows that were there already, or whose lost columns somebody has filled since.
     pub left: u64,
+    /// Rows in whose place another one is, so that they did not come back.
+    pub displaced: u64,
 }
 
 /// Brings back the rows of a backup, as many as can be, in one transaction. A row that is there stays
@@ -80,7 +96,11 @@ pub async fn restore(db: &Database, file: &Path) -> Result<Restored> {
         engine: db.engine,
         failed: Vec::new(),
         live: schema::read(&locked.tx, db.engine, "").await?,
-        restored: Restored { tables: Vec::new(), not_restored: header.not_included },
+        restored: Restored {
+            tables: Vec::new(),
+            not_restored: header.not_included,
+            is_without_tables: false,
+        },
     };
     let outcome = restoration.all(lines).await;
     let restored = restoration.restored;
@@ -107,6 +127,8 @@ struct Target {
     place: usize,
     /// The columns of the rows that are there.
     columns: Vec<String>,
+    /// Those of them that hold json, with their types, on PostgreSQL.
+    json: BTreeMap<String, String>,
     /// Of the lost columns, those that are there again, and the condition that nobody has filled them
     /// since.
     lost: Vec<(String, String)>,
@@ -119,21 +141,38 @@ type Row = String;
 impl Restoration<'_> {
     async fn all(&mut self, lines: Lines<BufReader<File>>) -> Result<()> {
         let mut target: Option<Arc<Target>> = None;
-        let mut page: Vec<Row> = Vec::with_capacity(PAGE);
+        let mut page: Vec<Row> = Vec::new();
+        let (mut limit, mut bytes, mut rows, mut end) = (0, 0, 0_u64, None);
         for line in lines {
             let line = line?;
-            if let Some(header) = line.strip_prefix(TABLE) {
+            if let Some(mark) = line.strip_prefix(TABLE) {
                 self.page(target.as_ref(), std::mem::take(&mut page)).await?;
-                let header = serde_json::from_str(header).map_err(std::io::Error::from)?;
-                target = self.target(header).await?;
+                bytes = 0;
+                match serde_json::from_str(mark).map_err(std::io::Error::from)? {
+                    Mark::Table(header) => {
+                        limit = PAGE.min(VALUES / header.columns.len().max(1)).max(1);
+                        target = self.target(header).await?;
+                    }
+                    Mark::End(it) => end = Some(it.rows),
+                }
                 continue;
             }
+            if limit == 0 {
+                return Err(std::io::Error::other("a row comes before its table").into());
+            }
+            rows += 1;
+            bytes += line.len();
             page.push(line);
-            if page.len() == PAGE {
+            if page.len() >= limit || bytes >= BYTES {
                 self.page(target.as_ref(), std::mem::take(&mut page)).await?;
+                bytes = 0;
             }
         }
         self.page(target.as_ref(), page).await?;
+        if end != Some(rows) {
+            let said = "what the file does not have any more: it was cut off or altered".to_owned();
+            self.restored.not_restored.push(said);
+        }
         // As long as some come back, others may follow them.
         loop {
             let failed = std::mem::take(&mut self.failed);
@@ -148,6 +187,13 @@ impl Restoration<'_> {
         for (target, row, why) in std::mem::take(&mut self.failed) {
             let (table, key) = (&target.header.table, key_of(&target.header, &row));
             self.restored.not_restored.push(format!("{table} {key}: {why}"));
+        }
+        for table in &self.restored.tables {
+            if table.displaced > NAMED {
+                let (table, more) = (&table.table, table.displaced - NAMED);
+                let said = format!("{table}: {more} more rows, in whose place others are");
+                self.restored.not_restored.push(said);
+            }
         }
         self.sequences().await
     }
@@ -196,9 +242,15 @@ impl Restoration<'_> {
         let name = header.table.clone();
         let restored = RestoredTable { table: name.clone(), ..RestoredTable::default() };
         self.restored.tables.push(restored);
+        if Migrator::is_bookkeeping(&name) {
+            let said = format!("the table {name}, which is bookkeeping");
+            self.restored.not_restored.push(said);
+            return Ok(None);
+        }
         let Some(live) = self.live.tables.get(&name) else {
             let said = format!("the table {name} is not there, so none of its rows came back");
             self.restored.not_restored.push(said);
+            self.restored.is_without_tables = true;
             return Ok(None);
         };
         let (columns, gone): (Vec<String>, Vec<String>) =
@@ -233,16 +285,19 @@ impl Restoration<'_> {
                 return Ok(None);
             }
         }
+        let mut json = BTreeMap::new();
+        if self.engine != Engine::Sqlite {
+            json = json_columns(self.tx, self.engine, &header.table).await?;
+        }
         let place = self.restored.tables.len() - 1;
-        Ok(Some(Arc::new(Target { header, place, columns, lost })))
+        Ok(Some(Arc::new(Target { header, place, columns, json, lost })))
     }
 
     /// Brings back some rows: together, or if that fails, one by one.
     async fn page(&mut self, target: Option<&Arc<Target>>, rows: Vec<Row>) -> Result<()> {
         let Some(target) = target.filter(|_| !rows.is_empty()) else { return Ok(()) };
         if let Ok(counts) = self.send(target, &rows).await? {
-            self.count(target, counts, rows.len());
-            return Ok(());
+            return self.count(target, counts, &rows).await;
         }
         for row in rows {
             self.one(target, row).await?;
@@ -252,17 +307,81 @@ impl Restoration<'_> {
 
     async fn one(&mut self, target: &Arc<Target>, row: Row) -> Result<()> {
         match self.send(target, std::slice::from_ref(&row)).await? {
-            Ok(counts) => self.count(target, counts, 1),
+            Ok(counts) => self.count(target, counts, std::slice::from_ref(&row)).await?,
             Err(error) => self.failed.push((Arc::clone(target), row, explain(&error))),
         }
         Ok(())
     }
 
-    fn count(&mut self, target: &Target, (inserted, updated): (u64, u64), rows: usize) {
-        let Some(table) = self.restored.tables.get_mut(target.place) else { return };
+    async fn count(
+        &mut self,
+        target: &Target,
+        (inserted, updated): (u64, u64),
+        rows: &[Row],
+    ) -> Result<()> {
+        let left = (rows.len() as u64).saturating_sub(inserted + updated);
+        let displaced = if left > 0 { self.displaced(target, rows).await? } else { Vec::new() };
+        let Some(table) = self.restored.tables.get_mut(target.place) else { return Ok(()) };
         table.inserted += inserted;
         table.updated += updated;
-        table.left += (rows as u64).saturating_sub(inserted + updated);
+        table.left += left.saturating_sub(displaced.len() as u64);
+        for sentence in displaced {
+            table.displaced += 1;
+            if table.displaced <= NAMED {
+                self.restored.not_restored.push(sentence);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of these rows, all of which were sent, are not there as they were, in sentences.
+    async fn displaced(&self, target: &Target, rows: &[Row]) -> Result<Vec<String>> {
+        let TableHeader { table, key, lost, .. } = &target.header;
+        // Of rows that stayed, only the lost columns come back; and without a key nobody could tell.
+        if !lost.is_empty() || key.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sqlite = self.engine == Engine::Sqlite;
+        let same_key: Vec<String> =
+            key.iter().map(|column| format!("t.{0} = r.{0}", quoted(column))).collect();
+        let same_key = same_key.join(" AND ");
+        let same = target.columns.iter().map(|column| {
+            let column = quoted(column);
+            if sqlite {
+                return format!("t.{column} IS r.{column}");
+            }
+            // Some types know no equality.
+            format!("t.{column}::text IS NOT DISTINCT FROM r.{column}::text")
+        });
+        let same: Vec<String> = same.collect();
+        let shown = key.iter().map(|column| {
+            let column = quoted(column);
+            if sqlite { format!("quote(r.{column})") } else { format!("r.{column}::text") }
+        });
+        let shown: Vec<String> = shown.collect();
+        let name = quoted(table);
+        let (source, values) = self.source(target, rows)?;
+        let sql = format!(
+            "SELECT {} AS shown, EXISTS (SELECT 1 FROM {name} t WHERE {same_key}) AS is_there \
+             FROM {source} AS r WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE {same_key} AND {})",
+            shown.join(" || ', ' || "),
+            same.join(" AND ")
+        );
+        let stmt = Statement::from_sql_and_values(self.engine.backend(), sql, values);
+        let mut sentences = Vec::new();
+        for row in self.tx.query_all_raw(stmt).await? {
+            let (shown, is_there): (String, bool) =
+                (row.try_get("", "shown")?, row.try_get("", "is_there")?);
+            sentences.push(if is_there {
+                format!("{table} ({shown}): the row that is there now is not the same, and stays")
+            } else {
+                format!(
+                    "{table} ({shown}): another row has what must be unique of it, or a trigger has \
+                     kept it away"
+                )
+            });
+        }
+        Ok(sentences)
     }
 
     /// Sends some rows; gives how many were inserted and how many updated, or why none was.
@@ -282,15 +401,15 @@ impl Restoration<'_> {
                 return Ok::<_, DbErr>((0, updated));
             }
             let columns = names(&target.columns);
+            let (source, values) = self.source(target, rows)?;
             let overriding =
                 if self.engine == Engine::Sqlite { "" } else { "OVERRIDING SYSTEM VALUE " };
             let insert = format!(
-                "INSERT INTO {} ({columns}) {overriding}SELECT {columns} FROM {} WHERE true \
+                "INSERT INTO {} ({columns}) {overriding}SELECT {columns} FROM {source} AS r WHERE true \
                  ON CONFLICT DO NOTHING",
                 quoted(&target.header.table),
-                self.source(target, rows)?
             );
-            let stmt = Statement::from_string(self.engine.backend(), insert);
+            let stmt = Statement::from_sql_and_values(self.engine.backend(), insert, values);
             Ok((savepoint.execute_raw(stmt).await?.rows_affected(), 0))
         };
         match sent.await {
@@ -321,26 +440,48 @@ impl Restoration<'_> {
         // What somebody has filled since is newer.
         let conditions: Vec<String> =
             same.chain(target.lost.iter().map(|(_, unfilled)| unfilled.clone())).collect();
+        let (source, values) = self.source(target, rows)?;
         let sql = format!(
-            "UPDATE {table} SET {} FROM {} AS r WHERE {}",
+            "UPDATE {table} SET {} FROM {source} AS r WHERE {}",
             sets.join(", "),
-            self.source(target, rows)?,
             conditions.join(" AND ")
         );
-        let stmt = Statement::from_string(self.engine.backend(), sql);
+        let stmt = Statement::from_sql_and_values(self.engine.backend(), sql, values);
         Ok(tx.execute_raw(stmt).await?.rows_affected())
     }
 
-    /// The rows as something that stands behind FROM.
-    fn source(&self, target: &Target, rows: &[Row]) -> Result<String, DbErr> {
+    /// The rows as something that stands behind FROM, and the values in it: bound, so that no log shows
+    /// them.
+    fn source(
+        &self,
+        target: &Target,
+        rows: &[Row],
+    ) -> Result<(String, Vec<sea_orm::Value>), DbErr> {
         if self.engine == Engine::Sqlite {
-            let selects: Result<Vec<String>, DbErr> =
-                rows.iter().map(|row| literals(&target.columns, row)).collect();
-            return Ok(format!("({})", selects?.join(" UNION ALL ")));
+            let columns = target.columns.iter().map(|column| format!("? AS {}", quoted(column)));
+            let select = format!("SELECT {}", columns.collect::<Vec<_>>().join(", "));
+            let selects = vec![select; rows.len()].join(" UNION ALL ");
+            let mut values = Vec::with_capacity(rows.len() * target.columns.len());
+            for row in rows {
+                values.extend(literals(&target.columns, row)?);
+            }
+            return Ok((format!("({selects})"), values));
         }
-        let json = format!("[{}]", rows.join(","));
-        let table = quoted(&target.header.table);
-        Ok(format!("json_populate_recordset(NULL::{table}, {}::json)", literal(&json)))
+        let columns = target.columns.iter().map(|column| {
+            let name = quoted(column);
+            match target.json.get(column) {
+                // It is a text, and inside of it is the value.
+                Some(ty) => format!("({name} #>> '{{}}')::{ty} AS {name}"),
+                None => name,
+            }
+        });
+        let columns: Vec<String> = columns.collect();
+        let source = format!(
+            "(SELECT {} FROM json_populate_recordset(NULL::{}, $1::json))",
+            columns.join(", "),
+            quoted(&target.header.table)
+        );
+        Ok((source, vec![format!("[{}]", rows.join(",")).into()]))
     }
 }
 
@@ -362,43 +503,73 @@ fn key_of(header: &TableHeader, row: &str) -> String {
     format!("({})", values.join(", "))
 }
 
-/// A row as a SELECT of literals. What is no literal is no backup's.
-fn literals(columns: &[String], row: &str) -> Result<String, DbErr> {
+/// The values of a row that is written in literals. What is no literal is no backup's.
+fn literals(columns: &[String], row: &str) -> Result<Vec<sea_orm::Value>, DbErr> {
     let row: Map<String, Value> =
         serde_json::from_str(row).map_err(|error| DbErr::Json(error.to_string()))?;
-    let mut parts = Vec::with_capacity(columns.len());
-    for column in columns {
+    let values = columns.iter().map(|column| {
         let text = row.get(column).and_then(Value::as_str).unwrap_or("NULL");
-        if !is_literal(text) {
-            return Err(DbErr::Custom(format!("the value of {column} is no literal")));
-        }
-        parts.push(format!("{text} AS {}", quoted(column)));
-    }
-    Ok(format!("SELECT {}", parts.join(", ")))
+        value(text).ok_or_else(|| DbErr::Custom(format!("the value of {column} is no literal")))
+    });
+    values.collect()
 }
 
-/// Whether a text is one number, string, blob or NULL, and nothing else.
-fn is_literal(text: &str) -> bool {
-    let Ok(tokens) = Tokenizer::new(&SQLiteDialect {}, text).tokenize() else { return false };
-    match tokens.as_slice() {
-        [Token::SingleQuotedString(_) | Token::HexStringLiteral(_) | Token::Number(..)]
-        | [Token::Minus, Token::Number(..)] => true,
-        [Token::Word(word)] => word.value.eq_ignore_ascii_case("null"),
-        _ => false,
+/// The value of one number, string, blob or NULL, or of a blob that is cast to text.
+fn value(text: &str) -> Option<sea_orm::Value> {
+    let cast = text.strip_prefix("CAST(X'").and_then(|rest| rest.strip_suffix("' AS TEXT)"));
+    if let Some(hex) = cast {
+        return Some(String::from_utf8(bytes(hex)?).ok()?.into());
     }
+    match Tokenizer::new(&SQLiteDialect {}, text).tokenize().ok()?.as_slice() {
+        [Token::SingleQuotedString(text)] => Some(text.as_str().into()),
+        [Token::HexStringLiteral(hex)] => Some(bytes(hex)?.into()),
+        [Token::Number(..)] | [Token::Minus, Token::Number(..)] => match text.parse::<i64>() {
+            Ok(number) => Some(number.into()),
+            Err(_) => text.parse::<f64>().ok().map(Into::into),
+        },
+        [Token::Word(word)] if word.value.eq_ignore_ascii_case("null") => {
+            Some(sea_orm::Value::String(None))
+        }
+        _ => None,
+    }
+}
+
+/// What is written in hexadecimal digits.
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let pairs = hex.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| match pair {
+        [_, _] => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
+        _ => None,
+    };
+    pairs.map(byte).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_literal;
+    use sea_orm::Value;
+
+    use super::value;
 
     #[test]
     fn only_literals_are_literals() {
-        for text in ["1", "-2.5", "'it''s'", "X'0aff'", "NULL", "1e3", "''"] {
-            assert!(is_literal(text), "{text}");
+        for (text, expected) in [
+            ("1", Value::from(1_i64)),
+            ("-9223372036854775808", i64::MIN.into()),
+            ("-2.5", (-2.5).into()),
+            ("1e3", 1e3.into()),
+            ("9.0e+999", f64::INFINITY.into()),
+            ("'it''s'", "it's".into()),
+            ("''", "".into()),
+            ("X'0aff'", vec![0x0a_u8, 0xff].into()),
+            ("CAST(X'610062' AS TEXT)", "a\0b".into()),
+            ("NULL", Value::String(None)),
+        ] {
+            assert_eq!(value(text), Some(expected), "{text}");
         }
-        for text in ["(SELECT 1)", "1; DROP TABLE t", "'a' || 'b'", "name", "", "1 -- x", "'a"] {
-            assert!(!is_literal(text), "{text}");
+        for text in
+            ["(SELECT 1)", "1; DROP TABLE t", "'a' || 'b'", "name", "", "1 -- x", "'a", "X'0'"]
+        {
+            assert_eq!(value(text), None, "{text}");
         }
     }
 }

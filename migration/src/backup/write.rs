@@ -1,8 +1,9 @@
 //! Writing a backup.
 
 use std::{
-    fs::{File, OpenOptions, remove_file, rename},
-    io::{BufWriter, Write},
+    collections::BTreeMap,
+    fs::{File, OpenOptions, hard_link, remove_file, rename},
+    io::{BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -10,10 +11,11 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use serde::Serialize;
 
-use super::{Header, TABLE, TableHeader, VERSION};
+use super::{End, Header, TABLE, TableHeader, VERSION};
 use crate::{
     db::{literal, quoted},
     error::{Error, Result},
+    runner::rowid,
     schema::Table,
 };
 
@@ -52,11 +54,19 @@ impl Backup {
         partial.push(".partial");
         let partial = PathBuf::from(partial);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         // Rows are nobody else's business.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = BufWriter::new(options.open(&partial).map_err(failed)?);
+        let file = options.open(&partial).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::Unusable(format!(
+                "{} exists already: another command is writing this backup, or was interrupted; name \
+                 another file, or remove that one; nothing was changed",
+                partial.display()
+            )),
+            _ => failed(error),
+        })?;
+        let file = BufWriter::new(file);
         let mut backup = Self { path: path.to_owned(), partial, file: Some(file), rows: 0 };
         let header = json(&Header {
             version: VERSION,
@@ -86,7 +96,7 @@ impl Backup {
         self.write(&format!("{TABLE}{}", json(&header)?))?;
         match engine {
             Engine::Sqlite => self.rows_of_sqlite(tx, table, &columns).await,
-            _ => self.rows_of_postgres(tx, engine, table).await,
+            _ => self.rows_of_postgres(tx, engine, table, &columns).await,
         }
     }
 
@@ -95,13 +105,25 @@ impl Backup {
         tx: &DatabaseTransaction,
         engine: Engine,
         table: &Table,
+        columns: &[String],
     ) -> Result<()> {
         let cursor = "tenantry_backup";
         let name = quoted(&table.name);
+        // As text, a json value is told from none at all, and has no line break of its own.
+        let of_json = json_columns(tx, engine, &table.name).await?;
+        let columns = columns.iter().map(|column| {
+            let quoted = quoted(column);
+            if of_json.contains_key(column) {
+                format!("{quoted}::text AS {quoted}")
+            } else {
+                quoted
+            }
+        });
+        let columns: Vec<String> = columns.collect();
         let declare = format!(
-            // A line break in a json value is only white space.
             "DECLARE {cursor} NO SCROLL CURSOR FOR \
-             SELECT translate(row_to_json(t)::text, E'\\n\\r', '  ') AS row FROM {name} t"
+             SELECT row_to_json(r)::text AS row FROM (SELECT {} FROM {name}) r",
+            columns.join(", ")
         );
         tx.execute_unprepared(&declare).await?;
         loop {
@@ -127,13 +149,27 @@ impl Backup {
     ) -> Result<()> {
         let pairs: Vec<String> = columns
             .iter()
-            .map(|column| format!("{}, quote({})", literal(column), quoted(column)))
+            .map(|column| {
+                let (name, column) = (literal(column), quoted(column));
+                // `quote` ends where a text has a NUL.
+                format!(
+                    "{name}, CASE WHEN typeof({column}) = 'text' AND instr({column}, char(0)) > 0 \
+                     THEN 'CAST(X''' || hex({column}) || ''' AS TEXT)' ELSE quote({column}) END"
+                )
+            })
             .collect();
+        let Some(number) = rowid(table) else {
+            return Err(Error::Unusable(format!(
+                "cannot write a backup: columns of {} have taken all names of the row's number; nothing \
+                 was changed",
+                table.name
+            )));
+        };
         let mut last = i64::MIN;
         loop {
             let sql = format!(
-                "SELECT rowid AS number, json_object({}) AS row FROM {} WHERE rowid > {last} \
-                 ORDER BY rowid LIMIT {PAGE}",
+                "SELECT {number} AS number, json_object({}) AS row FROM {} WHERE {number} > {last} \
+                 ORDER BY {number} LIMIT {PAGE}",
                 pairs.join(", "),
                 quoted(&table.name)
             );
@@ -164,19 +200,45 @@ impl Backup {
     }
 
     /// Sees to it that the file is on the disk, and gives it its name.
-    pub(crate) fn keep(mut self) -> Result<()> {
+    pub(crate) fn keep(mut self) -> Result<PathBuf> {
+        let end = json(&End { rows: self.rows })?;
+        self.write(&format!("{TABLE}{end}"))?;
         let kept = (|| {
             if let Some(file) = self.file.take() {
                 file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
             }
-            rename(&self.partial, &self.path)
+            // Unlike renaming, this takes nobody's place; but not every file system can do it.
+            match hard_link(&self.partial, &self.path) {
+                Ok(()) => remove_file(&self.partial),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+                Err(_) => rename(&self.partial, &self.path),
+            }
         })();
         kept.map_err(|error: std::io::Error| {
             Error::Unusable(format!("cannot write the backup {}: {error}", self.path.display()))
         })?;
         tracing::info!(rows = self.rows, "wrote the backup {}", self.path.display());
-        Ok(())
+        Ok(self.path.clone())
     }
+}
+
+/// The columns of a table that hold json, with their types.
+pub(super) async fn json_columns(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    table: &str,
+) -> Result<BTreeMap<String, String>> {
+    let sql = format!(
+        "SELECT a.attname::text AS name, a.atttypid::regtype::text AS type \
+         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = {} \
+         AND n.nspname = current_schema() AND a.atttypid IN ('json'::regtype, 'jsonb'::regtype)",
+        literal(table)
+    );
+    let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    let pairs: std::result::Result<_, sea_orm::DbErr> =
+        rows.iter().map(|row| Ok((row.try_get("", "name")?, row.try_get("", "type")?))).collect();
+    Ok(pairs?)
 }
 
 /// The columns of a table that nobody can set, because they are made of others.

@@ -76,7 +76,7 @@ async fn run(
     })
     .await?;
     db.close().await;
-    out.line(&said(&outcome))?;
+    out.done(&said(&outcome))?;
     Ok(0)
 }
 

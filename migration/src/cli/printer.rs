@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Writes data to standard output and talk to standard error.
 pub struct Printer {
@@ -36,6 +36,15 @@ impl Printer {
             }
             other => Ok(other?),
         }
+    }
+
+    /// The same for what says that something was changed in a database.
+    ///
+    /// # Errors
+    ///
+    /// As [`Printer::line`], with an error that says that it is done.
+    pub fn done(&mut self, text: &str) -> Result<()> {
+        self.line(text).map_err(|error| Error::Unusable(format!("it is done, but: {error}")))
     }
 
     /// Writes a report as JSON, indented.

@@ -1,6 +1,10 @@
 //! `--dry-run` and `--sql`: what would be done, without doing it.
 
-use std::path::PathBuf;
+use std::{
+    fs::{File, OpenOptions},
+    io::{ErrorKind, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -8,7 +12,7 @@ use super::Printer;
 use crate::{
     db::{Absent, Database},
     error::{Error, Result},
-    rehearsal::{Rehearsal, Report},
+    rehearsal::{Rehearsal, Report, SCRIPT},
     report::{Envelope, Finding},
     runner::Command,
     runner_on,
@@ -97,10 +101,11 @@ impl Rehearsing {
             out.line(report.text().trim_end())?;
         }
         outcome?;
-        if let Some(file) = self.sql.as_ref().filter(|_| report.refusals.is_empty()) {
-            std::fs::write(file, report.script(db, command)).map_err(|error| {
-                Error::Unusable(format!("cannot write {}: {error}", file.display()))
-            })?;
+        let does_something = report.steps.iter().any(|step| !step.reads);
+        if self.sql.is_some() && !does_something && report.refusals.is_empty() {
+            out.note("there is nothing to do, so no script was written");
+        } else if let Some(file) = self.sql.as_ref().filter(|_| report.refusals.is_empty()) {
+            write_script(file, &report.script(db, command))?;
             out.note(&format!("wrote {}; nothing was changed", file.display()));
         }
         for refusal in &report.refusals {
@@ -108,4 +113,30 @@ impl Rehearsing {
         }
         Ok(u8::from(!report.refusals.is_empty()))
     }
+}
+
+/// Writes a script, in the place of an older one, but of nothing else.
+fn write_script(file: &Path, script: &str) -> Result<()> {
+    let failed = |error: std::io::Error| {
+        Error::Unusable(format!("cannot write {}: {error}", file.display()))
+    };
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create_new(true).open(file);
+    let opened = match opened {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let mut begins = String::new();
+            let old = File::open(file).map_err(failed)?;
+            // What is no text is no script.
+            let _ = old.take(SCRIPT.len() as u64).read_to_string(&mut begins);
+            if begins != SCRIPT {
+                return Err(Error::Unusable(format!(
+                    "{} exists already, and is no script of this program: name another file",
+                    file.display()
+                )));
+            }
+            OpenOptions::new().write(true).truncate(true).open(file)
+        }
+        opened => opened,
+    };
+    opened.and_then(|mut opened| opened.write_all(script.as_bytes())).map_err(failed)
 }

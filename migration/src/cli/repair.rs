@@ -2,7 +2,7 @@
 
 use super::{Printer, Waiting, counted, open_patiently};
 use crate::{
-    config::DatabaseArgs,
+    config::{DatabaseArgs, PRODUCTION},
     db::Absent,
     error::{Error, Result},
     runner::Became,
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The migrations: edited, missing or half done
+    /// The migrations, by name or a part of it: edited, missing or half done
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Why that is as it should be; the journal keeps it
@@ -46,13 +46,17 @@ pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) 
     let became = if args.became == "pending" { Became::Pending } else { Became::Applied };
     let said = if let Some(name) = &args.environment {
         runner.set_environment(name, &args.reason).await?;
-        format!("the database belongs to {name}")
+        if name.trim().eq_ignore_ascii_case(PRODUCTION) {
+            format!("the database belongs to {name}")
+        } else {
+            format!("the database belongs to {name}, and does not count as {PRODUCTION}")
+        }
     } else {
         let repaired = runner.repair(&args.names, became, &args.reason).await?;
         format!("{} accepted", counted(repaired.len(), "migration", "migrations"))
     };
     db.close().await;
-    out.line(&said)?;
+    out.done(&said)?;
     Ok(0)
 }
 
@@ -64,7 +68,7 @@ pub(super) async fn baseline(
     let db = open_patiently(database, Absent::Fail, args.waiting, out).await?;
     let names = runner_on(&db)?.baseline(args.to).await?;
     db.close().await;
-    out.line(&match names.len() {
+    out.done(&match names.len() {
         0 => "nothing to record".to_owned(),
         count => format!("{} recorded as applied", counted(count, "migration", "migrations")),
     })?;

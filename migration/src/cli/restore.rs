@@ -20,19 +20,22 @@ pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) 
     db.close().await;
     for table in restored.tables.iter().filter(|table| table.inserted + table.updated > 0) {
         let rows = table.inserted + table.updated;
-        out.line(&format!("{:<16} {rows:>8}", table.table))?;
+        out.done(&format!("{:<16} {rows:>8}", table.table))?;
     }
     let sum = |of: fn(&crate::backup::RestoredTable) -> u64| -> usize {
         usize::try_from(restored.tables.iter().map(of).sum::<u64>()).unwrap_or(usize::MAX)
     };
     let back = counted(sum(|table| table.inserted + table.updated), "row", "rows");
     let left = sum(|table| table.left);
-    out.line(&match left {
+    out.done(&match left {
         0 => format!("{back} restored"),
-        _ => format!("{back} restored; {left} were there, or another one in their place"),
+        _ => format!("{back} restored; {left} were there"),
     })?;
     for sentence in &restored.not_restored {
         out.note(&format!("not restored: {sentence}"));
+    }
+    if restored.is_without_tables {
+        out.note("tables are missing: run `migration up` first, and restore once more");
     }
     Ok(u8::from(!restored.not_restored.is_empty()))
 }

@@ -11,7 +11,7 @@ use crate::{
     db::Absent,
     error::Result,
     report::{Envelope, Finding},
-    runner::{MigrationState, State},
+    runner::{MigrationState, Standing, State},
     runner_on,
 };
 
@@ -33,12 +33,13 @@ struct Body {
     edited: usize,
     out_of_order: usize,
     half_done: usize,
+    environment: Option<String>,
     migrations: Vec<MigrationState>,
 }
 
 pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
     let db = super::open(database, Absent::Fail, out).await?;
-    let migrations = runner_on(&db)?.status().await?;
+    let Standing { migrations, environment } = runner_on(&db)?.standing().await?;
     let count = |state| migrations.iter().filter(|entry| entry.state == state).count();
     let findings: Vec<Finding> = migrations.iter().filter_map(finding).collect();
     let pending = count(State::Pending) + count(State::OutOfOrder);
@@ -50,6 +51,7 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
         edited: count(State::Edited),
         out_of_order: count(State::OutOfOrder),
         half_done: count(State::HalfDone),
+        environment,
         migrations,
     };
     if args.json {
@@ -57,6 +59,9 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
     } else {
         for entry in &body.migrations {
             out.line(&line(entry))?;
+        }
+        if let Some(environment) = &body.environment {
+            out.line(&format!("environment   {environment}"))?;
         }
         let mut summary = format!("{} applied, {} pending", body.applied, body.pending);
         for (count, what) in [

@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) 
         }
     }
     db.close().await;
-    out.line(&match outcome.applied.len() {
+    out.done(&match outcome.applied.len() {
         0 => "nothing to apply".to_owned(),
         count => format!("{} applied", counted(count, "migration", "migrations")),
     })?;

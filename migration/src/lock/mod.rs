@@ -100,6 +100,11 @@ pub async fn begin(
 ) -> Result<Locked> {
     let deadline = Instant::now() + patience.lock_wait;
     let mut waiting = false;
+    // Of a file's lock, nobody knows what it is for.
+    let doing = match engine {
+        Engine::Sqlite => "is using this database file",
+        _ => "is migrating or seeding this database",
+    };
     loop {
         let overdue = Instant::now() >= deadline;
         // Asking who holds the lock is worth its statement when somebody is told.
@@ -110,12 +115,12 @@ pub async fn begin(
         if overdue {
             let waited = patience.lock_wait.as_secs();
             return Err(Error::Busy(format!(
-                "{holder} is migrating or seeding this database, and did not finish within \
-                 {waited} seconds (--lock-wait); nothing was changed"
+                "{holder} {doing}, and did not finish within {waited} seconds (--lock-wait); nothing was \
+                 changed"
             )));
         }
         if !waiting {
-            tracing::info!("waiting for {holder}, who is migrating or seeding this database");
+            tracing::info!("waiting for {holder}, who {doing}");
             waiting = true;
         }
         sleep(Duration::from_millis(fastrand::u64(PAUSE))).await;
@@ -210,7 +215,11 @@ async fn attempt(
         .begin_with_options(TransactionOptions {
             isolation_level: capability.session_settings.then_some(IsolationLevel::ReadCommitted),
             // A transaction that starts as a reader fails when it wants to write beside another.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            sqlite_transaction_mode: Some(match purpose {
+                // And one that changes tables would find in the end only that somebody reads.
+                Purpose::Migrate | Purpose::Resume => SqliteTransactionMode::Exclusive,
+                Purpose::Seed => SqliteTransactionMode::Immediate,
+            }),
             ..TransactionOptions::default()
         })
         .await;
@@ -283,6 +292,9 @@ impl Patience {
         let mut settings = vec![
             ("row_security", "off".to_owned()),
             ("quote_all_identifiers", "off".to_owned()),
+            // A backslash in a literal is one; and a number has all of its digits.
+            ("standard_conforming_strings", "on".to_owned()),
+            ("extra_float_digits", "1".to_owned()),
             ("lock_timeout", format!("{}ms", self.lock_timeout.as_millis())),
         ];
         if let Some(limit) = self.statement_timeout {

@@ -253,11 +253,10 @@ async fn work(
                 Some(Err(_)) | None => Ok(Answer::Done),
             },
             (Task::Begin, innermost) => {
-                let begun = match innermost {
+                savepoints.push(match innermost {
                     Ok(tx) => tx.begin().await,
                     Err(error) => Err(again(error)),
-                };
-                savepoints.push(begun);
+                });
                 Ok(Answer::Done)
             }
             (Task::Execute(_) | Task::Query(_), Err(error)) => Err(again(error)),

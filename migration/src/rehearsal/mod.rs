@@ -27,6 +27,7 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, sqlx};
 
 pub use report::Report;
+pub use script::SCRIPT;
 
 pub use crate::observer::{Observer, Step, Touched, What};
 

@@ -10,16 +10,17 @@ use crate::{
     lock,
 };
 
+/// What every script begins with.
+pub const SCRIPT: &str = "-- Written by tenantry";
+
 impl Report {
     /// The statements, bookkeeping included, as a script for `psql` or `sqlite3`: in transactions as
     /// a run has them. It takes the lock that keeps other migrations away, and fails on a database
     /// whose journal has moved on.
     #[must_use]
     pub fn script(&self, db: &Database, command: &str) -> String {
-        let mut script = format!(
-            "-- `{command}`, written by tenantry {} without doing it.\n",
-            env!("CARGO_PKG_VERSION")
-        );
+        let mut script =
+            format!("{SCRIPT} {}: `{command}`, without doing it.\n", env!("CARGO_PKG_VERSION"));
         script.push_str(if db.engine == Engine::Sqlite {
             "-- Run it with: sqlite3 DATABASE < THIS_FILE\n.bail on\nPRAGMA foreign_keys = OFF;\n"
         } else {

@@ -120,6 +120,10 @@ impl Blockers {
             let since =
                 since.map(|at| format!(", in a transaction since {at} UTC")).unwrap_or_default();
             let query = match query {
+                // What the server says of somebody else's.
+                Some(query) if query == "<insufficient privilege>" => {
+                    ", doing what this role may not see".to_owned()
+                }
                 Some(query) if !query.is_empty() => format!(": `{}`", without_values(&query)),
                 _ => String::new(),
             };

@@ -112,12 +112,12 @@ pub(super) async fn insert<C: ConnectionTrait>(
     db: &C,
     table: &str,
     name: &str,
-) -> Result<i64, DbErr> {
+) -> Result<i64, Error> {
     let now = chrono::Utc::now().timestamp();
     let mut insert = Query::insert();
     insert.into_table(table.to_owned()).columns(["version", "applied_at"]);
     insert.values_panic([name.into(), now.into()]);
-    db.execute(&insert).await?;
+    changed(table, db.execute(&insert).await?.rows_affected())?;
     Ok(now)
 }
 
@@ -126,9 +126,19 @@ pub(super) async fn delete<C: ConnectionTrait>(
     db: &C,
     table: &str,
     name: &str,
-) -> Result<(), DbErr> {
+) -> Result<(), Error> {
     let mut delete = Query::delete();
     delete.from_table(table.to_owned()).and_where(Expr::col("version").eq(name));
-    db.execute(&delete).await?;
-    Ok(())
+    changed(table, db.execute(&delete).await?.rows_affected())
+}
+
+/// Fails unless one row was changed, and not none for a rule or a trigger's sake.
+fn changed(table: &str, rows: u64) -> Result<(), Error> {
+    if rows == 1 {
+        return Ok(());
+    }
+    Err(Error::Unusable(format!(
+        "the table {table} does not keep what is recorded in it: is there a trigger or a rule on it? \
+         Nothing was changed"
+    )))
 }

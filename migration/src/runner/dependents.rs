@@ -305,8 +305,8 @@ async fn on_postgres<C: ConnectionTrait>(
         .collect()
 }
 
-/// What is attached to `tables` and goes with them, as sentences: triggers, and on PostgreSQL rules.
-/// No migration makes any.
+/// What is attached to `tables` and goes with them, as sentences: triggers, and on PostgreSQL rules,
+/// extended statistics, sequences and places in a publication. No migration of ours makes any.
 pub(super) async fn attached<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
@@ -322,7 +322,15 @@ pub(super) async fn attached<C: ConnectionTrait>(
              SELECT 'trigger' AS kind, tgname::text AS name, tgrelid AS oid FROM pg_trigger \
              WHERE NOT tgisinternal UNION ALL \
              SELECT 'rule', rulename::text, ev_class FROM pg_rewrite \
-             WHERE rulename <> '_RETURN') x \
+             WHERE rulename <> '_RETURN' UNION ALL \
+             SELECT 'statistics', stxname::text, stxrelid FROM pg_statistic_ext UNION ALL \
+             SELECT 'publication', p.pubname::text, r.prrelid FROM pg_publication_rel r \
+             JOIN pg_publication p ON p.oid = r.prpubid UNION ALL \
+             SELECT 'sequence', s.relname::text, d.refobjid FROM pg_depend d \
+             JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
+             WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass \
+             AND d.deptype = 'a' AND NOT EXISTS (SELECT 1 FROM pg_depend u \
+             WHERE u.classid = 'pg_attrdef'::regclass AND u.refobjid = s.oid)) x \
              JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE n.nspname = current_schema()"
         }

@@ -77,6 +77,9 @@ impl Runner<'_> {
             self.record_applied(session, migration.name(), Some(fingerprint), began.elapsed())
                 .await?;
             outcome.applied.push(migration.name().to_owned());
+            if runs_outside(*migration) && done + 1 < pending.len() {
+                self.keep_record(session).await?;
+            }
         }
         Ok(())
     }
@@ -91,7 +94,7 @@ impl Runner<'_> {
         outcome: &mut Outcome,
     ) -> Result<Option<Destructive>> {
         if doomed.is_empty() {
-            tracing::info!("no migration is applied");
+            tracing::info!("no migration to roll back");
             return Ok(None);
         }
         let permit = self.permit_rolling_back(session, doomed, applied_again).await?;
@@ -155,8 +158,21 @@ impl Runner<'_> {
             note.duration = i64::try_from(began.elapsed().as_millis()).ok();
             self.note(session, &[note]).await?;
             outcome.rolled_back.push(name.to_owned());
+            if runs_outside(*migration) && done + 1 < doomed.len() {
+                self.keep_record(session).await?;
+            }
         }
         Ok(permit)
+    }
+
+    /// What was done outside of a transaction stays done whatever comes after it, and so has its
+    /// record to.
+    async fn keep_record(&self, session: &mut Session) -> Result<()> {
+        if self.observer.is_some() {
+            return Ok(());
+        }
+        session.leave(self.patience.lock_timeout).await?;
+        session.enter().await
     }
 
     /// Runs one half of a migration, either of which may drop something: in the session's transaction, or between two of them.
@@ -291,13 +307,6 @@ impl Runner<'_> {
             ))
             .into());
         }
-        if session.consented && !session.is_divided() {
-            return Err(Refusal::plain(format!(
-                "{name} runs outside a transaction, so what was consented to could change before \
-                 the rest is done: go on one by one with -n 1; nothing was changed"
-            ))
-            .into());
-        }
         Ok(())
     }
 
@@ -339,15 +348,18 @@ impl Runner<'_> {
             return Ok(());
         }
         let names: Vec<String> = in_the_way.iter().map(|relation| relation.name.clone()).collect();
-        let verb = if names.len() == 1 { "exists" } else { "exist" };
-        // `fresh` drops tables only.
-        let fresh = if in_the_way.iter().all(|relation| relation.is_table) {
-            ", or drop it with `fresh`"
+        let (verb, them) = if names.len() == 1 { ("exists", "it") } else { ("exist", "them") };
+        // `baseline` takes over tables, and `fresh` drops nothing else.
+        let (adopt, fresh) = if in_the_way.iter().all(|relation| relation.is_table) {
+            (
+                "record what is there with `baseline`, if it is what the migrations make, or ",
+                format!(", or drop {them} with `fresh`"),
+            )
         } else {
-            ""
+            ("", String::new())
         };
         Err(Error::Unusable(format!(
-            "{} {verb} already, but the migration that makes it is not recorded as applied: use an \
+            "{} {verb} already, but no migration that makes {them} is recorded as applied: {adopt}use an \
              empty database or schema, or rename what is in the way{fresh}; nothing was changed",
             List(&names)
         )))
@@ -476,14 +488,23 @@ impl Runner<'_> {
                 uncounted: &uncounted,
                 unknown: &unknown,
                 made_by: &made,
-                // A second time, nobody has been asked about what came in between.
-                consent: self.consent.as_deref().filter(|_| !session.is_divided()),
+                consent: match &session.consented {
+                    Some(consented) => guard::Consent::Earlier(consented),
+                    // A second time, nobody has been asked about what came in between.
+                    None if session.is_divided() => guard::Consent::None,
+                    None => {
+                        self.consent.as_deref().map_or(guard::Consent::None, guard::Consent::Hash)
+                    }
+                },
+                divided: session.is_divided(),
                 production: self.is_production(&session.history),
                 observer: self.observer.as_deref(),
             },
         )
         .await?;
-        session.consented |= permitted.by_consent;
+        if session.consented.is_none() {
+            session.consented.clone_from(&permitted.by_consent);
+        }
         if let Some(path) = self.backup.as_ref().filter(|_| !permitted.losing.is_empty()) {
             self.back_up(session, path, &permitted).await?;
         }

@@ -9,13 +9,13 @@ use super::{
     dependents::{Dependent, attached, dependents, in_order},
     journal::History,
     recorder::Effect,
-    sample_rows::{as_text, sample_rows},
-    samples::edited_rows,
+    sample_rows::sample_rows,
+    samples::{Sum, edited},
 };
 use crate::{
     db::{literal, quoted},
     diff::{Change, diff},
-    error::{Result, sqlstate},
+    error::{List, Result, sqlstate},
     fingerprint::sha256,
     observer::{Observer, Watch, What},
     refusal::{Loss, Refusal},
@@ -62,10 +62,43 @@ pub(super) struct Request<'a> {
     /// The statements that made what is there, according to the bookkeeping, on the engine of
     /// [`replayed_on`].
     pub made_by: &'a [String],
-    pub consent: Option<&'a str>,
+    pub consent: Consent<'a>,
+    /// Whether a part of the call is committed already.
+    pub divided: bool,
     pub production: bool,
     /// Whoever sees a rehearsal. Then nothing is refused that consent would let pass.
     pub observer: Option<&'a Observer>,
+}
+
+/// What somebody has agreed to.
+#[derive(Clone, Copy)]
+pub(super) enum Consent<'a> {
+    /// To nothing that would need it.
+    None,
+    /// To the refusal that printed this hash.
+    Hash(&'a str),
+    /// To what the whole call would do, before a part of it was done.
+    Earlier(&'a Consented),
+}
+
+/// What would be lost by what somebody has consented to.
+#[derive(Clone, Debug)]
+pub(super) struct Consented {
+    counts: Vec<Count>,
+    by_hand: Vec<String>,
+}
+
+impl Consented {
+    /// Whether nothing would be lost beyond that.
+    fn covers(&self, request: &Request<'_>, counts: &[Count], by_hand: &[String]) -> bool {
+        let same = |now: &Count, then: &Count| {
+            let rows = |it: &Count| (it.real_rows, it.which.clone(), it.edited.clone());
+            // Going forward, rows come and go: see [`hash`].
+            now.table == then.table && (request.command == "up" || rows(now) == rows(then))
+        };
+        counts.iter().all(|now| self.counts.iter().any(|then| same(now, then)))
+            && by_hand.iter().all(|line| self.by_hand.contains(line))
+    }
 }
 
 /// What the guard says when it lets something pass.
@@ -78,8 +111,8 @@ pub(super) struct Permitted {
     pub losing: Vec<(Table, Vec<String>)>,
     /// What goes besides, made by hand.
     pub by_hand: Vec<String>,
-    /// Whether it passes only because somebody consented.
-    pub by_consent: bool,
+    /// What somebody has consented to, if it passes only for that.
+    pub by_consent: Option<Consented>,
     /// What has to be done first, so that what hangs on the tables does not hold them.
     pub cuts: Vec<String>,
 }
@@ -95,14 +128,14 @@ pub(super) fn replayed_on(engine: Engine) -> Engine {
 pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<Permitted> {
     let (engine, effect) = (request.engine, request.effect);
     let touches = effect.loses_something() || !request.uncounted.is_empty();
-    let asked = request.consent.is_some() || request.observer.is_some();
+    let asked = matches!(request.consent, Consent::Hash(_)) || request.observer.is_some();
     if !touches && request.unknown.is_empty() && !asked {
         return Ok(Permitted {
             permit: Destructive(()),
             drops: Vec::new(),
             losing: Vec::new(),
             by_hand: Vec::new(),
-            by_consent: false,
+            by_consent: None,
             cuts: Vec::new(),
         });
     }
@@ -121,32 +154,36 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let losing = losing(effect, engine, &live, &drops);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
     let mut counts = count(tx, engine, &tables).await?;
-    let edited = edited_rows(tx, engine, request.history, &tables).await?;
-    for (table, rows) in tables.iter().zip(edited) {
+    let edited = edited(tx, engine, &request.history.entries, &tables).await?;
+    for (table, sum) in tables.iter().zip(edited) {
         let count = counts.iter_mut().find(|count| count.table == table.name);
-        if let (Some(count), Some(rows)) = (count, rows) {
-            count.real_rows += rows;
-            count.edited = true;
+        if let (Some(count), Some(sum)) = (count, sum) {
+            count.real_rows += sum.rows;
+            count.edited = Some(sum);
         }
     }
     let has_losses = counts.iter().any(|count| count.real_rows > 0);
-    let needs_consent =
-        has_losses || !by_hand.is_empty() || (request.production && !losing.is_empty());
+    let needs_consent = has_losses || !by_hand.is_empty() || (request.production && touches);
     // A hash that was given has to fit, even if nobody had to ask for it.
     if needs_consent || asked {
         let hash = hash(request, &identity(tx, engine).await?, &losing, &counts, &by_hand);
         let blocked = dependents
             .iter()
             .any(|dependent| dependent.cut(engine).is_none() && !dependent.goes_with(&drops));
-        let given = request.consent == Some(hash.as_str());
-        let refused = blocked || (!given && (needs_consent || request.consent.is_some()));
+        let given = match request.consent {
+            Consent::None => false,
+            Consent::Hash(given) => given == hash,
+            Consent::Earlier(consented) => consented.covers(request, &counts, &by_hand),
+        };
+        let by_hash = matches!(request.consent, Consent::Hash(_));
+        let refused = blocked || (!given && (needs_consent || by_hash));
         if let Some(observer) = request.observer {
             observer.seen().plan.get_or_insert_with(|| hash.clone());
         }
         if refused {
-            let stale = request.consent.is_some() && !blocked;
-            let losses = losses(tx, engine, &counts).await?;
-            let reason = reason(&losses, needs_consent, blocked, stale);
+            let stale = by_hash && !blocked;
+            let losses = losses(tx, request, &live, &drops, &counts).await?;
+            let reason = reason(request, &losses, &by_hand, &losing, needs_consent, blocked, stale);
             let hash = (!blocked && needs_consent).then_some(hash);
             let refusal = Refusal { reason, losses, by_hand: by_hand.clone(), hash };
             match request.observer {
@@ -167,8 +204,8 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
         permit: Destructive(()),
         losing: losing.collect(),
         drops,
+        by_consent: needs_consent.then(|| Consented { counts, by_hand: by_hand.clone() }),
         by_hand,
-        by_consent: needs_consent,
         cuts,
     })
 }
@@ -184,11 +221,11 @@ async fn made_by_hand(
 ) -> Result<(Vec<Dependent>, Vec<String>)> {
     let engine = request.engine;
     let made = made(tx, request, drops).await?;
-    let dependents: Vec<Dependent> = dependents(tx, engine, targets)
+    let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) = dependents(tx, engine, targets)
         .await?
         .into_iter()
-        .filter(|dependent| !dependent.is_one_of(made.as_ref(), drops))
-        .collect();
+        .partition(|dependent| dependent.is_one_of(made.as_ref(), drops));
+    check_referrers(request, drops, &ours)?;
     let mut by_hand = match &made {
         Some(made) if replayed_on(engine) == engine => altered(made, live, drops),
         Some(made) => {
@@ -206,6 +243,26 @@ async fn made_by_hand(
     by_hand.sort();
     by_hand.dedup();
     Ok((dependents, by_hand))
+}
+
+/// SQLite drops a table that others refer to, and takes along what refers to its rows, or leaves it
+/// referring to nothing. PostgreSQL refuses by itself.
+fn check_referrers(request: &Request<'_>, drops: &[String], keys: &[Dependent]) -> Result<()> {
+    if request.engine != Engine::Sqlite {
+        return Ok(());
+    }
+    for key in keys {
+        let Dependent::ForeignKey { table, target, .. } = key else { continue };
+        let is_rebuilt = request.effect.rebuilt.iter().any(|(name, _)| name == table);
+        if drops.contains(target) && !drops.contains(table) && !is_rebuilt {
+            return Err(Refusal::plain(format!(
+                "refused, because {target} would go while {table} stays, which refers to it: roll that \
+                 back first, or drop it; nothing was changed"
+            ))
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// The tables that go or lose something, those that go first.
@@ -264,14 +321,21 @@ fn lost_columns(effect: &Effect, table: &Table) -> Vec<String> {
 /// What would be lost, by table, with how much room it takes.
 async fn losses(
     tx: &DatabaseTransaction,
-    engine: Engine,
+    request: &Request<'_>,
+    live: &Schema,
+    drops: &[String],
     counts: &[Count],
 ) -> Result<Vec<Loss>, DbErr> {
     let mut losses = Vec::new();
     for count in counts.iter().filter(|count| count.real_rows > 0) {
-        let bytes = table_size(tx, engine, &count.table).await?;
-        let (table, real_rows, edited) = (count.table.clone(), count.real_rows, count.edited);
-        losses.push(Loss { table, real_rows, edited, bytes });
+        let bytes = table_size(tx, request.engine, &count.table).await?;
+        let (table, real_rows, edited) =
+            (count.table.clone(), count.real_rows, count.edited.is_some());
+        let columns = match live.tables.get(&table) {
+            Some(live) if !drops.contains(&table) => lost_columns(request.effect, live),
+            _ => Vec::new(),
+        };
+        losses.push(Loss { table, columns, real_rows, edited, bytes });
     }
     Ok(losses)
 }
@@ -299,23 +363,44 @@ async fn table_size(
     row.map_or(Ok(None), |row| row.try_get("", "bytes"))
 }
 
-fn reason(losses: &[Loss], needs_consent: bool, blocked: bool, stale: bool) -> String {
+fn reason(
+    request: &Request<'_>,
+    losses: &[Loss],
+    by_hand: &[String],
+    losing: &[String],
+    needs_consent: bool,
+    blocked: bool,
+    stale: bool,
+) -> String {
     let what = if !needs_consent {
-        "refused"
-    } else if losses.is_empty() {
-        "refused, because tables would be dropped that hold more than the migrations made or belong \
-         to production"
+        "refused".to_owned()
+    } else if !losses.is_empty() {
+        "refused, because rows would be lost that the seeder did not make".to_owned()
+    } else if !by_hand.is_empty() {
+        "refused, because tables would be dropped that hold more than the migrations made"
+            .to_owned()
     } else {
-        "refused, because rows would be lost that the seeder did not make"
+        format!(
+            "refused, because this database is production's, where no table goes without consent, and \
+             {} would",
+            List(losing)
+        )
     };
     let after = if blocked {
         ": SQLite cannot drop a foreign key, so drop the table that has it first"
-    } else if stale {
+    } else if stale && needs_consent {
         "; the hash given does not fit what is there now"
+    } else if stale {
+        "; the hash given does not fit what is there now, and nothing of this needs one"
     } else {
         ""
     };
-    format!("{what}{after}; nothing was changed")
+    let left = if request.divided {
+        "nothing more was changed, and what came before it in this call is done"
+    } else {
+        "nothing was changed"
+    };
+    format!("{what}{after}; {left}")
 }
 
 /// Locks what exists of the tables against every reader and writer until the transaction ends, so
@@ -390,13 +475,14 @@ fn addition(change: &Change) -> Option<String> {
 }
 
 /// What is counted in a table.
+#[derive(Clone, Debug)]
 struct Count {
     table: String,
     real_rows: i64,
-    /// The greatest id among the real rows, so that one row replaced by another is noticed.
-    newest: Option<String>,
-    /// Whether sample rows count as real, since they are not what the seeder has made.
-    edited: bool,
+    /// A sum over the ids of the real rows, so that one row replaced by another is noticed.
+    which: Option<String>,
+    /// What is in the sample rows, if they count as real, since they are not what the seeder has made.
+    edited: Option<Sum>,
 }
 
 /// Counts the real rows of all tables in one statement.
@@ -411,12 +497,12 @@ async fn count(
     let parts: Vec<String> = tables
         .iter()
         .map(|table| {
-            let newest = match table.column("id") {
-                Some(_) => format!("max({})", as_text(engine, "id")),
+            let which = match table.column("id") {
+                Some(_) => sum_of_ids(engine),
                 None => "NULL".to_owned(),
             };
             format!(
-                "SELECT {name} AS table_name, count(*) AS real_rows, {newest} AS newest \
+                "SELECT {name} AS table_name, count(*) AS real_rows, {which} AS which \
                  FROM {} WHERE ({}) IS NOT TRUE",
                 quoted(&table.name),
                 sample_rows(engine, table),
@@ -431,15 +517,29 @@ async fn count(
             Ok(Count {
                 table: row.try_get("", "table_name")?,
                 real_rows: row.try_get("", "real_rows")?,
-                newest: row.try_get("", "newest")?,
-                edited: false,
+                which: row.try_get("", "which")?,
+                edited: None,
             })
         })
         .collect()
 }
 
+/// A sum over the ids of some rows, as text.
+fn sum_of_ids(engine: Engine) -> String {
+    if engine != Engine::Sqlite {
+        return "(sum(('x0' || left(md5(id::text), 15))::bit(64)::bigint))::text".to_owned();
+    }
+    // SQLite has no hash function; the end of an id is what is random in it.
+    let digit = |place: u32| {
+        let shift = 4 * place;
+        format!("(instr('123456789ABCDEF', substr(hex(id), -{}, 1)) << {shift})", place + 1)
+    };
+    let digits: Vec<String> = (0..8).map(digit).collect();
+    format!("CAST(sum({}) AS text)", digits.join(" + "))
+}
+
 /// What tells this database from every other.
-async fn identity(tx: &DatabaseTransaction, engine: Engine) -> Result<String, DbErr> {
+pub(super) async fn identity<C: ConnectionTrait>(tx: &C, engine: Engine) -> Result<String, DbErr> {
     let sql = match engine {
         Engine::Sqlite => "SELECT file AS identity FROM pragma_database_list WHERE name = 'main'",
         _ => {
@@ -468,9 +568,10 @@ fn hash(
     for table in losing {
         let _ = writeln!(text, "drop {table}");
     }
-    for Count { table, real_rows, newest, .. } in counts.iter().filter(|_| request.command != "up")
+    for Count { table, real_rows, which, edited } in
+        counts.iter().filter(|_| request.command != "up")
     {
-        let _ = writeln!(text, "{table} {real_rows} {newest:?}");
+        let _ = writeln!(text, "{table} {real_rows} {which:?} {edited:?}");
     }
     for line in by_hand {
         let _ = writeln!(text, "{line}");

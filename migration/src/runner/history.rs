@@ -75,6 +75,23 @@ impl std::fmt::Display for State {
     }
 }
 
+/// What a database knows of its migrations and of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The state of every migration, as [`Runner::status`] gives it.
+    pub migrations: Vec<MigrationState>,
+    /// The environment that it belongs to, in lower case, as `up` has noted it or `repair` has said.
+    pub environment: Option<String>,
+}
+
+impl Standing {
+    /// Whether the database belongs to production, whatever this process is.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.environment.as_deref() == Some(PRODUCTION)
+    }
+}
+
 impl Runner<'_> {
     /// Reads what the database knows. Sends nothing that could fail, so also inside a transaction.
     pub(super) async fn history<C: ConnectionTrait>(&self, db: &C) -> Result<History> {
@@ -298,17 +315,8 @@ impl Runner<'_> {
 
     /// The place in the list of the one migration that is meant.
     fn place(&self, text: &str) -> Result<usize> {
-        let names = || self.migrations.iter().map(|migration| migration.name());
-        if let Some(place) = names().position(|name| name == text) {
-            return Ok(place);
-        }
-        let matching: Vec<usize> =
-            names().enumerate().filter(|(_, name)| name.contains(text)).map(|(at, _)| at).collect();
-        match matching[..] {
-            [place] => Ok(place),
-            [] => Err(Error::Config(format!("no migration is named `{text}`, nor like it"))),
-            _ => Err(Error::Config(format!("several migrations have `{text}` in their names"))),
-        }
+        let names: Vec<&str> = self.migrations.iter().map(|migration| migration.name()).collect();
+        meant(&names, text)
     }
 
     /// What the journal should know and does not: a migration that another program applied or rolled
@@ -397,6 +405,20 @@ impl Runner<'_> {
         self.production
             || self.environment.as_deref() == Some(PRODUCTION)
             || history.environment() == Some(PRODUCTION)
+    }
+}
+
+/// The place of the one name that is meant: by all of it, or a part.
+pub(super) fn meant(names: &[&str], text: &str) -> Result<usize> {
+    if let Some(place) = names.iter().position(|name| *name == text) {
+        return Ok(place);
+    }
+    let matching: Vec<usize> =
+        (0..names.len()).filter(|place| names[*place].contains(text)).collect();
+    match matching[..] {
+        [place] => Ok(place),
+        [] => Err(Error::Config(format!("no migration is named `{text}`, nor like it"))),
+        _ => Err(Error::Config(format!("several migrations have `{text}` in their names"))),
     }
 }
 

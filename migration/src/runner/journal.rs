@@ -168,9 +168,14 @@ impl History {
 
     /// The environment that the database belongs to.
     pub(super) fn environment(&self) -> Option<&str> {
-        let mut newest = self.entries.iter().rev();
-        newest.find(|it| it.event == Some(Event::Environment)).map(|it| it.name.as_str())
+        environment(&self.entries)
     }
+}
+
+/// The environment that was noted last.
+pub(super) fn environment(entries: &[Entry]) -> Option<&str> {
+    let mut newest = entries.iter().rev();
+    newest.find(|it| it.event == Some(Event::Environment)).map(|it| it.name.as_str())
 }
 
 /// Something to write into the journal.
@@ -310,7 +315,14 @@ pub(super) async fn write<C: ConnectionTrait>(
 ) -> Result<Vec<Entry>, DbErr> {
     let (host, actor) = (whoami::hostname().ok(), config::actor());
     let tool = concat!("tenantry ", env!("CARGO_PKG_VERSION"));
-    let entries: Vec<Entry> = (head + 1..)
+    let last = i64::try_from(notes.len()).ok().and_then(|count| head.checked_add(count));
+    let Some(last) = last else {
+        return Err(DbErr::Custom(format!(
+            "the journal {} ends with the number {head}, after which none comes: somebody has altered it",
+            table_beside(bookkeeping)
+        )));
+    };
+    let entries: Vec<Entry> = (head + 1..=last)
         .zip(notes)
         .map(|(number, note)| Entry {
             number,

@@ -46,13 +46,14 @@ pub use command::{Command, Down, Outcome, Up};
 pub use currency::{Currency, ensure_current};
 pub use dependents::{Dependent, dependents};
 pub use guard::Destructive;
-pub use history::{MigrationState, State};
+pub use history::{MigrationState, Standing, State};
 pub use journal::{Event, table_beside as journal_beside};
 use recorder::Effect;
 pub use recorder::record;
 pub(crate) use recorder::record_in;
 pub use repair::Became;
 pub use sample_rows::{sample_ids, sample_rows};
+pub(crate) use samples::rowid;
 pub use samples::{Samples, note_seeded, permit_cleaning, samples};
 use session::Session;
 
@@ -415,6 +416,15 @@ impl<'c> Runner<'c> {
     ///
     /// If a query fails.
     pub async fn status(&self) -> Result<Vec<MigrationState>> {
+        Ok(self.standing().await?.migrations)
+    }
+
+    /// The same, with the environment that the database belongs to.
+    ///
+    /// # Errors
+    ///
+    /// If a query fails.
+    pub async fn standing(&self) -> Result<Standing> {
         let mut history = None;
         if !self.is_nested() {
             history = journal::read_quickly(&self.db, self.engine, &self.table, None).await;
@@ -423,7 +433,10 @@ impl<'c> Runner<'c> {
             Some(history) => history,
             None => self.history(&self.db).await?,
         };
-        self.states(&history).await
+        Ok(Standing {
+            migrations: self.states(&history).await?,
+            environment: history.environment().map(ToOwned::to_owned),
+        })
     }
 
     /// The tables that the migrations make, in the order in which they are made.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{
     Direction, MigrationState, Runner, State, Up, bookkeeping, guard,
+    history::meant,
     journal::{Event, Note, fingerprint},
     record,
     session::Session,
@@ -27,8 +28,8 @@ pub enum Became {
 }
 
 impl Runner<'_> {
-    /// Accepts migrations that are edited, missing or half done as they are, by name, for a reason
-    /// that the journal keeps. Gives what they were before. Only the record changes, no table.
+    /// Accepts migrations that are edited, missing or half done as they are, by name or a part of it,
+    /// for a reason that the journal keeps. Gives what they were before. Only the record changes, no table.
     ///
     /// # Errors
     ///
@@ -57,13 +58,20 @@ impl Runner<'_> {
     ) -> Result<Vec<MigrationState>> {
         session.history = self.history(session.tx()).await?;
         let states = self.states(&session.history).await?;
+        let known: Vec<&str> = states.iter().map(|state| state.name.as_str()).collect();
         let mut repaired = Vec::with_capacity(names.len());
         for name in names {
-            let state = states.iter().find(|state| state.name == *name).ok_or_else(|| {
-                Refusal::plain(format!("no migration is named {name}; nothing was changed"))
-            })?;
+            let state = &states[meant(&known, name)?];
+            let name = state.name.as_str();
             let event = match (state.state, became) {
-                (State::Edited | State::Missing, _) => Event::Accepted,
+                (State::Edited | State::Missing, Became::Applied) => Event::Accepted,
+                (State::Edited | State::Missing, Became::Pending) => {
+                    return Err(Refusal::plain(format!(
+                        "{name} is applied and not half done, so it can only be accepted as it is, and \
+                         not be called pending; nothing was changed"
+                    ))
+                    .into());
+                }
                 (State::HalfDone, Became::Applied) => Event::Applied,
                 (State::HalfDone, Became::Pending) => Event::RolledBack,
                 (other, _) => {
@@ -161,6 +169,7 @@ impl Runner<'_> {
             for change in &changes {
                 let _ = write!(reason, "\n  {change}");
             }
+            reason.push_str("\n`diff --sql` writes the statements for that");
             return Err(Refusal::plain(reason).into());
         }
         if !pending.is_empty() && !session.history.has_bookkeeping {

@@ -14,12 +14,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     bookkeeping,
-    guard::Destructive,
-    journal::{self, Event, History, Note},
+    guard::{Destructive, identity},
+    journal::{self, Event, Note},
     sample_rows::sample_rows,
 };
 use crate::{
     Migrator,
+    config::PRODUCTION,
     db::{literal, quoted},
     error::Result,
     fingerprint::sha256,
@@ -29,8 +30,9 @@ use crate::{
 
 /// What is in the sample rows of one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Sum {
-    rows: i64,
+pub(super) struct Sum {
+    /// How many there are.
+    pub rows: i64,
     /// The sum over the rows of a number made of each, modulo 2^64.
     content: u64,
     /// How many rows have anything but the default in a column that the sum is not over.
@@ -83,6 +85,10 @@ pub async fn note_seeded<C: ConnectionTrait>(
         if *now == was {
             continue;
         }
+        // What was missing has come back, say.
+        if noted(&entries, table).as_ref() == Some(&(columns.clone(), now.clone())) {
+            continue;
+        }
         // Only what came is added, so that nobody's edits are taken for the seeder's; but where there
         // was nothing, the table may be a new one.
         let noted = noted(&entries, table).filter(|_| was.rows > 0);
@@ -123,36 +129,38 @@ pub async fn permit_cleaning<C: ConnectionTrait>(
     consent: Option<&str>,
 ) -> Result<Destructive> {
     let entries = read(tx, engine, &Migrator::bookkeeping()).await?;
+    let production = journal::environment(&entries) == Some(PRODUCTION);
     let mut losses = Vec::new();
-    let mut text = String::from("clean");
+    let mut text = format!("{}\nclean", identity(tx, engine).await?);
     for (table, sum) in tables.iter().zip(edited(tx, engine, &entries, tables).await?) {
         let Some(sum) = sum else { continue };
         let _ = write!(text, "\n{} {sum:?}", table.name);
         let (name, rows) = (table.name.clone(), sum.rows);
-        losses.push(Loss { table: name, real_rows: rows, edited: true, bytes: None });
+        losses.push(Loss {
+            table: name,
+            columns: Vec::new(),
+            real_rows: rows,
+            edited: true,
+            bytes: None,
+        });
     }
     let hash = sha256(&text)[..12].to_owned();
-    if losses.is_empty() || consent == Some(hash.as_str()) {
+    if (losses.is_empty() && !production) || consent == Some(hash.as_str()) {
         return Ok(Destructive::granted());
     }
-    let reason = "refused, because somebody has worked with sample rows; nothing was changed";
+    let reason = if losses.is_empty() {
+        "refused, because this database is production's, where no row goes without consent; nothing was \
+         changed"
+    } else {
+        "refused, because somebody has worked with sample rows; nothing was changed"
+    };
     let by_hand = Vec::new();
     Err(Refusal { reason: reason.to_owned(), losses, by_hand, hash: Some(hash) }.into())
 }
 
-/// How many sample rows each of these tables has, if they are not what the seeder has noted; `None` if
-/// they are.
-pub(super) async fn edited_rows<C: ConnectionTrait>(
-    tx: &C,
-    engine: Engine,
-    history: &History,
-    tables: &[&Table],
-) -> Result<Vec<Option<i64>>> {
-    let edited = edited(tx, engine, &history.entries, tables).await?;
-    Ok(edited.into_iter().map(|sum| sum.map(|sum| sum.rows)).collect())
-}
-
-async fn edited<C: ConnectionTrait>(
+/// What is in the sample rows of each of these tables, if they are not what the seeder has noted; `None`
+/// if they are.
+pub(super) async fn edited<C: ConnectionTrait>(
     tx: &C,
     engine: Engine,
     entries: &[journal::Entry],
@@ -256,14 +264,22 @@ async fn sum_here<C: ConnectionTrait>(
     let engine = Engine::Sqlite;
     let texts: Vec<String> = columns
         .iter()
-        .map(|name| format!("quote({})", quoted(name)))
+        .map(|name| {
+            let name = quoted(name);
+            // `quote` ends where a text has a NUL.
+            format!("CASE typeof({name}) WHEN 'text' THEN hex({name}) ELSE quote({name}) END")
+        })
         .chain([literal("")])
         .collect();
+    let Some(number) = rowid(table) else {
+        // Whoever has taken all names of the row's number knows what he does.
+        return Ok(Sum { rows: 1, content: 0, beside: 1 });
+    };
     let (mut sum, mut last) = (Sum::default(), i64::MIN);
     loop {
         let sql = format!(
-            "SELECT rowid AS row, {} AS content, ({}) AS beside FROM {} WHERE rowid > {last} AND {} \
-             ORDER BY rowid LIMIT {PAGE}",
+            "SELECT {number} AS row, {} AS content, ({}) AS beside FROM {} WHERE {number} > {last} AND {} \
+             ORDER BY {number} LIMIT {PAGE}",
             texts.join(" || char(0) || "),
             beside(engine, table, columns),
             quoted(&table.name),
@@ -283,6 +299,14 @@ async fn sum_here<C: ConnectionTrait>(
             return Ok(sum);
         }
     }
+}
+
+/// By which name the number of an SQLite row is known, which a column may have taken; `None` if all are.
+/// <https://www.sqlite.org/rowidtable.html>
+pub(crate) fn rowid(table: &Table) -> Option<&'static str> {
+    let is_free =
+        |name: &&str| table.columns.iter().all(|column| !column.name.eq_ignore_ascii_case(name));
+    ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
 }
 
 /// A condition that is true for a row with anything but the default in a column that is none of these.

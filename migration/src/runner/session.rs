@@ -18,13 +18,14 @@ use super::{
     blocked::Blockers,
     execute::runs_outside,
     foreign_keys::{self, Orphans, Unenforced},
+    guard::Consented,
     journal::History,
     record,
 };
 use crate::{
     backup::Backup,
     db::finish,
-    error::{Error, Result},
+    error::{Error, Result, sqlstate},
     lock::{self, LockFile, Locked, Patience, Purpose},
     ops::v1::FOREIGN_KEYS_ENFORCED,
 };
@@ -55,8 +56,8 @@ pub(super) struct Session {
     pub backups: u32,
     /// The command's name.
     pub command: &'static str,
-    /// Whether the guard let something pass only because somebody consented.
-    pub consented: bool,
+    /// What somebody has consented to, if the guard let something pass only for that.
+    pub consented: Option<Consented>,
     /// What the database knew when the session began, and what the session added.
     pub history: History,
 }
@@ -160,12 +161,23 @@ impl Session {
             (Ok(value), Some(tx)) => self.check_foreign_keys(tx).await.map(|()| value),
             (outcome, _) => outcome,
         };
+        let mut kept = None;
         let outcome = match (outcome, self.backup.take()) {
-            (Ok(value), Some(backup)) => backup.keep().map(|()| value),
+            (Ok(value), Some(backup)) => backup.keep().map(|path| {
+                kept = Some(path);
+                value
+            }),
             (outcome, _) => outcome,
         };
         let outcome = if let Some(tx) = tx {
-            finish(tx, outcome).await
+            let outcome = finish(tx, outcome).await;
+            // If it is certain that nothing was lost, nobody needs the file.
+            if let (Err(Error::Database(error)), Some(path)) = (&outcome, kept)
+                && sqlstate(error).is_some()
+            {
+                let _ = std::fs::remove_file(path);
+            }
+            outcome
         } else {
             if let Some(connection) = self.connection.as_ref().filter(|_| self.divided) {
                 // Outside of a transaction something failed, and says more than this would.
@@ -214,7 +226,7 @@ impl Runner<'_> {
             backup: None,
             backups: 0,
             command,
-            consented: false,
+            consented: None,
             history: History::default(),
         };
         let connection = match &self.db {
