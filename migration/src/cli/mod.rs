@@ -24,6 +24,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use entity::Engine;
 
 pub use careful::Careful;
 pub use printer::Printer;
@@ -124,6 +125,9 @@ pub async fn open_patiently(
     out: &mut Printer,
 ) -> Result<Database> {
     let db = open(args, absent, out).await?;
+    if db.engine != Engine::Sqlite {
+        tracing::info!("working on {}", db.name);
+    }
     Ok(Database { patience: waiting.patience(), ..db })
 }
 

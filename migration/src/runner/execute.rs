@@ -65,7 +65,7 @@ impl Runner<'_> {
                 session.renew_permits();
             }
             self.check_outside(session, *migration, Direction::Up).await?;
-            tracing::info!("applying {}", migration.name());
+            tracing::info!("{}applying {}", self.said_before(), migration.name());
             let began = Instant::now();
             if !session.history.has_bookkeeping {
                 let _bookkeeping = self.watch(What::Bookkeeping);
@@ -146,7 +146,7 @@ impl Runner<'_> {
                 session.renew_permits();
             }
             self.check_outside(session, *migration, Direction::Down).await?;
-            tracing::info!("rolling back {}", migration.name());
+            tracing::info!("{}rolling back {}", self.said_before(), migration.name());
             let began = Instant::now();
             self.step(session, *migration, Direction::Down, &permit).await?;
             let name = migration.name();
@@ -163,6 +163,11 @@ impl Runner<'_> {
             }
         }
         Ok(permit)
+    }
+
+    /// Nobody should take a rehearsal for the real thing.
+    fn said_before(&self) -> &'static str {
+        if self.observer.is_some() { "rehearsing: " } else { "" }
     }
 
     /// What was done outside of a transaction stays done whatever comes after it, and so has its
