@@ -1,6 +1,6 @@
 //! A rehearsal does everything, shows it, and leaves no trace.
 
-use crate::support::{Engine, Ran, TestDb};
+use crate::support::{Engine, TestDb};
 
 on_both_engines!(
     no_trace_is_left,
@@ -193,23 +193,6 @@ async fn a_row_that_comes_in_between_makes_the_plan_void(db: TestDb) {
 }
 
 async fn the_script_does_the_same(db: TestDb) {
-    let run_script = || {
-        let url = db.url.clone();
-        let mut command = match db.engine {
-            Engine::Sqlite => {
-                let mut command = std::process::Command::new("sqlite3");
-                let script = std::fs::File::open(db.folder().join("up.sql")).unwrap();
-                command.arg(db.file()).stdin(script);
-                command
-            }
-            _ => {
-                let mut command = std::process::Command::new("psql");
-                command.args(["--no-psqlrc", "--quiet", "--file", "up.sql", &url]);
-                command
-            }
-        };
-        Ran::from(command.current_dir(db.folder()).output().unwrap())
-    };
     for (prepare, rehearsed) in [
         (&["status"][..], &["up"][..]),
         (&["up", "-n", "8"], &["up"]),
@@ -224,11 +207,11 @@ async fn the_script_does_the_same(db: TestDb) {
         db.migration(&["reset"]).ok();
         db.migration(prepare);
         db.bin("migration").args(rehearsed).args(&["--sql", "up.sql"]).run().ok();
-        run_script().ok();
+        db.run_script("up.sql").ok();
         assert_eq!(db.catalogue().await, wanted, "{rehearsed:?}");
         assert_eq!(db.migration(&["status"]).ok().last_line(), status);
         // A second time, it finds that it has run.
-        let again = run_script();
+        let again = db.run_script("up.sql");
         assert_ne!(again.code, 0, "{again:#?}");
         assert_eq!(db.catalogue().await, wanted, "{rehearsed:?}");
         db.migration(&["reset"]).ok();
@@ -281,9 +264,7 @@ async fn a_script_stays_in_its_schema() {
         |args: &[&str]| db.bin("migration").env("DATABASE_SCHEMA", "other one").args(args).run();
     there(&["up"]).ok();
     there(&["reset", "--sql", "reset.sql"]).ok();
-    let mut psql = std::process::Command::new("psql");
-    psql.args(["--no-psqlrc", "--quiet", "--file", "reset.sql", &db.url]);
-    Ran::from(psql.current_dir(db.folder()).output().unwrap()).ok();
+    db.run_script("reset.sql").ok();
     assert_eq!(db.migration(&["status"]).ok().last_line(), "13 applied, 0 pending");
     assert_eq!(there(&["status"]).ok().last_line(), "0 applied, 13 pending");
 }

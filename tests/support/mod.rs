@@ -136,6 +136,24 @@ impl TestDb {
         db.close().await;
     }
 
+    /// Runs a script from the test's folder, as an administrator does: with `psql` or `sqlite3`.
+    pub fn run_script(&self, file: &str) -> Ran {
+        let mut command = match self.engine {
+            Engine::Sqlite => {
+                let script = std::fs::File::open(self.folder().join(file)).unwrap();
+                let mut command = std::process::Command::new("sqlite3");
+                command.arg(self.file()).stdin(script);
+                command
+            }
+            _ => {
+                let mut command = std::process::Command::new("psql");
+                command.args(["--no-psqlrc", "--quiet", "--file", file, &self.url]);
+                command
+            }
+        };
+        command.current_dir(self.folder()).output().unwrap().into()
+    }
+
     /// Runs statements with foreign keys off and every right: as damage is done in real life.
     pub async fn damage(&self, sql: &str) {
         match self.engine {

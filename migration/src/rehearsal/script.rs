@@ -28,27 +28,19 @@ impl Report {
         });
         script.push_str(&begin(db, self.schema.as_deref()));
         let (mut last, mut inside): (Option<&What>, bool) = (None, true);
+        // What ran outside of a transaction is recorded for good before another migration begins.
+        let mut recording = false;
         for step in self.steps.iter().filter(|step| !step.reads) {
-            if inside != step.rehearsed {
-                // It divides the transaction, here as in a run.
-                let [_, keep, let_go] = lock::in_a_script();
-                let locks = db.engine.capability().advisory_lock;
-                if inside {
-                    if locks {
-                        let _ = writeln!(script, "{keep};");
-                    }
-                    script.push_str("COMMIT;\n");
-                    if let Some(schema) = &self.schema {
-                        let _ = writeln!(script, "SET search_path = {};", quoted(schema));
-                    }
-                } else {
-                    script.push_str(&begin(db, self.schema.as_deref()));
-                    if locks {
-                        let _ = writeln!(script, "{let_go};");
-                    }
-                }
-                inside = step.rehearsed;
+            let begins_another = recording && step.what != What::Bookkeeping;
+            if inside && (!step.rehearsed || begins_another) {
+                script.push_str(&leave(db, self.schema.as_deref()));
+                inside = false;
             }
+            if !inside && step.rehearsed {
+                script.push_str(&enter(db, self.schema.as_deref()));
+                inside = true;
+            }
+            recording = !step.rehearsed || (recording && !begins_another);
             if last != Some(&step.what) {
                 let _ = writeln!(script, "-- {}", step.what);
                 last = Some(&step.what);
@@ -60,6 +52,30 @@ impl Report {
         }
         script
     }
+}
+
+/// What divides a transaction, here as in a run: commits, and keeps the lock.
+fn leave(db: &Database, schema: Option<&str>) -> String {
+    let mut text = String::new();
+    if db.engine.capability().advisory_lock {
+        let [_, keep, _] = lock::in_a_script();
+        let _ = writeln!(text, "{keep};");
+    }
+    text.push_str("COMMIT;\n");
+    if let Some(schema) = schema {
+        let _ = writeln!(text, "SET search_path = {};", quoted(schema));
+    }
+    text
+}
+
+/// What goes on after [`leave`].
+fn enter(db: &Database, schema: Option<&str>) -> String {
+    let mut text = begin(db, schema);
+    if db.engine.capability().advisory_lock {
+        let [.., let_go] = lock::in_a_script();
+        let _ = writeln!(text, "{let_go};");
+    }
+    text
 }
 
 /// What begins a transaction as a run begins it.
