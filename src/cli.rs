@@ -106,7 +106,7 @@ async fn run(
 
 /// Prints what was done, and gives the exit code.
 fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
-    out.done(&match report.migrated.applied.len() {
+    out.line(&match report.migrated.applied.len() {
         0 => "migrate   nothing to apply".to_owned(),
         count => format!("migrate   {} applied", counted(count, "migration", "migrations")),
     })?;

@@ -323,7 +323,7 @@ async fn a_file_that_is_no_backup_is_refused(db: TestDb) {
         )
     };
     let table = "#{\"table\":\"leads\",\"columns\":[\"tenant_id\",\"id\",\"email\"],\
-                 \"key\":[\"tenant_id\",\"id\"],\"lost\":[]}\n";
+                 \"key\":[\"tenant_id\",\"id\"],\"lost\":[],\"rows\":true}\n";
     let injected = "{\"tenant_id\":\"(SELECT 1)\",\"id\":\"1); DELETE FROM leads; --\",\
                     \"email\":\"'a'\"}\n";
     for (text, code) in [

@@ -355,6 +355,8 @@ async fn production_stays_production(db: TestDb) {
     let bin = db.bin("migration").args(&["fresh", "--confirm", &fresh]);
     bin.env("APP_ENV", "development").run().ok();
     db.migration(&["down"]).expect_code(1);
+    // Nothing is asked where nothing goes.
+    db.migration(&["up"]).ok();
     // But somebody can say so.
     let said = ["repair", "--environment", "development", "--reason", "anonymised"];
     db.migration(&said).ok();

@@ -34,7 +34,7 @@ pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report>
         let outcome = delete(&tx, engine, options.confirm.as_deref()).await;
         finish(tx, outcome).await?
     } else {
-        delete_by_tenant(db, engine).await?
+        delete_by_tenant(db, engine, options.confirm.as_deref()).await?
     };
     tracing::info!(rows = report.changed(), "sample rows removed");
     Ok(report)
@@ -63,11 +63,15 @@ async fn delete(tx: &DatabaseTransaction, engine: Engine, confirm: Option<&str>)
 }
 
 /// The same on an engine that lets a transaction write to one tenant, or to what is shared.
-async fn delete_by_tenant(db: &DatabaseConnection, engine: Engine) -> Result<Report> {
+async fn delete_by_tenant(
+    db: &DatabaseConnection,
+    engine: Engine,
+    confirm: Option<&str>,
+) -> Result<Report> {
     let schema = ready(db, engine).await?.schema;
     check_hanging(db, engine).await?;
     let tables = entity::all();
-    let permit = permit_cleaning(db, engine, &[], None).await?;
+    let permit = permit_cleaning(db, engine, &[], confirm).await?;
     let mut deleted: BTreeMap<&'static str, u64> = BTreeMap::new();
     for tenant in sample_tenants(db, engine).await? {
         let tx = begin_for_tenant(db, tenant).await?;

@@ -40,6 +40,8 @@ struct TableHeader {
     key: Vec<String>,
     /// The columns that were lost where the rows themselves stayed.
     lost: Vec<String>,
+    /// Whether rows may have gone.
+    rows: bool,
 }
 
 /// The last line.

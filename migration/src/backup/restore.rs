@@ -134,6 +134,26 @@ struct Target {
     lost: Vec<(String, String)>,
 }
 
+/// How a row does not come back.
+#[derive(Clone, Copy)]
+enum Displaced {
+    /// Another one is there, with its key.
+    Different,
+    /// It is not there.
+    Absent,
+}
+
+impl Displaced {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Different => "the row that is there now is not the same, and stays",
+            Self::Absent => {
+                "another row has what must be unique of it, or a trigger has kept it away"
+            }
+        }
+    }
+}
+
 /// A row as the engine has written it. It is not taken apart where it need not be: a number may have
 /// more digits than fit.
 type Row = String;
@@ -148,12 +168,17 @@ impl Restoration<'_> {
             if let Some(mark) = line.strip_prefix(TABLE) {
                 self.page(target.as_ref(), std::mem::take(&mut page)).await?;
                 bytes = 0;
-                match serde_json::from_str(mark).map_err(std::io::Error::from)? {
-                    Mark::Table(header) => {
+                match serde_json::from_str(mark) {
+                    Ok(Mark::Table(header)) => {
                         limit = PAGE.min(VALUES / header.columns.len().max(1)).max(1);
                         target = self.target(header).await?;
                     }
-                    Mark::End(it) => end = Some(it.rows),
+                    Ok(Mark::End(it)) => end = Some(it.rows),
+                    Err(_) if limit == 0 => {
+                        return Err(std::io::Error::other("this is no backup").into());
+                    }
+                    // Here it was cut off.
+                    Err(_) => break,
                 }
                 continue;
             }
@@ -220,7 +245,7 @@ impl Restoration<'_> {
                 let column = quoted(&column);
                 let sql = format!(
                     "SELECT setval({}, max({column})) FROM {table} \
-                     HAVING max({column}) > (SELECT last_value FROM {sequence})",
+                     HAVING max({column}) >= (SELECT last_value FROM {sequence})",
                     literal(&sequence)
                 );
                 let savepoint = self.tx.begin().await?;
@@ -296,8 +321,9 @@ impl Restoration<'_> {
     /// Brings back some rows: together, or if that fails, one by one.
     async fn page(&mut self, target: Option<&Arc<Target>>, rows: Vec<Row>) -> Result<()> {
         let Some(target) = target.filter(|_| !rows.is_empty()) else { return Ok(()) };
+        let different = self.displaced(target, &rows, Displaced::Different).await?;
         if let Ok(counts) = self.send(target, &rows).await? {
-            return self.count(target, counts, &rows).await;
+            return self.count(target, counts, &rows, different).await;
         }
         for row in rows {
             self.one(target, row).await?;
@@ -306,8 +332,10 @@ impl Restoration<'_> {
     }
 
     async fn one(&mut self, target: &Arc<Target>, row: Row) -> Result<()> {
-        match self.send(target, std::slice::from_ref(&row)).await? {
-            Ok(counts) => self.count(target, counts, std::slice::from_ref(&row)).await?,
+        let rows = std::slice::from_ref(&row);
+        let different = self.displaced(target, rows, Displaced::Different).await?;
+        match self.send(target, rows).await? {
+            Ok(counts) => self.count(target, counts, rows, different).await?,
             Err(error) => self.failed.push((Arc::clone(target), row, explain(&error))),
         }
         Ok(())
@@ -318,9 +346,12 @@ impl Restoration<'_> {
         target: &Target,
         (inserted, updated): (u64, u64),
         rows: &[Row],
+        mut displaced: Vec<String>,
     ) -> Result<()> {
         let left = (rows.len() as u64).saturating_sub(inserted + updated);
-        let displaced = if left > 0 { self.displaced(target, rows).await? } else { Vec::new() };
+        if left > 0 {
+            displaced.extend(self.displaced(target, rows, Displaced::Absent).await?);
+        }
         let Some(table) = self.restored.tables.get_mut(target.place) else { return Ok(()) };
         table.inserted += inserted;
         table.updated += updated;
@@ -334,11 +365,18 @@ impl Restoration<'_> {
         Ok(())
     }
 
-    /// Which of these rows, all of which were sent, are not there as they were, in sentences.
-    async fn displaced(&self, target: &Target, rows: &[Row]) -> Result<Vec<String>> {
-        let TableHeader { table, key, lost, .. } = &target.header;
+    /// In whose place others are, in sentences: before the rows are sent, those with whose keys other
+    /// rows are there; afterwards, those that are not there.
+    async fn displaced(
+        &self,
+        target: &Target,
+        rows: &[Row],
+        how: Displaced,
+    ) -> Result<Vec<String>> {
+        let TableHeader { table, key, lost, rows: may_go, .. } = &target.header;
         // Of rows that stayed, only the lost columns come back; and without a key nobody could tell.
-        if !lost.is_empty() || key.is_empty() {
+        let has_key = !key.is_empty() && key.iter().all(|column| target.columns.contains(column));
+        if !may_go || !lost.is_empty() || !has_key {
             return Ok(Vec::new());
         }
         let sqlite = self.engine == Engine::Sqlite;
@@ -360,26 +398,29 @@ impl Restoration<'_> {
         });
         let shown: Vec<String> = shown.collect();
         let name = quoted(table);
-        let (source, values) = self.source(target, rows)?;
+        // What cannot be read is told when it is sent.
+        let Ok((source, values)) = self.source(target, rows) else { return Ok(Vec::new()) };
         let sql = format!(
-            "SELECT {} AS shown, EXISTS (SELECT 1 FROM {name} t WHERE {same_key}) AS is_there \
-             FROM {source} AS r WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE {same_key} AND {})",
+            "SELECT {} AS shown FROM {source} AS r WHERE {}",
             shown.join(" || ', ' || "),
-            same.join(" AND ")
+            match how {
+                Displaced::Different => format!(
+                    "EXISTS (SELECT 1 FROM {name} t WHERE {same_key} AND NOT ({}))",
+                    same.join(" AND ")
+                ),
+                Displaced::Absent => {
+                    format!("NOT EXISTS (SELECT 1 FROM {name} t WHERE {same_key})")
+                }
+            }
         );
         let stmt = Statement::from_sql_and_values(self.engine.backend(), sql, values);
+        let savepoint = self.tx.begin().await?;
+        let found = savepoint.query_all_raw(stmt).await;
+        savepoint.rollback().await?;
         let mut sentences = Vec::new();
-        for row in self.tx.query_all_raw(stmt).await? {
-            let (shown, is_there): (String, bool) =
-                (row.try_get("", "shown")?, row.try_get("", "is_there")?);
-            sentences.push(if is_there {
-                format!("{table} ({shown}): the row that is there now is not the same, and stays")
-            } else {
-                format!(
-                    "{table} ({shown}): another row has what must be unique of it, or a trigger has \
-                     kept it away"
-                )
-            });
+        for row in found.unwrap_or_default() {
+            let shown: String = row.try_get("", "shown")?;
+            sentences.push(format!("{table} ({shown}): {}", how.sentence()));
         }
         Ok(sentences)
     }
@@ -392,12 +433,12 @@ impl Restoration<'_> {
     ) -> Result<std::result::Result<(u64, u64), DbErr>> {
         let savepoint = self.tx.begin().await?;
         let sent = async {
-            // Rows that stayed get their columns back, and those that have gone since stay away.
-            if !target.header.lost.is_empty() {
-                let mut updated = 0;
-                if !target.lost.is_empty() {
-                    updated = self.update(&savepoint, target, rows).await?;
-                }
+            // Rows that stayed get their columns back; those that somebody has deleted since stay away.
+            let mut updated = 0;
+            if !target.lost.is_empty() {
+                updated = self.update(&savepoint, target, rows).await?;
+            }
+            if !target.header.rows {
                 return Ok::<_, DbErr>((0, updated));
             }
             let columns = names(&target.columns);
@@ -410,7 +451,7 @@ impl Restoration<'_> {
                 quoted(&target.header.table),
             );
             let stmt = Statement::from_sql_and_values(self.engine.backend(), insert, values);
-            Ok((savepoint.execute_raw(stmt).await?.rows_affected(), 0))
+            Ok((savepoint.execute_raw(stmt).await?.rows_affected(), updated))
         };
         match sent.await {
             Ok(counts) => {

@@ -15,7 +15,7 @@ use super::{End, Header, TABLE, TableHeader, VERSION};
 use crate::{
     db::{literal, quoted},
     error::{Error, Result},
-    runner::rowid,
+    runner::{Losing, rowid},
     schema::Table,
 };
 
@@ -45,8 +45,7 @@ impl Backup {
         };
         if path.try_exists().map_err(failed)? {
             return Err(Error::Unusable(format!(
-                "the backup {} exists already: name another file, so that no rows are overwritten; \
-                 nothing was changed",
+                "the backup {} exists already: name another file, so that no rows are overwritten",
                 path.display()
             )));
         }
@@ -61,7 +60,7 @@ impl Backup {
         let file = options.open(&partial).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Error::Unusable(format!(
                 "{} exists already: another command is writing this backup, or was interrupted; name \
-                 another file, or remove that one; nothing was changed",
+                 another file, or remove that one",
                 partial.display()
             )),
             _ => failed(error),
@@ -84,15 +83,16 @@ impl Backup {
         &mut self,
         tx: &DatabaseTransaction,
         engine: Engine,
-        table: &Table,
-        lost: Vec<String>,
+        losing: &Losing,
     ) -> Result<()> {
+        let table = &losing.table;
         let generated = generated(tx, engine, &table.name).await?;
         let mut columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
         columns.retain(|column| !generated.contains(column));
         let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
         let name = table.name.clone();
-        let header = TableHeader { table: name, columns: columns.clone(), key, lost };
+        let (lost, rows) = (losing.columns.clone(), losing.rows);
+        let header = TableHeader { table: name, columns: columns.clone(), key, lost, rows };
         self.write(&format!("{TABLE}{}", json(&header)?))?;
         match engine {
             Engine::Sqlite => self.rows_of_sqlite(tx, table, &columns).await,
@@ -109,7 +109,8 @@ impl Backup {
     ) -> Result<()> {
         let cursor = "tenantry_backup";
         let name = quoted(&table.name);
-        // As text, a json value is told from none at all, and has no line break of its own.
+        // As text, a json value is told from none at all. Within other types it may have line breaks,
+        // which are only white space.
         let of_json = json_columns(tx, engine, &table.name).await?;
         let columns = columns.iter().map(|column| {
             let quoted = quoted(column);
@@ -122,7 +123,7 @@ impl Backup {
         let columns: Vec<String> = columns.collect();
         let declare = format!(
             "DECLARE {cursor} NO SCROLL CURSOR FOR \
-             SELECT row_to_json(r)::text AS row FROM (SELECT {} FROM {name}) r",
+             SELECT translate(row_to_json(r)::text, E'\\n\\r', '  ') AS row FROM (SELECT {} FROM {name}) r",
             columns.join(", ")
         );
         tx.execute_unprepared(&declare).await?;
@@ -160,8 +161,7 @@ impl Backup {
             .collect();
         let Some(number) = rowid(table) else {
             return Err(Error::Unusable(format!(
-                "cannot write a backup: columns of {} have taken all names of the row's number; nothing \
-                 was changed",
+                "cannot write a backup: columns of {} have taken all names of the row's number",
                 table.name
             )));
         };

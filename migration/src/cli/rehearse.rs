@@ -123,18 +123,22 @@ fn write_script(file: &Path, script: &str) -> Result<()> {
     let mut options = OpenOptions::new();
     let opened = options.write(true).create_new(true).open(file);
     let opened = match opened {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && file.is_file() => {
             let mut begins = String::new();
             let old = File::open(file).map_err(failed)?;
             // What is no text is no script.
             let _ = old.take(SCRIPT.len() as u64).read_to_string(&mut begins);
-            if begins != SCRIPT {
+            if begins != SCRIPT && file.metadata().map_err(failed)?.len() > 0 {
                 return Err(Error::Unusable(format!(
                     "{} exists already, and is no script of this program: name another file",
                     file.display()
                 )));
             }
             OpenOptions::new().write(true).truncate(true).open(file)
+        }
+        // A pipe or a terminal.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            OpenOptions::new().write(true).open(file)
         }
         opened => opened,
     };

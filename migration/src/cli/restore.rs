@@ -29,7 +29,7 @@ pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) 
     let left = sum(|table| table.left);
     out.done(&match left {
         0 => format!("{back} restored"),
-        _ => format!("{back} restored; {left} were there"),
+        _ => format!("{back} restored; {left} left as they are"),
     })?;
     for sentence in &restored.not_restored {
         out.note(&format!("not restored: {sentence}"));

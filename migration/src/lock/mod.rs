@@ -215,11 +215,7 @@ async fn attempt(
         .begin_with_options(TransactionOptions {
             isolation_level: capability.session_settings.then_some(IsolationLevel::ReadCommitted),
             // A transaction that starts as a reader fails when it wants to write beside another.
-            sqlite_transaction_mode: Some(match purpose {
-                // And one that changes tables would find in the end only that somebody reads.
-                Purpose::Migrate | Purpose::Resume => SqliteTransactionMode::Exclusive,
-                Purpose::Seed => SqliteTransactionMode::Immediate,
-            }),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         })
         .await;
@@ -240,6 +236,9 @@ async fn attempt(
             tx.rollback().await?;
             return Ok(Attempt::Held(held_file()));
         }
+        // Whoever reads is waited for in the end, or when changes no longer fit into memory.
+        let wait = patience.lock_wait.as_millis();
+        tx.execute_unprepared(&format!("PRAGMA busy_timeout = {wait}")).await?;
         return Ok(Attempt::Locked(Locked { tx, backend: None }));
     }
     match lock_on_postgres(&tx, engine, purpose, patience).await {

@@ -64,7 +64,9 @@ struct Bridge {
 #[derive(Debug)]
 pub(super) struct FarEnd {
     far: Sender<Message>,
-    thread: JoinHandle<(Result<Vec<String>, DbErr>, Lent)>,
+    thread: JoinHandle<Result<Vec<String>, DbErr>>,
+    /// What was lent. Whoever drops it gives it back.
+    back: Receiver<Lent>,
 }
 
 /// The only connection to a database in memory. A pool gets a connection back through the runtime of
@@ -81,11 +83,15 @@ pub(super) fn open(
     let foreign_keys_off = observer.foreign_keys_off;
     let (far, tasks) = channel();
     let (ready, is_ready) = channel();
+    let (give_back, back) = channel();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
-            Err(error) => return (Err(DbErr::Custom(error.to_string())), lent),
+            Err(error) => {
+                let _ = give_back.send(lent);
+                return Err(DbErr::Custom(error.to_string()));
+            }
         };
         runtime.block_on(async {
             let db = open();
@@ -96,28 +102,30 @@ pub(super) fn open(
                 if foreign_keys_off {
                     db.execute_unprepared("PRAGMA foreign_keys = OFF").await?;
                 }
-                let notes = work(&db, engine, &tasks, &ready).await?;
+                let worked = work(&db, engine, &tasks, &ready).await;
                 if foreign_keys_off {
                     db.execute_unprepared("PRAGMA foreign_keys = ON").await?;
                 }
-                Ok(notes)
+                worked
             };
             let worked = worked.await;
-            let lent =
-                if is_lent { db.get_sqlite_connection_pool().acquire().await.ok() } else { None };
-            (worked, lent)
+            if is_lent {
+                // If nobody waits for it any more, it goes back from here.
+                drop(give_back.send(db.get_sqlite_connection_pool().acquire().await.ok()));
+            }
+            worked
         })
     });
     match is_ready.recv() {
         Ok(()) => {}
         // It has ended with an error, and says which.
-        Err(_) => return Err(FarEnd { far, thread }.end().err().unwrap_or_else(gone)),
+        Err(_) => return Err(FarEnd { far, thread, back }.end().err().unwrap_or_else(gone)),
     }
     let backend = engine.backend();
     let bridge = Bridge { far: far.clone(), backend, observer: Arc::clone(observer) };
     let connection = MockDatabaseConnection::new(bridge);
     let connection = DatabaseConnectionType::MockDatabaseConnection(Arc::new(connection));
-    Ok((connection.into(), FarEnd { far, thread }))
+    Ok((connection.into(), FarEnd { far, thread, back }))
 }
 
 impl FarEnd {
@@ -125,7 +133,9 @@ impl FarEnd {
     pub(super) fn end(self) -> Result<Vec<String>, DbErr> {
         // It may have ended by itself.
         let _ = self.far.send((Task::End, false, channel().0));
-        self.thread.join().map_or_else(|_| Err(gone()), |(notes, _)| notes)
+        let ended = self.thread.join().unwrap_or_else(|_| Err(gone()));
+        drop(self.back.recv());
+        ended
     }
 }
 

@@ -70,12 +70,19 @@ impl Blockers {
     /// The last statement that the watched process was given, as far as the server keeps it; `None` if
     /// nobody tells.
     pub(super) async fn last_statement(&self) -> Option<String> {
-        let mut connection = self.options.connect().await.ok()?;
+        let connect = tokio::time::timeout(EVERY, self.options.connect());
+        let mut connection = connect.await.ok()?.ok()?;
         let sql = "SELECT query, octet_length(query) \
                    >= pg_size_bytes(current_setting('track_activity_query_size')) - 4 \
                    FROM pg_stat_activity WHERE pid = $1 AND state LIKE 'idle%'";
-        let row = sqlx::query(sql).bind(self.backend).fetch_one(&mut connection).await.ok()?;
+        let asked = sqlx::query(sql).bind(self.backend).fetch_one(&mut connection);
+        let row = tokio::time::timeout(EVERY, asked).await.ok()?.ok()?;
         let (text, is_cut): (String, bool) = (row.try_get(0).ok()?, row.try_get(1).ok()?);
+        // An error that somebody has caught and gone on from is not where it failed.
+        let is_ours = text.starts_with("ROLLBACK") || text.starts_with("SAVEPOINT");
+        if is_ours {
+            return None;
+        }
         Some(if is_cut { format!("{text} …") } else { text })
     }
 

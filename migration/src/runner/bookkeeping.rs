@@ -138,7 +138,6 @@ fn changed(table: &str, rows: u64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Unusable(format!(
-        "the table {table} does not keep what is recorded in it: is there a trigger or a rule on it? \
-         Nothing was changed"
+        "the table {table} does not keep what is recorded in it: is there a trigger or a rule on it?"
     )))
 }

@@ -1,7 +1,7 @@
 //! Applying and rolling back, inside a session.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::PoisonError,
     time::{Duration, Instant},
 };
@@ -17,12 +17,13 @@ use super::{
     journal::{self, Event, History, Note, fingerprint},
     record,
     recorder::Effect,
+    samples::noted_anew,
     session::Session,
 };
 use crate::{
     backup::Backup,
     db::quoted,
-    error::{Error, Left, List, Result},
+    error::{Error, Left, List, Result, sqlstate},
     fingerprint::sha256,
     observer::What,
     refusal::Refusal,
@@ -81,7 +82,7 @@ impl Runner<'_> {
                 self.keep_record(session).await?;
             }
         }
-        Ok(())
+        self.note_thinned(session).await
     }
 
     /// Rolls these migrations back, after the guard has let it pass; gives its permit, if there was
@@ -162,7 +163,30 @@ impl Runner<'_> {
                 self.keep_record(session).await?;
             }
         }
+        self.note_thinned(session).await?;
         Ok(permit)
+    }
+
+    /// Sample rows that lose a column by a migration are edited by nobody.
+    async fn note_thinned(&self, session: &mut Session) -> Result<()> {
+        if session.thinned.is_empty() {
+            return Ok(());
+        }
+        let live = crate::schema::read(session.tx(), self.engine, "").await?;
+        let tables: Vec<&crate::schema::Table> =
+            session.thinned.iter().filter_map(|name| live.tables.get(name)).collect();
+        let anew = noted_anew(session.tx(), self.engine, &session.history.entries, &tables).await?;
+        let notes: Vec<Note<'_>> = anew
+            .iter()
+            .map(|(table, text)| Note {
+                fingerprint: Some(text.clone()),
+                ..Note::new(Event::Seeded, table)
+            })
+            .collect();
+        if !notes.is_empty() {
+            self.note(session, &notes).await?;
+        }
+        Ok(())
     }
 
     /// Nobody should take a rehearsal for the real thing.
@@ -214,6 +238,7 @@ impl Runner<'_> {
             observer.skip(&what, sent);
             return Ok(());
         }
+        self.note_thinned(session).await?;
         // Nobody waits behind what is done concurrently; and it waits for every older transaction.
         let is_concurrent = |sql: &String| sql.to_uppercase().contains(" CONCURRENTLY ");
         let limit = if sent.iter().all(is_concurrent) {
@@ -507,6 +532,7 @@ impl Runner<'_> {
             },
         )
         .await?;
+        session.thinned.extend(permitted.thinned.iter().cloned());
         if session.consented.is_none() {
             session.consented.clone_from(&permitted.by_consent);
         }
@@ -535,14 +561,11 @@ impl Runner<'_> {
             backup
         } else {
             // What is lost after a divided call went on is in files of their own.
-            let mut path = path.as_os_str().to_owned();
-            if session.backups > 0 {
-                path.push(format!(".{}", session.backups + 1));
-            }
-            Backup::begin(path.as_ref(), self.engine, command, by_hand)?
+            let path = if session.backups > 0 { further(path) } else { path.to_owned() };
+            Backup::begin(&path, self.engine, command, by_hand)?
         };
-        for (table, lost) in &permitted.losing {
-            backup.table(session.tx(), self.engine, table, lost.clone()).await?;
+        for losing in &permitted.losing {
+            backup.table(session.tx(), self.engine, losing).await?;
         }
         session.backup = Some(backup);
         Ok(())
@@ -561,7 +584,7 @@ impl Runner<'_> {
         let statement = match (failed, record(migration, self.engine, direction).await) {
             (Some(failed), _) => Some(failed),
             (None, Ok(mut sent)) if sent.len() == 1 => sent.pop(),
-            (None, _) => match session.blockers() {
+            (None, _) => match session.blockers().filter(|_| sqlstate(&source).is_some()) {
                 Some(server) => server.last_statement().await,
                 None => None,
             },
@@ -577,6 +600,22 @@ impl Runner<'_> {
                 (false, false) => Left::Nothing,
             },
         }
+    }
+}
+
+/// The first name for a further file beside a backup that nobody has taken.
+fn further(path: &Path) -> PathBuf {
+    let mut number = 2;
+    loop {
+        let named = |end: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{number}{end}"));
+            PathBuf::from(name)
+        };
+        if !named("").exists() && !named(".partial").exists() {
+            return named("");
+        }
+        number += 1;
     }
 }
 

@@ -101,14 +101,24 @@ impl Consented {
     }
 }
 
+/// A table that loses something.
+pub(crate) struct Losing {
+    pub table: Table,
+    /// The columns that go, if the table stays.
+    pub columns: Vec<String>,
+    /// Whether rows may go.
+    pub rows: bool,
+}
+
 /// What the guard says when it lets something pass.
 pub(super) struct Permitted {
     pub permit: Destructive,
     /// The tables to drop that exist, in the order of dropping.
     pub drops: Vec<String>,
-    /// The tables that lose something, in an order in which what refers to another comes after it,
-    /// each with the columns that it loses if its rows stay.
-    pub losing: Vec<(Table, Vec<String>)>,
+    /// The tables that lose something, in an order in which what refers to another comes after it.
+    pub losing: Vec<Losing>,
+    /// Those of them that stay, and whose sample rows are what the seeder has noted.
+    pub thinned: Vec<String>,
     /// What goes besides, made by hand.
     pub by_hand: Vec<String>,
     /// What somebody has consented to, if it passes only for that.
@@ -134,6 +144,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
             permit: Destructive(()),
             drops: Vec::new(),
             losing: Vec::new(),
+            thinned: Vec::new(),
             by_hand: Vec::new(),
             by_consent: None,
             cuts: Vec::new(),
@@ -151,7 +162,8 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let mut targets = drops.clone();
     targets.extend(existing(request.uncounted));
     let (dependents, by_hand) = made_by_hand(tx, request, &live, &drops, &targets).await?;
-    let losing = losing(effect, engine, &live, &drops);
+    let emptied = emptied(effect, engine, &live);
+    let losing = losing(effect, engine, &live, &drops, &emptied);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
     let mut counts = count(tx, engine, &tables).await?;
     let edited = edited(tx, engine, &request.history.entries, &tables).await?;
@@ -162,8 +174,14 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
             count.edited = Some(sum);
         }
     }
+    let going: Vec<String> = losing
+        .iter()
+        .chain(targets.iter().filter(|name| !losing.contains(name)))
+        .cloned()
+        .collect();
     let has_losses = counts.iter().any(|count| count.real_rows > 0);
-    let needs_consent = has_losses || !by_hand.is_empty() || (request.production && touches);
+    let needs_consent =
+        has_losses || !by_hand.is_empty() || (request.production && !going.is_empty());
     // A hash that was given has to fit, even if nobody had to ask for it.
     if needs_consent || asked {
         let hash = hash(request, &identity(tx, engine).await?, &losing, &counts, &by_hand);
@@ -183,7 +201,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
         if refused {
             let stale = by_hash && !blocked;
             let losses = losses(tx, request, &live, &drops, &counts).await?;
-            let reason = reason(request, &losses, &by_hand, &losing, needs_consent, blocked, stale);
+            let reason = reason(request, &losses, &by_hand, &going, needs_consent, blocked, stale);
             let hash = (!blocked && needs_consent).then_some(hash);
             let refusal = Refusal { reason, losses, by_hand: by_hand.clone(), hash };
             match request.observer {
@@ -197,12 +215,21 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let cuts = in_order(dependents).iter().filter_map(|it| it.cut(engine)).collect();
     // Tables are dropped before what they refer to.
     let losing = tables.iter().rev().map(|table| {
-        let stays = !drops.contains(&table.name);
-        ((*table).clone(), if stays { lost_columns(effect, table) } else { Vec::new() })
+        let goes = drops.contains(&table.name);
+        let columns = if goes { Vec::new() } else { lost_columns(effect, table) };
+        // What is not known to stay may go.
+        let rows = goes || columns.is_empty() || emptied.contains(&table.name);
+        Losing { table: (*table).clone(), columns, rows }
     });
+    let thinned = counts
+        .iter()
+        .filter(|count| count.edited.is_none() && !drops.contains(&count.table))
+        .map(|count| count.table.clone())
+        .collect();
     Ok(Permitted {
         permit: Destructive(()),
         losing: losing.collect(),
+        thinned,
         drops,
         by_consent: needs_consent.then(|| Consented { counts, by_hand: by_hand.clone() }),
         by_hand,
@@ -257,7 +284,8 @@ fn check_referrers(request: &Request<'_>, drops: &[String], keys: &[Dependent]) 
         if drops.contains(target) && !drops.contains(table) && !is_rebuilt {
             return Err(Refusal::plain(format!(
                 "refused, because {target} would go while {table} stays, which refers to it: roll that \
-                 back first, or drop it; nothing was changed"
+                 back first, or drop it; {}",
+                left(request)
             ))
             .into());
         }
@@ -266,14 +294,31 @@ fn check_referrers(request: &Request<'_>, drops: &[String], keys: &[Dependent]) 
 }
 
 /// The tables that go or lose something, those that go first.
-fn losing(effect: &Effect, engine: Engine, live: &Schema, drops: &[String]) -> Vec<String> {
+fn losing(
+    effect: &Effect,
+    engine: Engine,
+    live: &Schema,
+    drops: &[String],
+    emptied: &[String],
+) -> Vec<String> {
     let mut losing = drops.to_vec();
     let thinner = effect.rebuilt.iter().map(|(name, _)| name).filter(|name| {
         live.tables.get(*name).is_some_and(|table| !lost_columns(effect, table).is_empty())
     });
     let mut others: Vec<String> =
         effect.thins.iter().chain(thinner).filter_map(|it| named(live, engine, it)).collect();
-    // A row that is deleted takes along what refers to it, or what that knows of it.
+    others.extend(emptied.iter().cloned());
+    for name in others {
+        if !losing.contains(&name) {
+            losing.push(name);
+        }
+    }
+    losing
+}
+
+/// The tables that lose rows but stay. A row that is deleted takes along what refers to it, or what
+/// that knows of it.
+fn emptied(effect: &Effect, engine: Engine, live: &Schema) -> Vec<String> {
     let mut emptied: Vec<String> =
         effect.emptied.iter().filter_map(|it| named(live, engine, it)).collect();
     let mut at = 0;
@@ -289,13 +334,7 @@ fn losing(effect: &Effect, engine: Engine, live: &Schema, drops: &[String]) -> V
             }
         }
     }
-    others.extend(emptied);
-    for name in others {
-        if !losing.contains(&name) {
-            losing.push(name);
-        }
-    }
-    losing
+    emptied
 }
 
 /// The name by which a table is there. SQLite does not tell names by their case.
@@ -367,7 +406,7 @@ fn reason(
     request: &Request<'_>,
     losses: &[Loss],
     by_hand: &[String],
-    losing: &[String],
+    going: &[String],
     needs_consent: bool,
     blocked: bool,
     stale: bool,
@@ -383,7 +422,7 @@ fn reason(
         format!(
             "refused, because this database is production's, where no table goes without consent, and \
              {} would",
-            List(losing)
+            List(going)
         )
     };
     let after = if blocked {
@@ -395,12 +434,16 @@ fn reason(
     } else {
         ""
     };
-    let left = if request.divided {
+    format!("{what}{after}; {}", left(request))
+}
+
+/// What is so after a refusal.
+fn left(request: &Request<'_>) -> &'static str {
+    if request.divided {
         "nothing more was changed, and what came before it in this call is done"
     } else {
         "nothing was changed"
-    };
-    format!("{what}{after}; {left}")
+    }
 }
 
 /// Locks what exists of the tables against every reader and writer until the transaction ends, so

@@ -46,6 +46,7 @@ pub use command::{Command, Down, Outcome, Up};
 pub use currency::{Currency, ensure_current};
 pub use dependents::{Dependent, dependents};
 pub use guard::Destructive;
+pub(crate) use guard::Losing;
 pub use history::{MigrationState, Standing, State};
 pub use journal::{Event, table_beside as journal_beside};
 use recorder::Effect;

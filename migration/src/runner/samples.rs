@@ -98,7 +98,7 @@ pub async fn note_seeded<C: ConnectionTrait>(
             content: noted.content.wrapping_add(now.content).wrapping_sub(was.content),
             beside: 0,
         };
-        texts.push((table, format!("{}:{:016x}:{}", sum.rows, sum.content, columns.join(","))));
+        texts.push((table, text(columns, &sum)));
     }
     let notes: Vec<Note<'_>> = texts
         .iter()
@@ -114,6 +114,29 @@ pub async fn note_seeded<C: ConnectionTrait>(
     journal::create(tx, &bookkeeping).await?;
     journal::write(tx, engine, &bookkeeping, head, &notes).await?;
     Ok(())
+}
+
+/// What to note of the sample rows of these tables, that nobody has edited, if it is not noted already.
+pub(super) async fn noted_anew<C: ConnectionTrait>(
+    tx: &C,
+    engine: Engine,
+    entries: &[journal::Entry],
+    tables: &[&Table],
+) -> Result<Vec<(String, String)>> {
+    let seeded: Vec<&Table> = tables
+        .iter()
+        .filter(|table| noted(entries, &table.name).is_some_and(|(_, sum)| sum.rows > 0))
+        .copied()
+        .collect();
+    let now = samples(tx, engine, &seeded).await?;
+    let changed =
+        now.0.into_iter().filter(|(table, it)| noted(entries, table).as_ref() != Some(it));
+    Ok(changed.map(|(table, (columns, sum))| (table, text(&columns, &sum))).collect())
+}
+
+/// How the journal has it.
+fn text(columns: &[String], sum: &Sum) -> String {
+    format!("{}:{:016x}:{}", sum.rows, sum.content, columns.join(","))
 }
 
 /// Permits the sample rows of these tables to be deleted, unless somebody has worked with them.

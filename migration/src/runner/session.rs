@@ -8,7 +8,7 @@ use std::{
 
 use entity::Engine;
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     TransactionTrait as _, sqlx,
 };
 use sea_orm_migration::SchemaManagerConnection;
@@ -54,6 +54,8 @@ pub(super) struct Session {
     pub backup: Option<Backup>,
     /// How many such files are done.
     pub backups: u32,
+    /// The tables that may lose columns but not rows, and whose sample rows nobody has edited.
+    pub thinned: Vec<String>,
     /// The command's name.
     pub command: &'static str,
     /// What somebody has consented to, if the guard let something pass only for that.
@@ -147,6 +149,20 @@ impl Session {
         held
     }
 
+    /// On SQLite, whoever reads the file is in the way only in the end.
+    fn cannot_commit(&self, error: DbErr) -> Error {
+        let is_busy = self.engine == Engine::Sqlite
+            && sqlstate(&error).is_some_and(|code| code == "5" || code == "261");
+        if !is_busy || self.divided {
+            return error.into();
+        }
+        Error::Busy(format!(
+            "another process is reading this database file, and did not finish within {} seconds \
+             (--lock-wait); nothing was changed",
+            self.patience.lock_wait.as_secs()
+        ))
+    }
+
     async fn check_foreign_keys(&self, tx: &DatabaseTransaction) -> Result<()> {
         match &self.orphans {
             Some(orphans) => foreign_keys::check(tx, orphans).await,
@@ -172,12 +188,15 @@ impl Session {
         let outcome = if let Some(tx) = tx {
             let outcome = finish(tx, outcome).await;
             // If it is certain that nothing was lost, nobody needs the file.
-            if let (Err(Error::Database(error)), Some(path)) = (&outcome, kept)
-                && sqlstate(error).is_some()
-            {
-                let _ = std::fs::remove_file(path);
+            match outcome {
+                Err(Error::Database(error)) if was_rolled_back(&error) => {
+                    if let Some(path) = kept {
+                        let _ = std::fs::remove_file(path);
+                    }
+                    Err(self.cannot_commit(error))
+                }
+                outcome => outcome,
             }
-            outcome
         } else {
             if let Some(connection) = self.connection.as_ref().filter(|_| self.divided) {
                 // Outside of a transaction something failed, and says more than this would.
@@ -192,6 +211,13 @@ impl Session {
         }
         outcome
     }
+}
+
+/// Whether it is certain that the transaction of a failed COMMIT has changed nothing: SQLite says so, and
+/// PostgreSQL where a constraint or another transaction is the reason.
+fn was_rolled_back(error: &DbErr) -> bool {
+    sqlstate(error)
+        .is_some_and(|code| code.len() < 5 || code.starts_with("23") || code.starts_with("40"))
 }
 
 impl Runner<'_> {
@@ -227,6 +253,7 @@ impl Runner<'_> {
             backups: 0,
             command,
             consented: None,
+            thinned: Vec::new(),
             history: History::default(),
         };
         let connection = match &self.db {
