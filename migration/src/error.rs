@@ -1,15 +1,16 @@
 //! What can go wrong, in sentences that say what to do.
 
-use std::{error::Error as _, fmt};
+use std::error::Error as _;
 
 use sea_orm::{
     DbErr, RuntimeErr,
     sqlx::{self, error::DatabaseError, postgres::PgDatabaseError},
 };
 
+pub(crate) use crate::list::List;
 use crate::{direction::Direction, refusal::Refusal};
 
-/// What can go wrong. [`Display`](fmt::Display) is one sentence for a person at a terminal;
+/// What can go wrong. [`Display`](std::fmt::Display) is one sentence for a person at a terminal;
 /// [`Error::exit_code`] is for the shell.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -249,16 +250,3 @@ fn one_line(text: &str) -> String {
 
 /// The result of everything here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Writes `a, b and c`.
-pub(crate) struct List<'a>(pub &'a [String]);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [] => Ok(()),
-            [one] => f.write_str(one),
-            [rest @ .., last] => write!(f, "{} and {last}", rest.join(", ")),
-        }
-    }
-}

@@ -41,6 +41,7 @@ mod fingerprint;
 pub mod generate;
 pub mod isolation;
 pub mod lint;
+mod list;
 pub mod lock;
 pub mod logging;
 mod observer;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::error::List;
+use crate::list::List;
 
 /// Why something was not done, and what would let it pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

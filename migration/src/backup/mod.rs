@@ -13,8 +13,19 @@ use serde::{Deserialize, Serialize};
 pub use restore::{Restored, RestoredTable, restore};
 pub(crate) use write::Backup;
 
+use crate::schema::Table;
+
 /// The version of the format.
 const VERSION: u32 = 1;
+
+/// A table that loses something.
+pub(crate) struct Losing {
+    pub table: Table,
+    /// The columns that go, if the table stays.
+    pub columns: Vec<String>,
+    /// Whether rows may go.
+    pub rows: bool,
+}
 
 /// The first line of a backup.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -11,11 +11,10 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use serde::Serialize;
 
-use super::{End, Header, TABLE, TableHeader, VERSION};
+use super::{End, Header, Losing, TABLE, TableHeader, VERSION};
 use crate::{
     db::{literal, quoted},
     error::{Error, Result},
-    runner::{Losing, rowid},
     schema::Table,
 };
 
@@ -159,7 +158,7 @@ impl Backup {
                 )
             })
             .collect();
-        let Some(number) = rowid(table) else {
+        let Some(number) = table.rowid() else {
             return Err(Error::Unusable(format!(
                 "cannot write a backup: columns of {} have taken all names of the row's number",
                 table.name

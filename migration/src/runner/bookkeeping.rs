@@ -141,3 +141,16 @@ fn changed(table: &str, rows: u64) -> Result<(), Error> {
         "the table {table} does not keep what is recorded in it: is there a trigger or a rule on it?"
     )))
 }
+
+/// What tells this database from every other.
+pub(super) async fn identity<C: ConnectionTrait>(tx: &C, engine: Engine) -> Result<String, DbErr> {
+    let sql = match engine {
+        Engine::Sqlite => "SELECT file AS identity FROM pragma_database_list WHERE name = 'main'",
+        _ => {
+            "SELECT d.oid::text || '/' || d.datname || '/' || current_schema() AS identity \
+             FROM pg_database d WHERE d.datname = current_database()"
+        }
+    };
+    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    row.map_or_else(|| Ok(String::new()), |row| row.try_get("", "identity"))
+}

@@ -16,7 +16,7 @@ use super::{
     guard,
     journal::{self, Event, History, Note, fingerprint},
     record,
-    recorder::Effect,
+    recorder::{Effect, runs_outside},
     samples::noted_anew,
     session::Session,
 };
@@ -28,11 +28,6 @@ use crate::{
     observer::What,
     refusal::Refusal,
 };
-
-/// Whether a migration asks to run outside of a transaction.
-pub(super) fn runs_outside(migration: &dyn MigrationTrait) -> bool {
-    migration.use_transaction() == Some(false)
-}
 
 impl Runner<'_> {
     /// Applies these migrations. A permit is for what they lose too; without one, the guard is asked.

@@ -6,13 +6,16 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 
 use super::{
+    bookkeeping::identity,
     dependents::{Dependent, attached, dependents, in_order},
     journal::History,
+    permit::Destructive,
     recorder::Effect,
     sample_rows::sample_rows,
     samples::{Sum, edited},
 };
 use crate::{
+    backup::Losing,
     db::{literal, quoted},
     diff::{Change, diff},
     error::{List, Result, sqlstate},
@@ -21,18 +24,6 @@ use crate::{
     refusal::{Loss, Refusal},
     schema::{self, Action, Schema, Table},
 };
-
-/// The permission to drop or delete. Only the guard makes one, after it has locked and counted, so
-/// a function that asks for it cannot be reached around the guard.
-#[derive(Debug)]
-pub struct Destructive(());
-
-impl Destructive {
-    /// For what has been looked at in this module and in [`super::samples`], and nowhere else.
-    pub(super) fn granted() -> Self {
-        Self(())
-    }
-}
 
 /// What a command asks the guard.
 pub(super) struct Asked {
@@ -101,15 +92,6 @@ impl Consented {
     }
 }
 
-/// A table that loses something.
-pub(crate) struct Losing {
-    pub table: Table,
-    /// The columns that go, if the table stays.
-    pub columns: Vec<String>,
-    /// Whether rows may go.
-    pub rows: bool,
-}
-
 /// What the guard says when it lets something pass.
 pub(super) struct Permitted {
     pub permit: Destructive,
@@ -141,7 +123,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let asked = matches!(request.consent, Consent::Hash(_)) || request.observer.is_some();
     if !touches && request.unknown.is_empty() && !asked {
         return Ok(Permitted {
-            permit: Destructive(()),
+            permit: Destructive::granted(),
             drops: Vec::new(),
             losing: Vec::new(),
             thinned: Vec::new(),
@@ -227,7 +209,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
         .map(|count| count.table.clone())
         .collect();
     Ok(Permitted {
-        permit: Destructive(()),
+        permit: Destructive::granted(),
         losing: losing.collect(),
         thinned,
         drops,
@@ -579,19 +561,6 @@ fn sum_of_ids(engine: Engine) -> String {
     };
     let digits: Vec<String> = (0..8).map(digit).collect();
     format!("CAST(sum({}) AS text)", digits.join(" + "))
-}
-
-/// What tells this database from every other.
-pub(super) async fn identity<C: ConnectionTrait>(tx: &C, engine: Engine) -> Result<String, DbErr> {
-    let sql = match engine {
-        Engine::Sqlite => "SELECT file AS identity FROM pragma_database_list WHERE name = 'main'",
-        _ => {
-            "SELECT d.oid::text || '/' || d.datname || '/' || current_schema() AS identity \
-             FROM pg_database d WHERE d.datname = current_database()"
-        }
-    };
-    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
-    row.map_or_else(|| Ok(String::new()), |row| row.try_get("", "identity"))
 }
 
 /// What somebody consents to, so that nothing else passes with it. Going forward, it covers what is

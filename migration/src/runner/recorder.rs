@@ -72,6 +72,11 @@ pub(crate) async fn record_in(
     Ok(log.iter().flat_map(sea_orm::Transaction::statements).map(ToString::to_string).collect())
 }
 
+/// Whether a migration asks to run outside of a transaction.
+pub(super) fn runs_outside(migration: &dyn MigrationTrait) -> bool {
+    migration.use_transaction() == Some(false)
+}
+
 /// What a list of statements does to tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Effect {

@@ -13,9 +13,9 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    bookkeeping,
-    guard::{Destructive, identity},
+    bookkeeping::{self, identity},
     journal::{self, Event, Note},
+    permit::Destructive,
     sample_rows::sample_rows,
 };
 use crate::{
@@ -294,7 +294,7 @@ async fn sum_here<C: ConnectionTrait>(
         })
         .chain([literal("")])
         .collect();
-    let Some(number) = rowid(table) else {
+    let Some(number) = table.rowid() else {
         // Whoever has taken all names of the row's number knows what he does.
         return Ok(Sum { rows: 1, content: 0, beside: 1 });
     };
@@ -322,14 +322,6 @@ async fn sum_here<C: ConnectionTrait>(
             return Ok(sum);
         }
     }
-}
-
-/// By which name the number of an SQLite row is known, which a column may have taken; `None` if all are.
-/// <https://www.sqlite.org/rowidtable.html>
-pub(crate) fn rowid(table: &Table) -> Option<&'static str> {
-    let is_free =
-        |name: &&str| table.columns.iter().all(|column| !column.name.eq_ignore_ascii_case(name));
-    ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
 }
 
 /// A condition that is true for a row with anything but the default in a column that is none of these.

@@ -16,11 +16,11 @@ use sea_orm_migration::SchemaManagerConnection;
 use super::{
     Command, Direction, Runner,
     blocked::Blockers,
-    execute::runs_outside,
     foreign_keys::{self, Orphans, Unenforced},
     guard::Consented,
     journal::History,
     record,
+    recorder::runs_outside,
 };
 use crate::{
     backup::Backup,

@@ -411,6 +411,14 @@ impl LeftOut {
 }
 
 impl Table {
+    /// By which name the number of an SQLite row is known, which a column may have taken; `None` if all
+    /// are. <https://www.sqlite.org/rowidtable.html>
+    pub(crate) fn rowid(&self) -> Option<&'static str> {
+        let is_free =
+            |name: &&str| self.columns.iter().all(|column| !column.name.eq_ignore_ascii_case(name));
+        ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
+    }
+
     /// A table of that name with nothing in it.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
