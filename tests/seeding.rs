@@ -13,6 +13,7 @@ on_both_engines!(
     clean_refuses_when_real_rows_hang_on_sample_rows,
     clean_refuses_when_rows_of_others_hang_on_sample_rows,
     clean_sees_columns_made_by_hand,
+    what_differs_from_what_was_made_is_found,
     real_tenants_are_left_alone,
     production_is_refused,
     a_database_without_tables_is_named,
@@ -190,6 +191,47 @@ async fn clean_sees_columns_made_by_hand(db: TestDb) {
     db.execute("DELETE FROM seaql_migrations_journal WHERE event = 'seeded'").await;
     let refused = db.seeder(&["clean"]).expect_code(1);
     assert!(refused.error().contains("leads: 123 rows"), "{refused:#?}");
+}
+
+async fn what_differs_from_what_was_made_is_found(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    let clean = db.seeder(&["verify"]).ok();
+    assert!(clean.last_line().starts_with("334 sample rows are as they were made: "), "{clean:#?}");
+    // A real row beside them is nothing to verify.
+    db.insert_real_tenant("real").await;
+    assert_eq!(db.seeder(&["verify"]).ok().stdout, clean.stdout);
+    db.execute("UPDATE leads SET name = 'Somebody' WHERE email = (SELECT min(email) FROM leads)")
+        .await;
+    db.execute("DELETE FROM inbox_messages WHERE id = (SELECT id FROM inbox_messages LIMIT 1)")
+        .await;
+    let report = db.seeder(&["verify", "--json"]).expect_code(1).json();
+    let differences = report["differences"].as_array().unwrap();
+    let sum = |table: &str, what: &str| -> u64 {
+        let own = differences.iter().filter(|it| it["table"] == table);
+        own.map(|it| it[what].as_u64().unwrap()).sum()
+    };
+    assert_eq!((sum("leads", "changed"), sum("leads", "missing")), (1, 0), "{report:#}");
+    assert_eq!(sum("inbox_messages", "missing"), 1, "{report:#}");
+    let tables = report["tables"].as_array().unwrap();
+    let same = tables.iter().filter(|it| it["digest"] == it["expected"]).count();
+    assert_eq!((tables.len(), same), (13, 11), "{report:#}");
+    let deep = db.tenantry(&["validate", "--deep"]).expect_code(1);
+    assert!(deep.stdout.contains("sample-rows-altered: leads: "), "{deep:#?}");
+    db.seeder(&["--alongside"]).ok();
+    let text = db.seeder(&["verify"]).expect_code(1).stdout;
+    assert!(text.contains("leads of Brightwater Outreach: 0 missing, 1 changed"), "{text}");
+}
+
+/// What is in the rows is one number, on whichever engine they are.
+#[tokio::test]
+async fn the_digest_is_the_same_on_both_engines() {
+    let [sqlite, postgres] = [Engine::Sqlite, Engine::Postgres].map(|engine| {
+        let db = TestDb::new(engine);
+        db.tenantry(&["run"]).ok();
+        db.seeder(&["verify"]).ok().stdout
+    });
+    assert_eq!(sqlite, postgres);
+    insta::assert_snapshot!("digests", sqlite);
 }
 
 /// Tables of the same name in another schema of the search path are somebody else's.

@@ -5,10 +5,12 @@ use migration::{
     Result,
     cli::{Command, Printer, Waiting, open_patiently, with_consent},
     config::{DatabaseArgs, is_production},
-    db::Absent,
+    db::{Absent, Database},
+    report::{Envelope, Finding},
 };
+use serde::Serialize;
 
-use crate::{Options, Report};
+use crate::{Difference, Options, Report, TableDigest, Verification};
 
 /// Inserts related sample rows, or removes them again
 ///
@@ -36,6 +38,13 @@ enum Action {
         #[arg(long, value_name = "HASH")]
         confirm: Option<String>,
     },
+    /// Compare the sample rows with what makes them, and show what is in each table, as a digest that
+    /// is the same on every engine
+    Verify {
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Command for Seeder {
@@ -52,6 +61,12 @@ impl Command for Seeder {
             confirm: None,
             patience: db.patience,
         };
+        if let Some(Action::Verify { json }) = self.command {
+            let verification = crate::verify(&db.connection, &options).await?;
+            let code = show(&db, verification, json, out)?;
+            db.close().await;
+            return Ok(code);
+        }
         if let Some(Action::Clean { confirm }) = self.command {
             let report = with_consent(confirm, out, async |confirm| {
                 crate::clean(&db.connection, &Options { confirm, ..options.clone() }).await
@@ -79,6 +94,34 @@ pub fn summary(report: &Report) -> String {
         0 => format!("nothing to insert: all {} sample rows are there", report.planned()),
         rows => format!("{rows} sample rows inserted"),
     }
+}
+
+/// Prints what was found. The code is 1 if anything differs.
+fn show(db: &Database, verification: Verification, json: bool, out: &mut Printer) -> Result<u8> {
+    let code = u8::from(!verification.is_clean());
+    if json {
+        #[derive(Serialize)]
+        struct Body {
+            tables: Vec<TableDigest>,
+            differences: Vec<Difference>,
+        }
+        let Verification { tables, differences } = verification;
+        let body = Body { tables, differences };
+        out.json(&Envelope::<_, Finding>::new("verify", db, body, Vec::new()))?;
+        return Ok(code);
+    }
+    for table in &verification.tables {
+        out.line(&format!("{:<16} {:>8}  {}", table.table, table.rows, table.digest))?;
+    }
+    for difference in &verification.differences {
+        out.line(&difference.to_string())?;
+    }
+    let rows = verification.rows();
+    out.line(&match code {
+        0 => format!("{rows} sample rows are as they were made: {}", verification.digest()),
+        _ => "not all sample rows are as they were made".to_owned(),
+    })?;
+    Ok(code)
 }
 
 fn print(report: &Report, out: &mut Printer) -> Result<()> {

@@ -14,10 +14,12 @@
 
 mod clean;
 pub mod cli;
+pub mod digest;
 pub mod factory;
 pub mod ids;
 mod loader;
 pub mod plan;
+mod verify;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +36,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde::Serialize;
 
 pub use clean::clean;
+pub use verify::{Difference, TableDigest, Verification, verify, verify_in};
 
 /// What the seeder may do.
 #[derive(Clone, Debug, Default)]

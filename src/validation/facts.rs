@@ -7,7 +7,7 @@ use migration::{
     db::{Database, begin_read, count_rows, quoted},
     diff::Change,
     drift::{Accepted, Drift, drift, inexact},
-    error::Result,
+    error::{Error, Result},
     isolation::{self, Matrix},
     schema::{ForeignKey, Index, LeftOut, Schema, Table},
 };
@@ -28,6 +28,8 @@ pub(super) struct Facts {
     pub duplicates: Vec<Duplicates>,
     /// Sample rows by table, `(present, planned)`; empty when there are none at all.
     pub samples: BTreeMap<&'static str, (u64, u64)>,
+    /// Sample rows that are not as they were made, as far as that was looked at.
+    pub altered: Vec<seeder::Difference>,
     /// What could not be checked, and why.
     pub notes: Vec<String>,
     /// What came of attacking one tenant as another; `None` where that could not be tried.
@@ -127,7 +129,18 @@ async fn gather_in(
         ));
     }
     let samples = samples(tx, engine, &drift.live).await?;
-    Ok(Facts { drift, orphans, duplicates, samples, notes, isolation: None })
+    let mut altered = Vec::new();
+    if options.deep && !samples.is_empty() && !is_incomplete(&drift) {
+        match seeder::verify_in(tx, engine).await {
+            Ok(verification) => altered = verification.differences,
+            // Migrations are pending, say.
+            Err(Error::Unusable(why)) => {
+                notes.push(format!("sample rows were not verified: {why}"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Facts { drift, orphans, duplicates, samples, altered, notes, isolation: None })
 }
 
 /// Finds rows without their parent, along the keys that should be there, whether they are or not.

@@ -20,6 +20,27 @@ mod words;
 
 use crate::plan::TenantPlan;
 
+/// Hands the tenant-scoped tables in foreign-key order to a macro, as lines of entity, factory, and the
+/// count of the plan, each of which is one of the entity's rows.
+macro_rules! for_each_scoped {
+    ($do:ident) => {
+        $do! {
+            TeamMember, team_member, team_members;
+            Company, company, companies;
+            Payment, payment, payments;
+            Domain, domain, domains;
+            CompanySettings, company_settings, companies;
+            EmailAccount, email_account, email_accounts;
+            Lead, lead, leads;
+            Campaign, campaign, campaigns;
+            Template, template, templates;
+            InboxMessage, inbox_message, inbox_messages;
+            EmailService, email_service, email_services;
+        }
+    };
+}
+pub(crate) use for_each_scoped;
+
 /// The parent's number for row `n` of a tenant that has `parents` of them: in turn.
 fn parent(n: u32, parents: u32) -> u32 {
     n % parents.max(1)

@@ -64,30 +64,18 @@ async fn scoped<C: ConnectionTrait>(
     db: &C,
     tenants: &[TenantPlan],
 ) -> Result<Vec<TableReport>, DbErr> {
-    /// The rows of one table for all tenants: `count` of the plan, each made by `row`.
-    macro_rules! rows {
-        ($factory:ident, $count:ident) => {
-            tenants
-                .iter()
-                .flat_map(|plan| {
-                    (0..plan.counts.$count).map(move |n| factory::$factory::row(plan, n))
-                })
-                .collect::<Vec<_>>()
-        };
+    let mut reports = Vec::new();
+    /// For each table, the rows of all tenants: as many as the plan counts, each made by the factory.
+    macro_rules! insert {
+        ($($entity:ident, $factory:ident, $count:ident;)*) => {$(
+            let rows = tenants.iter().flat_map(|plan| {
+                (0..plan.counts.$count).map(move |n| factory::$factory::row(plan, n))
+            });
+            reports.push(table::<$entity, C>(db, rows.collect()).await?);
+        )*};
     }
-    Ok(vec![
-        table::<TeamMember, C>(db, rows!(team_member, team_members)).await?,
-        table::<Company, C>(db, rows!(company, companies)).await?,
-        table::<Payment, C>(db, rows!(payment, payments)).await?,
-        table::<Domain, C>(db, rows!(domain, domains)).await?,
-        table::<CompanySettings, C>(db, rows!(company_settings, companies)).await?,
-        table::<EmailAccount, C>(db, rows!(email_account, email_accounts)).await?,
-        table::<Lead, C>(db, rows!(lead, leads)).await?,
-        table::<Campaign, C>(db, rows!(campaign, campaigns)).await?,
-        table::<Template, C>(db, rows!(template, templates)).await?,
-        table::<InboxMessage, C>(db, rows!(inbox_message, inbox_messages)).await?,
-        table::<EmailService, C>(db, rows!(email_service, email_services)).await?,
-    ])
+    factory::for_each_scoped!(insert);
+    Ok(reports)
 }
 
 /// Inserts into one table. A row whose key is there already is left as it is.

@@ -1,4 +1,4 @@
-//! Where there are sample rows, all of them are there.
+//! Where there are sample rows, all of them are there, and as they were made.
 
 use migration::report::Finding;
 
@@ -15,5 +15,15 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                clean` to remove the rest"
             .to_owned(),
     });
-    found.collect()
+    let altered = facts.altered.iter().filter(|it| it.changed + it.unknown > 0);
+    let altered = altered.map(|difference| Finding {
+        code: "sample-rows-altered",
+        table: difference.table.to_owned(),
+        object: None,
+        message: format!("not all sample rows are as they were made: {difference}"),
+        help: "`cargo run -p seeder -- clean` and `cargo run -p seeder` make them anew, if nobody needs \
+               what somebody has made of them"
+            .to_owned(),
+    });
+    found.chain(altered).collect()
 }
