@@ -73,6 +73,21 @@ async fn one_row_for_another_voids_consent(db: TestDb) {
     insert("22").await;
     let refused = with_hash(&db, "tenantry", &["rollback"], &hash).expect_code(1);
     assert!(refused.error().contains("does not fit"), "{refused:#?}");
+    // Nor other ids that add up to the same, nor the same row with something else in it.
+    db.execute("DELETE FROM users WHERE email IN ('ff@example.com', '22@example.com')").await;
+    for byte in ["11", "44"] {
+        insert(byte).await;
+    }
+    let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
+    db.execute("DELETE FROM users WHERE email IN ('11@example.com', '44@example.com')").await;
+    for byte in ["22", "33"] {
+        insert(byte).await;
+    }
+    with_hash(&db, "tenantry", &["rollback"], &hash).expect_code(1);
+    let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
+    db.execute("UPDATE users SET name = 'important' WHERE email = '22@example.com'").await;
+    with_hash(&db, "tenantry", &["rollback"], &hash).expect_code(1);
+    db.execute("DELETE FROM users WHERE email IN ('22@example.com', '33@example.com')").await;
     // Nor as much else done with sample rows.
     db.execute("DELETE FROM users WHERE email IN ('ff@example.com', '22@example.com')").await;
     db.execute("UPDATE leads SET name = 'a' WHERE email = (SELECT min(email) FROM leads)").await;

@@ -305,6 +305,23 @@ async fn a_record_that_is_not_kept_is_noticed(db: TestDb) {
         _ => "DROP RULE r ON seaql_migrations",
     })
     .await;
+    // The same holds for the journal.
+    let swallow = match db.engine {
+        Engine::Sqlite => {
+            "CREATE TRIGGER t BEFORE INSERT ON seaql_migrations_journal BEGIN SELECT raise(IGNORE); END"
+        }
+        _ => "CREATE RULE r AS ON INSERT TO seaql_migrations_journal DO INSTEAD NOTHING",
+    };
+    db.execute(swallow).await;
+    let failed = db.migration(&["down"]).expect_code(2).clean_output();
+    assert!(failed.error().contains("does not keep what is written into it"), "{failed:#?}");
+    let say = ["repair", "--environment", "production", "--reason", "x"];
+    db.migration(&say).expect_code(2);
+    db.execute(match db.engine {
+        Engine::Sqlite => "DROP TRIGGER t",
+        _ => "DROP RULE r ON seaql_migrations_journal",
+    })
+    .await;
     // And a number after which none comes is no panic.
     db.execute(
         "UPDATE seaql_migrations_journal SET number = 9223372036854775807 WHERE number = 13",

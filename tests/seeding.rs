@@ -219,7 +219,7 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
     assert!(deep.stdout.contains("sample-rows-altered: leads: "), "{deep:#?}");
     db.seeder(&["--alongside"]).ok();
     let text = db.seeder(&["verify"]).expect_code(1).stdout;
-    assert!(text.contains("leads of Brightwater Outreach: 0 missing, 1 changed"), "{text}");
+    assert!(text.contains("leads of Kestrel & Pine: 0 missing, 1 changed"), "{text}");
 }
 
 /// What is in the rows is one number, on whichever engine they are.
@@ -251,6 +251,22 @@ async fn only_tables_of_the_current_schema_are_seeded_and_cleaned() {
         assert!(failed.error().contains("leads should be there and is not"), "{failed:#?}");
     }
     assert_eq!(db.number("SELECT count(*) FROM public.leads").await, 123);
+}
+
+/// What is in a table that inherits would be deleted through ours.
+#[tokio::test]
+async fn clean_leaves_tables_that_inherit() {
+    let db = TestDb::new(Engine::Postgres);
+    db.tenantry(&["run"]).ok();
+    db.execute(
+        "CREATE TABLE archive (verdict text) INHERITS (leads); \
+         WITH moved AS (DELETE FROM ONLY leads WHERE id IN (SELECT id FROM leads LIMIT 3) RETURNING *) \
+         INSERT INTO archive SELECT *, 'by a person' FROM moved",
+    )
+    .await;
+    let refused = db.seeder(&["clean"]).expect_code(1);
+    assert!(refused.error().contains("archive"), "{refused:#?}");
+    assert_eq!(db.number("SELECT count(*) FROM archive").await, 3);
 }
 
 /// A row that is being inserted beside sample rows is waited for, and then seen.

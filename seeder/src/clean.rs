@@ -149,6 +149,7 @@ async fn hanging<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Vec<Strin
     let ours: Vec<String> = schema.tables.keys().cloned().collect();
     let mut tables = Vec::new();
     let mut conditions = Vec::new();
+    let mut heirs = Vec::new();
     // Every key that there is, also those that somebody made by hand, in this schema or another;
     // and those that the engine does not take.
     let left_out = schema.left_out(engine).foreign_keys.into_iter();
@@ -156,6 +157,10 @@ async fn hanging<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Vec<Strin
     for dependent in dependents(db, engine, &ours).await?.into_iter().chain(left_out) {
         let Dependent::ForeignKey { table, sql_name, columns, target, ref_columns, .. } = dependent
         else {
+            // What is in a table that inherits would be deleted through ours.
+            if let Dependent::Heir { table, .. } = dependent {
+                heirs.push(table);
+            }
             continue;
         };
         let Some(parent) = schema.tables.get(&target) else { continue };
@@ -180,7 +185,7 @@ async fn hanging<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Vec<Strin
     }
     let counts = count_rows(db, engine, &conditions).await?;
     let hanging = tables.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
-    let mut hanging: Vec<String> = hanging.map(|(table, _)| table).collect();
+    let mut hanging: Vec<String> = hanging.map(|(table, _)| table).chain(heirs).collect();
     hanging.sort();
     hanging.dedup();
     Ok(hanging)

@@ -5,6 +5,7 @@
 //! What a row looks like is the engine's: on PostgreSQL what `row_to_json` makes of it, with json
 //! values as text; on SQLite literals as `quote` makes them.
 
+mod literal;
 mod restore;
 mod write;
 

@@ -12,12 +12,8 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, TransactionTrait as _};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlparser::{
-    dialect::SQLiteDialect,
-    tokenizer::{Token, Tokenizer},
-};
 
-use super::{Header, Mark, TABLE, TableHeader, VERSION, write::json_columns};
+use super::{Header, Mark, TABLE, TableHeader, VERSION, literal::literals, write::json_columns};
 use crate::{
     Migrator,
     db::{Database, finish, literal, quoted},
@@ -146,10 +142,8 @@ enum Displaced {
 impl Displaced {
     fn sentence(self) -> &'static str {
         match self {
-            Self::Different => "the row that is there now is not the same, and stays",
-            Self::Absent => {
-                "another row has what must be unique of it, or a trigger has kept it away"
-            }
+            Self::Different => "the row that is there now is not the same",
+            Self::Absent => "another row has what must be unique of it, or a trigger took it away",
         }
     }
 }
@@ -321,9 +315,8 @@ impl Restoration<'_> {
     /// Brings back some rows: together, or if that fails, one by one.
     async fn page(&mut self, target: Option<&Arc<Target>>, rows: Vec<Row>) -> Result<()> {
         let Some(target) = target.filter(|_| !rows.is_empty()) else { return Ok(()) };
-        let different = self.displaced(target, &rows, Displaced::Different).await?;
         if let Ok(counts) = self.send(target, &rows).await? {
-            return self.count(target, counts, &rows, different).await;
+            return self.count(target, counts, &rows).await;
         }
         for row in rows {
             self.one(target, row).await?;
@@ -333,9 +326,8 @@ impl Restoration<'_> {
 
     async fn one(&mut self, target: &Arc<Target>, row: Row) -> Result<()> {
         let rows = std::slice::from_ref(&row);
-        let different = self.displaced(target, rows, Displaced::Different).await?;
         match self.send(target, rows).await? {
-            Ok(counts) => self.count(target, counts, rows, different).await?,
+            Ok(counts) => self.count(target, counts, rows).await?,
             Err(error) => self.failed.push((Arc::clone(target), row, explain(&error))),
         }
         Ok(())
@@ -346,12 +338,11 @@ impl Restoration<'_> {
         target: &Target,
         (inserted, updated): (u64, u64),
         rows: &[Row],
-        mut displaced: Vec<String>,
     ) -> Result<()> {
         let left = (rows.len() as u64).saturating_sub(inserted + updated);
-        if left > 0 {
-            displaced.extend(self.displaced(target, rows, Displaced::Absent).await?);
-        }
+        // Also of those that were inserted: a trigger may have altered them, or taken them away.
+        let mut displaced = self.displaced(target, rows, Displaced::Different).await?;
+        displaced.extend(self.displaced(target, rows, Displaced::Absent).await?);
         let Some(table) = self.restored.tables.get_mut(target.place) else { return Ok(()) };
         table.inserted += inserted;
         table.updated += updated;
@@ -365,8 +356,7 @@ impl Restoration<'_> {
         Ok(())
     }
 
-    /// In whose place others are, in sentences: before the rows are sent, those with whose keys other
-    /// rows are there; afterwards, those that are not there.
+    /// Which of the rows that were sent are not there as they were, in sentences.
     async fn displaced(
         &self,
         target: &Target,
@@ -542,75 +532,4 @@ fn key_of(header: &TableHeader, row: &str) -> String {
         })
         .collect();
     format!("({})", values.join(", "))
-}
-
-/// The values of a row that is written in literals. What is no literal is no backup's.
-fn literals(columns: &[String], row: &str) -> Result<Vec<sea_orm::Value>, DbErr> {
-    let row: Map<String, Value> =
-        serde_json::from_str(row).map_err(|error| DbErr::Json(error.to_string()))?;
-    let values = columns.iter().map(|column| {
-        let text = row.get(column).and_then(Value::as_str).unwrap_or("NULL");
-        value(text).ok_or_else(|| DbErr::Custom(format!("the value of {column} is no literal")))
-    });
-    values.collect()
-}
-
-/// The value of one number, string, blob or NULL, or of a blob that is cast to text.
-fn value(text: &str) -> Option<sea_orm::Value> {
-    let cast = text.strip_prefix("CAST(X'").and_then(|rest| rest.strip_suffix("' AS TEXT)"));
-    if let Some(hex) = cast {
-        return Some(String::from_utf8(bytes(hex)?).ok()?.into());
-    }
-    match Tokenizer::new(&SQLiteDialect {}, text).tokenize().ok()?.as_slice() {
-        [Token::SingleQuotedString(text)] => Some(text.as_str().into()),
-        [Token::HexStringLiteral(hex)] => Some(bytes(hex)?.into()),
-        [Token::Number(..)] | [Token::Minus, Token::Number(..)] => match text.parse::<i64>() {
-            Ok(number) => Some(number.into()),
-            Err(_) => text.parse::<f64>().ok().map(Into::into),
-        },
-        [Token::Word(word)] if word.value.eq_ignore_ascii_case("null") => {
-            Some(sea_orm::Value::String(None))
-        }
-        _ => None,
-    }
-}
-
-/// What is written in hexadecimal digits.
-fn bytes(hex: &str) -> Option<Vec<u8>> {
-    let pairs = hex.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| match pair {
-        [_, _] => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
-        _ => None,
-    };
-    pairs.map(byte).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use sea_orm::Value;
-
-    use super::value;
-
-    #[test]
-    fn only_literals_are_literals() {
-        for (text, expected) in [
-            ("1", Value::from(1_i64)),
-            ("-9223372036854775808", i64::MIN.into()),
-            ("-2.5", (-2.5).into()),
-            ("1e3", 1e3.into()),
-            ("9.0e+999", f64::INFINITY.into()),
-            ("'it''s'", "it's".into()),
-            ("''", "".into()),
-            ("X'0aff'", vec![0x0a_u8, 0xff].into()),
-            ("CAST(X'610062' AS TEXT)", "a\0b".into()),
-            ("NULL", Value::String(None)),
-        ] {
-            assert_eq!(value(text), Some(expected), "{text}");
-        }
-        for text in
-            ["(SELECT 1)", "1; DROP TABLE t", "'a' || 'b'", "name", "", "1 -- x", "'a", "X'0'"]
-        {
-            assert_eq!(value(text), None, "{text}");
-        }
-    }
 }

@@ -11,7 +11,7 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use serde::Serialize;
 
-use super::{End, Header, Losing, TABLE, TableHeader, VERSION};
+use super::{End, Header, Losing, TABLE, TableHeader, VERSION, literal::literals};
 use crate::{
     db::{literal, quoted},
     error::{Error, Result},
@@ -177,6 +177,13 @@ impl Backup {
             for row in &rows {
                 last = row.try_get("", "number")?;
                 let text: String = row.try_get::<String>("", "row")?;
+                // Nobody could bring back a text that is none.
+                if text.contains("CAST(X'") && literals(columns, &text).is_err() {
+                    return Err(Error::Unusable(format!(
+                        "cannot write a backup: a text in {} is not UTF-8",
+                        table.name
+                    )));
+                }
                 self.text(&text)?;
             }
             if rows.len() < PAGE {

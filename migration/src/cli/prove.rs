@@ -1,10 +1,10 @@
 //! `migration prove`
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Printer, counted};
+use super::{Printer, counted, rehearse::write_over};
 use crate::{
     config::DatabaseArgs,
     error::{Error, Result},
@@ -44,8 +44,7 @@ pub(super) async fn run(args: &Args, database: &DatabaseArgs, out: &mut Printer)
     let json =
         serde_json::to_string_pretty(&report).map_err(|error| Error::Config(error.to_string()))?;
     let shown = args.report.display();
-    fs::write(&args.report, json + "\n")
-        .map_err(|error| Error::Config(format!("{shown} cannot be written: {error}")))?;
+    write_over(&args.report, &(json + "\n"), "{\n  \"version\": ", "report")?;
     out.line(&if passed {
         format!("proved{}; the report is {shown}", attacks.unwrap_or_default())
     } else {

@@ -105,7 +105,7 @@ impl Rehearsing {
         if self.sql.is_some() && !does_something && report.refusals.is_empty() {
             out.note("there is nothing to do, so no script was written");
         } else if let Some(file) = self.sql.as_ref().filter(|_| report.refusals.is_empty()) {
-            write_script(file, &report.script(db, command))?;
+            write_over(file, &report.script(db, command), SCRIPT, "script")?;
             out.note(&format!("wrote {}; nothing was changed", file.display()));
         }
         for refusal in &report.refusals {
@@ -115,8 +115,8 @@ impl Rehearsing {
     }
 }
 
-/// Writes a script, in the place of an older one, but of nothing else.
-fn write_script(file: &Path, script: &str) -> Result<()> {
+/// Writes what begins like this and is called so, in the place of an older one, but of nothing else.
+pub(super) fn write_over(file: &Path, text: &str, beginning: &str, what: &str) -> Result<()> {
     let failed = |error: std::io::Error| {
         Error::Unusable(format!("cannot write {}: {error}", file.display()))
     };
@@ -126,11 +126,11 @@ fn write_script(file: &Path, script: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && file.is_file() => {
             let mut begins = String::new();
             let old = File::open(file).map_err(failed)?;
-            // What is no text is no script.
-            let _ = old.take(SCRIPT.len() as u64).read_to_string(&mut begins);
-            if begins != SCRIPT && file.metadata().map_err(failed)?.len() > 0 {
+            // What is no text is none of ours.
+            let _ = old.take(beginning.len() as u64).read_to_string(&mut begins);
+            if begins != beginning && file.metadata().map_err(failed)?.len() > 0 {
                 return Err(Error::Unusable(format!(
-                    "{} exists already, and is no script of this program: name another file",
+                    "{} exists already, and is no {what} of this program: name another file",
                     file.display()
                 )));
             }
@@ -142,5 +142,5 @@ fn write_script(file: &Path, script: &str) -> Result<()> {
         }
         opened => opened,
     };
-    opened.and_then(|mut opened| opened.write_all(script.as_bytes())).map_err(failed)
+    opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(failed)
 }

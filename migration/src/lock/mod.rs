@@ -237,7 +237,7 @@ async fn attempt(
             return Ok(Attempt::Held(held_file()));
         }
         // Whoever reads is waited for in the end, or when changes no longer fit into memory.
-        let wait = patience.lock_wait.as_millis();
+        let wait = patience.lock_wait.as_millis().min(i32::MAX as u128);
         tx.execute_unprepared(&format!("PRAGMA busy_timeout = {wait}")).await?;
         return Ok(Attempt::Locked(Locked { tx, backend: None }));
     }

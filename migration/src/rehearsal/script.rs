@@ -19,8 +19,11 @@ impl Report {
     /// whose journal has moved on.
     #[must_use]
     pub fn script(&self, db: &Database, command: &str) -> String {
-        let mut script =
-            format!("{SCRIPT} {}: `{command}`, without doing it.\n", env!("CARGO_PKG_VERSION"));
+        let mut script = format!(
+            "{SCRIPT} {}: `{command}`, without doing it.\n\
+             -- What it drops or deletes it does not count again: that rows came since is nobody's care.\n",
+            env!("CARGO_PKG_VERSION")
+        );
         script.push_str(if db.engine == Engine::Sqlite {
             "-- Run it with: sqlite3 DATABASE < THIS_FILE\n.bail on\nPRAGMA foreign_keys = OFF;\n"
         } else {

@@ -12,7 +12,7 @@ use super::{
     permit::Destructive,
     recorder::Effect,
     sample_rows::sample_rows,
-    samples::{Sum, edited},
+    samples::{Sum, edited, real_rows},
 };
 use crate::{
     backup::Losing,
@@ -504,7 +504,7 @@ fn addition(change: &Change) -> Option<String> {
 struct Count {
     table: String,
     real_rows: i64,
-    /// A sum over the ids of the real rows, so that one row replaced by another is noticed.
+    /// A sum over what is in the real rows, so that one replaced by another is noticed.
     which: Option<String>,
     /// What is in the sample rows, if they count as real, since they are not what the seeder has made.
     edited: Option<Sum>,
@@ -519,16 +519,17 @@ async fn count(
     if tables.is_empty() {
         return Ok(Vec::new());
     }
+    // SQLite has nothing to sum up with, so there it is done for the tables that have any.
+    let which = match engine {
+        Engine::Sqlite => "NULL",
+        _ => "(sum(('x0' || left(md5(counted::text), 15))::bit(64)::bigint))::text",
+    };
     let parts: Vec<String> = tables
         .iter()
         .map(|table| {
-            let which = match table.column("id") {
-                Some(_) => sum_of_ids(engine),
-                None => "NULL".to_owned(),
-            };
             format!(
                 "SELECT {name} AS table_name, count(*) AS real_rows, {which} AS which \
-                 FROM {} WHERE ({}) IS NOT TRUE",
+                 FROM {} AS counted WHERE ({}) IS NOT TRUE",
                 quoted(&table.name),
                 sample_rows(engine, table),
                 name = literal(&table.name),
@@ -536,31 +537,21 @@ async fn count(
         })
         .collect();
     let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));
-    let rows = tx.query_all_raw(stmt).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Count {
-                table: row.try_get("", "table_name")?,
-                real_rows: row.try_get("", "real_rows")?,
-                which: row.try_get("", "which")?,
-                edited: None,
-            })
-        })
-        .collect()
-}
-
-/// A sum over the ids of some rows, as text.
-fn sum_of_ids(engine: Engine) -> String {
-    if engine != Engine::Sqlite {
-        return "(sum(('x0' || left(md5(id::text), 15))::bit(64)::bigint))::text".to_owned();
+    let mut counts = Vec::with_capacity(tables.len());
+    for row in tx.query_all_raw(stmt).await? {
+        let mut count = Count {
+            table: row.try_get("", "table_name")?,
+            real_rows: row.try_get("", "real_rows")?,
+            which: row.try_get("", "which")?,
+            edited: None,
+        };
+        let table = tables.iter().find(|table| table.name == count.table);
+        if let Some(table) = table.filter(|_| engine == Engine::Sqlite && count.real_rows > 0) {
+            count.which = Some(real_rows(tx, table).await?.content.to_string());
+        }
+        counts.push(count);
     }
-    // SQLite has no hash function; the end of an id is what is random in it.
-    let digit = |place: u32| {
-        let shift = 4 * place;
-        format!("(instr('123456789ABCDEF', substr(hex(id), -{}, 1)) << {shift})", place + 1)
-    };
-    let digits: Vec<String> = (0..8).map(digit).collect();
-    format!("CAST(sum({}) AS text)", digits.join(" + "))
+    Ok(counts)
 }
 
 /// What somebody consents to, so that nothing else passes with it. Going forward, it covers what is

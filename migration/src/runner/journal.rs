@@ -362,6 +362,12 @@ pub(super) async fn write<C: ConnectionTrait>(
             entry.reason.clone().into(),
         ]);
     }
-    db.execute(&insert).await?;
+    let written = db.execute(&insert).await?.rows_affected();
+    if written != entries.len() as u64 {
+        return Err(DbErr::Custom(format!(
+            "the table {} does not keep what is written into it: is there a trigger or a rule on it?",
+            table_beside(bookkeeping)
+        )));
+    }
     Ok(entries)
 }

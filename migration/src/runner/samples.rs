@@ -34,7 +34,7 @@ pub(super) struct Sum {
     /// How many there are.
     pub rows: i64,
     /// The sum over the rows of a number made of each, modulo 2^64.
-    content: u64,
+    pub content: u64,
     /// How many rows have anything but the default in a column that the sum is not over.
     beside: i64,
 }
@@ -238,7 +238,8 @@ async fn sums<C: ConnectionTrait>(
     let asked = asked.iter().enumerate().filter(|(_, (table, _))| has_samples(table));
     if engine == Engine::Sqlite {
         for (at, (table, columns)) in asked {
-            sums[at] = sum_here(tx, table, columns).await?;
+            let condition = sample_rows(engine, table);
+            sums[at] = sum_here(tx, table, columns, &condition).await?;
         }
         return Ok(sums);
     }
@@ -278,11 +279,19 @@ async fn sums<C: ConnectionTrait>(
     Ok(sums)
 }
 
+/// Sums up the rows of an SQLite table that are not the seeder's.
+pub(super) async fn real_rows<C: ConnectionTrait>(tx: &C, table: &Table) -> Result<Sum, DbErr> {
+    let columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
+    let condition = format!("({}) IS NOT TRUE", sample_rows(Engine::Sqlite, table));
+    sum_here(tx, table, &columns, &condition).await
+}
+
 /// SQLite has nothing to sum up with, so the rows come here, some at a time.
 async fn sum_here<C: ConnectionTrait>(
     tx: &C,
     table: &Table,
     columns: &[String],
+    condition: &str,
 ) -> Result<Sum, DbErr> {
     let engine = Engine::Sqlite;
     let texts: Vec<String> = columns
@@ -306,7 +315,7 @@ async fn sum_here<C: ConnectionTrait>(
             texts.join(" || char(0) || "),
             beside(engine, table, columns),
             quoted(&table.name),
-            sample_rows(engine, table)
+            condition
         );
         let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
         for row in &rows {
