@@ -1,5 +1,12 @@
 //! A rehearsal does everything, shows it, and leaves no trace.
 
+use migration::{
+    Runner,
+    db::Database,
+    rehearsal::{Rehearsal, Report},
+    runner::{Command, Up},
+};
+
 use crate::support::{Engine, TestDb};
 
 on_both_engines!(
@@ -107,25 +114,25 @@ async fn locks_and_rewrites_are_shown() {
     assert!(failed.error().contains("already exists"), "{failed:#?}");
 }
 
-/// A table that SQLite makes anew has been written row by row.
-#[tokio::test]
-async fn tables_made_anew_are_shown() {
-    use migration::{
-        Runner,
-        rehearsal::Rehearsal,
-        runner::{Command, Up},
-    };
-    let db = TestDb::new(Engine::Sqlite);
-    db.tenantry(&["run"]).ok();
-    let open = db.open().await;
+/// Rehearses migrations of which one makes a table anew.
+async fn rehearse_rebuilding(open: &Database) -> Report {
     let command = Command::Up(Up::default());
     let runner =
         |connection| Runner::of(connection, crate::rebuild::migrations(), "seaql_migrations");
     let real = runner(&open.connection).unwrap();
-    let rehearsal = Rehearsal::of(&open, &real, &command).await.unwrap();
+    let rehearsal = Rehearsal::of(open, &real, &command).await.unwrap();
     let rehearsed = runner(&rehearsal.database().connection).unwrap();
     rehearsed.observed_by(rehearsal.observer()).run(&command).await.unwrap();
-    let report = rehearsal.end().unwrap();
+    rehearsal.end().unwrap()
+}
+
+/// A table that SQLite makes anew has been written row by row.
+#[tokio::test]
+async fn tables_made_anew_are_shown() {
+    let db = TestDb::new(Engine::Sqlite);
+    db.tenantry(&["run"]).ok();
+    let open = db.open().await;
+    let report = rehearse_rebuilding(&open).await;
     let rewritten: Vec<&str> = report
         .steps
         .iter()
@@ -140,27 +147,14 @@ async fn tables_made_anew_are_shown() {
 /// Nothing is imagined differently where there is no file yet.
 #[tokio::test]
 async fn tables_made_anew_can_be_imagined() {
-    use migration::{
-        Runner,
-        config::DatabaseArgs,
-        db::{Absent, Database},
-        rehearsal::Rehearsal,
-        runner::{Command, Up},
-    };
+    use migration::{config::DatabaseArgs, db::Absent};
     use sea_orm::ConnectionTrait as _;
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("a.db").display());
     let args = DatabaseArgs { database_url: Some(url), ..Default::default() };
     let open = Database::open(&args.target().unwrap(), Absent::Imagine).await.unwrap();
     open.connection.execute_unprepared("CREATE TABLE mine (a int)").await.unwrap();
-    let command = Command::Up(Up::default());
-    let runner =
-        |connection| Runner::of(connection, crate::rebuild::migrations(), "seaql_migrations");
-    let real = runner(&open.connection).unwrap();
-    let rehearsal = Rehearsal::of(&open, &real, &command).await.unwrap();
-    let rehearsed = runner(&rehearsal.database().connection).unwrap();
-    rehearsed.observed_by(rehearsal.observer()).run(&command).await.unwrap();
-    let report = rehearsal.end().unwrap().text();
+    let report = rehearse_rebuilding(&open).await.text();
     // What is in memory is still there, as it was.
     let objects = "SELECT name FROM sqlite_schema";
     assert_eq!(crate::support::texts(&open.connection, objects).await, ["mine"]);

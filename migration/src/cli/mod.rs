@@ -17,6 +17,7 @@ mod restore;
 mod status;
 mod up;
 mod waiting;
+mod write_over;
 
 use std::{
     io::{BufRead as _, IsTerminal as _, stderr, stdin},

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Printer, counted, rehearse::write_over};
+use super::{Printer, counted, write_over::write_over};
 use crate::{
     config::DatabaseArgs,
     error::{Error, Result},

@@ -1,17 +1,13 @@
 //! `--dry-run` and `--sql`: what would be done, without doing it.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{ErrorKind, Read as _, Write as _},
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Printer;
+use super::{Printer, write_over::write_over};
 use crate::{
     db::{Absent, Database},
-    error::{Error, Result},
+    error::Result,
     rehearsal::{Rehearsal, Report, SCRIPT},
     report::{Envelope, Finding},
     runner::Command,
@@ -113,34 +109,4 @@ impl Rehearsing {
         }
         Ok(u8::from(!report.refusals.is_empty()))
     }
-}
-
-/// Writes what begins like this and is called so, in the place of an older one, but of nothing else.
-pub(super) fn write_over(file: &Path, text: &str, beginning: &str, what: &str) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        Error::Unusable(format!("cannot write {}: {error}", file.display()))
-    };
-    let mut options = OpenOptions::new();
-    let opened = options.write(true).create_new(true).open(file);
-    let opened = match opened {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && file.is_file() => {
-            let mut begins = String::new();
-            let old = File::open(file).map_err(failed)?;
-            // What is no text is none of ours.
-            let _ = old.take(beginning.len() as u64).read_to_string(&mut begins);
-            if begins != beginning && file.metadata().map_err(failed)?.len() > 0 {
-                return Err(Error::Unusable(format!(
-                    "{} exists already, and is no {what} of this program: name another file",
-                    file.display()
-                )));
-            }
-            OpenOptions::new().write(true).truncate(true).open(file)
-        }
-        // A pipe or a terminal.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            OpenOptions::new().write(true).open(file)
-        }
-        opened => opened,
-    };
-    opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(failed)
 }

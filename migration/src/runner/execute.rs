@@ -171,13 +171,8 @@ impl Runner<'_> {
         let tables: Vec<&crate::schema::Table> =
             session.thinned.iter().filter_map(|name| live.tables.get(name)).collect();
         let anew = noted_anew(session.tx(), self.engine, &session.history.entries, &tables).await?;
-        let notes: Vec<Note<'_>> = anew
-            .iter()
-            .map(|(table, text)| Note {
-                fingerprint: Some(text.clone()),
-                ..Note::new(Event::Seeded, table)
-            })
-            .collect();
+        let notes: Vec<Note<'_>> =
+            anew.iter().map(|(table, text)| Note::seeded(table, text)).collect();
         if !notes.is_empty() {
             self.note(session, &notes).await?;
         }

@@ -190,6 +190,11 @@ pub(super) struct Note<'a> {
 }
 
 impl<'a> Note<'a> {
+    /// About what is in the sample rows of a table.
+    pub(super) fn seeded(table: &'a str, text: &str) -> Self {
+        Self { fingerprint: Some(text.to_owned()), ..Self::new(Event::Seeded, table) }
+    }
+
     pub(super) fn new(event: Event, name: &'a str) -> Self {
         Self { event, name, duration: None, fingerprint: None, reason: None }
     }

@@ -100,13 +100,8 @@ pub async fn note_seeded<C: ConnectionTrait>(
         };
         texts.push((table, text(columns, &sum)));
     }
-    let notes: Vec<Note<'_>> = texts
-        .iter()
-        .map(|(table, text)| Note {
-            fingerprint: Some(text.clone()),
-            ..Note::new(Event::Seeded, table)
-        })
-        .collect();
+    let notes: Vec<Note<'_>> =
+        texts.iter().map(|(table, text)| Note::seeded(table, text)).collect();
     if notes.is_empty() {
         return Ok(());
     }
