@@ -12,6 +12,8 @@ use migration::{
     runner::Command as Runs,
 };
 
+use seeder::{Preset, Spec};
+
 use crate::{RollbackOptions, RunOptions, RunReport, Seeding, ValidateOptions, Validation};
 
 /// Migrates, seeds and validates a multi-tenant database
@@ -34,6 +36,9 @@ enum Action {
         /// Seed even if there are tenants that the seeder did not make
         #[arg(long)]
         alongside: bool,
+        /// How many sample rows, unless there are some already
+        #[arg(long, value_enum, env = "SEED_PRESET", hide_env_values = true)]
+        preset: Option<Preset>,
         #[command(flatten)]
         rehearsing: Rehearsing,
         #[command(flatten)]
@@ -65,8 +70,10 @@ impl Command for Tenantry {
 
     async fn run(self, out: &mut Printer) -> Result<u8> {
         match self.command {
-            Action::Run { alongside, rehearsing, waiting } => {
-                run(&self.database, alongside, &rehearsing, waiting, out).await
+            Action::Run { alongside, preset, rehearsing, waiting } => {
+                let production = is_production();
+                let options = RunOptions { alongside, production, spec: preset.map(Spec::preset) };
+                run(&self.database, &options, &rehearsing, waiting, out).await
             }
             Action::Rollback { careful } => rollback(&self.database, careful, out).await,
             Action::Validate { json, deep, matrix } => {
@@ -78,16 +85,15 @@ impl Command for Tenantry {
 
 async fn run(
     args: &DatabaseArgs,
-    alongside: bool,
+    options: &RunOptions,
     rehearsing: &Rehearsing,
     waiting: Waiting,
     out: &mut Printer,
 ) -> Result<u8> {
     let absent = rehearsing.or_imagined(Absent::Create);
     let db = open_patiently(args, absent, waiting, out).await?;
-    let options = RunOptions { alongside, production: is_production() };
     if rehearsing.is_wanted() {
-        let (rehearsal, outcome) = crate::rehearse(&db, &options).await?;
+        let (rehearsal, outcome) = crate::rehearse(&db, options).await?;
         let (outcome, report) = match outcome {
             Ok(report) => (Ok(()), Some(report)),
             Err(error) => (Err(error), None),
@@ -99,7 +105,7 @@ async fn run(
             None => code,
         };
     }
-    let report = crate::run(&db, &options).await?;
+    let report = crate::run(&db, options).await?;
     db.close().await;
     print_run(&report, out)
 }

@@ -10,15 +10,19 @@ use migration::{
     runner_on,
 };
 
+use seeder::{Spec, Stop};
+
 use crate::validation::{ValidateOptions, Validation, validate};
 
 /// How [`run`] should go about it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// Seed beside tenants that the seeder did not make.
     pub alongside: bool,
     /// This is production: do not seed.
     pub production: bool,
+    /// Which sample rows; `None` for those that are there, or else the demo.
+    pub spec: Option<Spec>,
 }
 
 /// What [`run`] did.
@@ -97,6 +101,9 @@ async fn run_with<W>(
             engine: Some(db.engine),
             confirm: None,
             patience: db.patience,
+            spec: options.spec.clone(),
+            workers: 1,
+            stop: Stop::default(),
         };
         let watch = seeding();
         let seeded = seeder::seed(&db.connection, &options).await;

@@ -33,7 +33,7 @@ fn help_is_pinned() {
                 "repair", "baseline", "restore", "fresh", "refresh", "reset",
             ],
         ),
-        ("seeder", &["", "clean", "verify"]),
+        ("seeder", &["", "plan", "clean", "verify"]),
         ("tenantry", &["", "run", "rollback", "validate"]),
     ];
     for (name, subcommands) in commands {
@@ -81,7 +81,7 @@ async fn the_whole_job(db: TestDb) {
         lines[..4],
         [
             "migrate   13 migrations applied",
-            "seed      334 sample rows inserted",
+            "seed      124 sample rows inserted",
             validated,
             "rows",
         ]
@@ -97,7 +97,7 @@ async fn the_whole_job(db: TestDb) {
         second.stdout.lines().take(3).collect::<Vec<_>>(),
         [
             "migrate   nothing to apply",
-            "seed      nothing to insert: all 334 sample rows are there",
+            "seed      nothing to insert: all 124 sample rows are there",
             validated,
         ]
     );
@@ -124,8 +124,8 @@ async fn the_migration_workflow(db: TestDb) {
     assert_eq!(says(&["down", "-n", "0"]), "nothing to roll back");
     assert_eq!(says(&["up", "-n", "0"]), "nothing to apply");
     assert_eq!(says(&["up"]), "3 migrations applied");
-    assert_eq!(db.seeder(&[]).ok().last_line(), "334 sample rows inserted");
-    assert_eq!(db.seeder(&["clean"]).ok().last_line(), "334 sample rows removed");
+    assert_eq!(db.seeder(&[]).ok().last_line(), "124 sample rows inserted");
+    assert_eq!(db.seeder(&["clean"]).ok().last_line(), "124 sample rows removed");
     assert_eq!(says(&["refresh"]), "13 migrations rolled back, 13 migrations applied");
     assert_eq!(says(&["fresh"]), "13 migrations applied");
     assert_eq!(says(&["reset"]), "13 migrations rolled back");

@@ -45,7 +45,7 @@ async fn what_others_refer_to_does_not_go_first(db: TestDb) {
         let said = "made by hand: the table leads, which refers to tenants";
         assert!(refused.error().contains(said), "{refused:#?}");
         db.migration(&["down", "--confirm", &refused.hash()]).ok();
-        assert_eq!(db.number("SELECT count(*) FROM leads").await, 124);
+        assert_eq!(db.number("SELECT count(*) FROM leads").await, 44);
     }
 }
 
@@ -239,7 +239,7 @@ async fn a_table_that_refers_to_ours_is_named(db: TestDb) {
         with_hash(&db, "tenantry", &["rollback"], &refused.hash()).ok();
         assert_eq!(db.tables().await, ["notes"]);
     }
-    assert_eq!(db.number("SELECT count(*) FROM notes").await, 4);
+    assert_eq!(db.number("SELECT count(*) FROM notes").await, 2);
 }
 
 async fn production_always_needs_consent(db: TestDb) {
@@ -296,7 +296,7 @@ async fn a_yes_on_a_terminal_is_consent(db: TestDb) {
     };
     let no = on_a_terminal("no\n").expect_code(1);
     assert!(no.stdout.contains("tenants: 1 row") && no.stdout.contains("not confirmed"), "{no:#?}");
-    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5);
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 3);
     let yes = on_a_terminal("yes\n").expect_code(0);
     assert!(yes.stdout.contains("nothing of ours is left"), "{yes:#?}");
     // On a pipe nobody is asked.
@@ -315,9 +315,9 @@ async fn copied_ids_make_no_sample_rows(db: TestDb) {
     )
     .await;
     let refused = db.migration(&["down", "-n", "5"]).expect_code(1);
-    assert!(refused.error().contains("leads: 123 rows"), "{refused:#?}");
+    assert!(refused.error().contains("leads: 43 rows"), "{refused:#?}");
     db.seeder(&["clean"]).ok();
-    assert_eq!(db.number("SELECT count(*) FROM leads").await, 123);
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 43);
 }
 
 async fn a_hole_in_the_bookkeeping_is_mended_by_fresh(db: TestDb) {
@@ -366,8 +366,8 @@ async fn names_in_another_case_are_the_same_names() {
         .await;
     // Under a name in another case it is the same table, with rows that nobody knows as the seeder's.
     let refused = db.migration(&["down", "-n", "5"]).expect_code(1);
-    assert!(refused.error().contains("\n  Leads: 123 rows, "), "{refused:#?}");
-    assert_eq!(db.number("SELECT count(*) FROM leads").await, 123);
+    assert!(refused.error().contains("\n  Leads: 43 rows, "), "{refused:#?}");
+    assert_eq!(db.number("SELECT count(*) FROM leads").await, 43);
 }
 
 /// Roles and schemas of PostgreSQL that could hide rows from the count, or lead a DROP astray.
@@ -410,7 +410,7 @@ async fn nothing_hides_rows_from_the_count() {
             db.seeder(&["clean"]).expect_code(2);
         }
         db.server().execute_as_superuser(&undo);
-        assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5, "{damage}");
+        assert_eq!(db.number("SELECT count(*) FROM tenants").await, 3, "{damage}");
     }
 }
 
@@ -501,7 +501,7 @@ async fn the_question_holds_no_lock() {
     let held = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
                 WHERE l.mode = 'AccessExclusiveLock' AND c.relname = 'tenants'";
     assert_eq!(db.number(held).await, 0);
-    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5);
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 3);
     child.stdin.take().unwrap().write_all(b"no\n").unwrap();
     child.wait().unwrap();
 }
@@ -530,7 +530,7 @@ async fn a_row_that_comes_while_the_guard_waits_is_counted() {
         holder.commit().await.unwrap();
         let refused = Ran::from(child.wait_with_output().unwrap()).expect_code(1);
         assert!(refused.error().contains("tenants: 1 row"), "{isolation}: {refused:#?}");
-        assert_eq!(db.number("SELECT count(*) FROM tenants").await, 5, "{isolation}");
+        assert_eq!(db.number("SELECT count(*) FROM tenants").await, 3, "{isolation}");
         open.close().await;
     }
 }

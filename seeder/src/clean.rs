@@ -9,15 +9,14 @@ use migration::{
     lock::{self, Purpose},
     refusal::Refusal,
     runner::{
-        Dependent, Destructive, dependents, note_seeded, permit_cleaning, sample_ids, sample_rows,
-        samples,
+        Dependent, Destructive, dependents, note_cleaned, permit_cleaning, sample_ids, sample_rows,
     },
     schema::{Schema, Table, tenancy::ROOT},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
 use uuid::Uuid;
 
-use crate::{Options, Report, TableReport, plan, ready};
+use crate::{Options, Report, TableReport, ready};
 
 /// Deletes every sample row, children first, in one transaction; one tenant a transaction where the
 /// engine takes no more.
@@ -53,12 +52,11 @@ async fn delete(tx: &DatabaseTransaction, engine: Engine, confirm: Option<&str>)
     check_hanging(tx, engine).await?;
     let known: Vec<&Table> = schema.tables.values().collect();
     let permit = permit_cleaning(tx, engine, &known, confirm).await?;
-    let before = samples(tx, engine, &known).await?;
     let mut deleted = BTreeMap::new();
     for def in tables.iter().rev() {
         deleted.insert(def.name, delete_from(tx, engine, &schema, def.name, &permit).await?);
     }
-    note_seeded(tx, engine, &before, &samples(tx, engine, &known).await?).await?;
+    note_cleaned(tx, engine).await?;
     Ok(report(&deleted))
 }
 
@@ -92,6 +90,7 @@ async fn delete_by_tenant(
         let stmt = Statement::from_string(engine.backend(), sql);
         *deleted.entry(ROOT).or_default() += db.execute_raw(stmt).await?.rows_affected();
     }
+    note_cleaned(db, engine).await?;
     Ok(report(&deleted))
 }
 
@@ -118,15 +117,15 @@ async fn delete_from<C: ConnectionTrait>(
 }
 
 fn report(deleted: &BTreeMap<&'static str, u64>) -> Report {
-    let planned = plan::planned(&plan::demo());
     let tables = entity::all();
     let of = |counts: &BTreeMap<&'static str, u64>, table| counts.get(table).copied();
     let tables = tables.iter().map(|def| TableReport {
         table: def.name,
         changed: of(deleted, def.name).unwrap_or_default(),
-        planned: of(&planned, def.name).unwrap_or_default(),
+        updated: 0,
+        planned: of(deleted, def.name).unwrap_or_default(),
     });
-    Report { tables: tables.collect() }
+    Report { tables: tables.collect(), stopped: false }
 }
 
 /// Refuses where rows that the seeder did not make belong to sample rows.

@@ -1,6 +1,7 @@
 //! The command line of `seeder`.
 
-use clap::{Parser, Subcommand};
+use chrono::{DateTime, Datelike as _, Utc};
+use clap::{Args, Parser, Subcommand};
 use migration::{
     Result,
     cli::{Command, Printer, Waiting, open_patiently, with_consent},
@@ -10,20 +11,32 @@ use migration::{
 };
 use serde::Serialize;
 
-use crate::{Difference, Options, Report, TableDigest, Verification};
+use crate::{
+    Dataset, Difference, Options, Plan, Preset, Report, Skew, Spec, Stop, TableDigest, TableReport,
+    Verification,
+    spec::{WHOLE, thousandths},
+};
 
 /// Inserts related sample rows, or removes them again
 ///
-/// Without a command, inserts what is not there yet; a second time changes nothing. Exit codes: 0
-/// done, 1 refused, 2 could not run.
+/// Without a command, inserts what is not there yet; a second time changes nothing, and a larger set adds
+/// to a smaller one. Exit codes: 0 done, 1 refused, 2 could not run, 3 stopped before the end.
 #[derive(Debug, Parser)]
 #[command(name = "seeder", version)]
 pub struct Seeder {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// How many connections load at once, on a PostgreSQL server
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: u8,
     /// Seed even if there are tenants that the seeder did not make
     #[arg(long)]
     alongside: bool,
+    /// Put back sample rows that were changed or deleted, and look at every row for that
+    #[arg(long)]
+    repair: bool,
     #[command(flatten)]
     waiting: Waiting,
     #[command(subcommand)]
@@ -32,6 +45,14 @@ pub struct Seeder {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Show what would be inserted, and how, without touching anything
+    Plan {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove exactly the sample rows
     Clean {
         /// Consent to the loss that a refusal described, by the hash it printed
@@ -47,6 +68,93 @@ enum Action {
     },
 }
 
+/// Which rows.
+#[derive(Clone, Debug, Args)]
+pub struct SpecArgs {
+    /// How much; demo, unless there are sample rows already
+    #[arg(long, value_enum, env = "SEED_PRESET", hide_env_values = true)]
+    preset: Option<Preset>,
+    /// How many tenants, instead of the preset's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    tenants: Option<u32>,
+    /// So many times the preset's leads for each tenant, and what goes with them
+    #[arg(long, value_name = "FACTOR", value_parser = thousandths)]
+    scale: Option<u32>,
+    /// How unequal the tenants are
+    #[arg(long, value_enum, default_value_t)]
+    skew: Skew,
+    /// So many times the rows of one table; may be given several times
+    #[arg(long = "factor", value_name = "TABLE=FACTOR", value_parser = factor)]
+    factors: Vec<(String, u32)>,
+    /// Another number makes other rows
+    #[arg(long, value_name = "N", default_value_t)]
+    seed: u64,
+    /// The version of names and texts
+    #[arg(long, value_enum, default_value_t)]
+    dataset: Dataset,
+    /// The present of the data, instead of that of the data set: a moment as in RFC 3339, or `now`
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    as_of: Option<DateTime<Utc>>,
+    /// Add tenants with what breaks programs: none of anything, very much of it, the longest texts, other
+    /// scripts, NULL wherever it may be, and another tenant's addresses
+    #[arg(long)]
+    edge: bool,
+}
+
+impl SpecArgs {
+    /// What they say; `None` if they say nothing.
+    fn given(&self) -> Option<Spec> {
+        let spec = self.spec();
+        (self.preset.is_some() || spec != Spec::default()).then_some(spec)
+    }
+
+    /// What they say, or else the demo.
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::preset(self.preset.unwrap_or_default());
+        if let Some(scale) = self.scale {
+            spec = spec.scaled(scale);
+        }
+        Spec {
+            dataset: self.dataset,
+            seed: self.seed,
+            tenants: self.tenants.unwrap_or(spec.tenants),
+            skew: self.skew,
+            factors: self.factors.iter().filter(|(_, factor)| *factor != WHOLE).cloned().collect(),
+            as_of: self.as_of.unwrap_or(spec.as_of),
+            edge: self.edge,
+            ..spec
+        }
+    }
+}
+
+/// `leads=1.5`
+fn factor(text: &str) -> std::result::Result<(String, u32), String> {
+    let Some((table, factor)) = text.split_once('=') else {
+        return Err("it should be a table, `=` and a number, such as leads=1.5".to_owned());
+    };
+    let tables: Vec<&str> =
+        entity::all().iter().map(|def| def.name).filter(|name| *name != "tenants").collect();
+    if !tables.contains(&table) {
+        return Err(format!("there is no table {table:?}; there are {}", tables.join(", ")));
+    }
+    Ok((table.to_owned(), thousandths(factor)?))
+}
+
+/// To the second, which is as exact as sample rows are.
+fn moment(text: &str) -> std::result::Result<DateTime<Utc>, String> {
+    let moment = match text {
+        "now" => Ok(Utc::now()),
+        _ => DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc()),
+    };
+    let moment =
+        moment.map_err(|error| format!("{error}; it should be as 2026-06-30T18:00:00Z"))?;
+    let years = 1990..=2200;
+    if !years.contains(&moment.year()) {
+        return Err("it should be between 1990 and 2200".to_owned());
+    }
+    DateTime::from_timestamp(moment.timestamp(), 0).ok_or_else(|| "out of range".to_owned())
+}
+
 impl Command for Seeder {
     fn database(&self) -> &DatabaseArgs {
         &self.database
@@ -60,37 +168,94 @@ impl Command for Seeder {
             engine: Some(db.engine),
             confirm: None,
             patience: db.patience,
+            spec: self.spec.given(),
+            workers: self.workers.into(),
+            stop: Stop::default(),
         };
-        if let Some(Action::Verify { json }) = self.command {
-            let verification = crate::verify(&db.connection, &options).await?;
-            let code = show(&db, verification, json, out)?;
-            db.close().await;
-            return Ok(code);
-        }
-        if let Some(Action::Clean { confirm }) = self.command {
-            let report = with_consent(confirm, out, async |confirm| {
-                crate::clean(&db.connection, &Options { confirm, ..options.clone() }).await
-            })
-            .await?;
-            print(&report, out)?;
-            out.done(&match report.changed() {
-                0 => "nothing to remove: there are no sample rows".to_owned(),
-                rows => format!("{rows} sample rows removed"),
-            })?;
-        } else {
-            let report = crate::seed(&db.connection, &options).await?;
-            print(&report, out)?;
-            out.done(&summary(&report))?;
-        }
+        let code = match self.command {
+            Some(Action::Plan { spec, json }) => plan(&db, &spec.spec(), json, out)?,
+            Some(Action::Verify { json }) => {
+                show(&db, crate::verify(&db.connection, &options).await?, json, out)?
+            }
+            Some(Action::Clean { confirm }) => {
+                let report = with_consent(confirm, out, async |confirm| {
+                    crate::clean(&db.connection, &Options { confirm, ..options.clone() }).await
+                })
+                .await?;
+                print(&report, out)?;
+                out.done(&match report.changed() {
+                    0 => "nothing to remove: there are no sample rows".to_owned(),
+                    rows => format!("{rows} sample rows removed"),
+                })?;
+                0
+            }
+            None if self.repair => {
+                let report = crate::repair(&db.connection, &options).await?;
+                for table in &report.tables {
+                    let TableReport { table, changed, updated, planned } = table;
+                    let unchanged = planned.saturating_sub(changed + updated);
+                    out.done(&format!(
+                        "{table:<16} {changed:>6} created {updated:>6} updated {unchanged:>8} unchanged"
+                    ))?;
+                }
+                let (created, updated) = (report.changed(), report.updated());
+                out.done(&format!("{created} sample rows created, {updated} updated"))?;
+                0
+            }
+            None => {
+                let report =
+                    stoppable(&options.stop, crate::seed(&db.connection, &options)).await?;
+                print(&report, out)?;
+                out.done(&summary(&report))?;
+                if report.stopped { STOPPED } else { 0 }
+            }
+        };
         db.close().await;
-        Ok(0)
+        Ok(code)
     }
+}
+
+/// The exit code of a seeding that was asked to stop.
+const STOPPED: u8 = 3;
+
+/// Waits, and asks it to stop at the first Ctrl-C. The second one ends the process.
+async fn stoppable<T>(stop: &Stop, seeding: impl Future<Output = T>) -> T {
+    let mut seeding = std::pin::pin!(seeding);
+    tokio::select! {
+        seeded = &mut seeding => return seeded,
+        _ = tokio::signal::ctrl_c() => stop.ask(),
+    }
+    tracing::warn!("stopping after what is under way; Ctrl-C once more stops at once");
+    tokio::select! {
+        seeded = &mut seeding => seeded,
+        _ = tokio::signal::ctrl_c() => {
+            #[allow(clippy::disallowed_methods, reason = "it is asked for, and a transaction may be cut off")]
+            std::process::exit(130)
+        }
+    }
+}
+
+/// Prints what would be inserted.
+fn plan(db: &Database, spec: &Spec, json: bool, out: &mut Printer) -> Result<u8> {
+    let plan = Plan::of(&db.connection, db.engine, spec);
+    if json {
+        out.json(&Envelope::<_, Finding>::new("plan", db, plan, Vec::new()))?;
+        return Ok(0);
+    }
+    for (table, rows) in &plan.tables {
+        out.line(&format!("{table:<16} {rows:>10}"))?;
+    }
+    out.line(&plan.to_string())?;
+    Ok(0)
 }
 
 /// One sentence about a seeding.
 #[must_use]
 pub fn summary(report: &Report) -> String {
     match report.changed() {
+        rows if report.stopped => {
+            format!("stopped, with {rows} sample rows inserted; another time it goes on from there")
+        }
         0 => format!("nothing to insert: all {} sample rows are there", report.planned()),
         rows => format!("{rows} sample rows inserted"),
     }

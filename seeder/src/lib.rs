@@ -1,7 +1,7 @@
 //! Fills a database with related sample rows, and takes exactly those away again.
 //!
-//! The rows are SeaORM `ActiveModels`, made by pure functions: the same ones every time, on every
-//! engine, without a clock or a random generator. Their ids carry a tag
+//! The rows are SeaORM `ActiveModels`, made by pure functions of a [`Spec`]: the same ones every time, on
+//! every engine, without a clock or a random generator. Their ids carry a tag
 //! ([`entity::sample_id`]), by which they are told from real rows.
 //!
 //! ```no_run
@@ -14,12 +14,20 @@
 
 mod clean;
 pub mod cli;
+mod compare;
 pub mod digest;
 pub mod factory;
-pub mod ids;
+mod hash;
+mod ids;
 mod loader;
-pub mod plan;
+mod plan;
+mod progress;
+mod repair;
+mod set;
+pub mod spec;
+mod tenant;
 mod verify;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -29,13 +37,23 @@ use migration::{
     db::{count_rows, finish, quoted},
     lock::{self, Patience, Purpose},
     refusal::Refusal,
-    runner::{State, note_seeded, sample_ids, sample_rows, samples},
+    runner::{
+        Contents, Seeding, State, note_seeded, note_seeding, sample_ids, sample_rows, seeding,
+    },
     schema::{self, Schema, Table},
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use serde::Serialize;
 
+use loader::{Loading, Missing, Tally};
+
 pub use clean::clean;
+pub use loader::Loader;
+pub use plan::Plan;
+pub use progress::Stop;
+pub use set::DataSet;
+pub use spec::{Dataset, Preset, Skew, Spec};
+pub use tenant::{Counts, Edge, Tenant};
 pub use verify::{Difference, TableDigest, Verification, verify, verify_in};
 
 /// What the seeder may do.
@@ -51,6 +69,12 @@ pub struct Options {
     pub confirm: Option<String>,
     /// How long to wait for others.
     pub patience: Patience,
+    /// Which rows; `None` for those that are there or were begun, or else the demo.
+    pub spec: Option<Spec>,
+    /// How many connections load at once, where the loader can do that; 0 counts as 1.
+    pub workers: usize,
+    /// Stops it after the current unit, when asked.
+    pub stop: Stop,
 }
 
 impl Options {
@@ -70,6 +94,8 @@ pub struct TableReport {
     pub table: &'static str,
     /// Rows inserted or deleted.
     pub changed: u64,
+    /// Rows that had something else in them and were put back.
+    pub updated: u64,
     /// Rows that the data set has in this table.
     pub planned: u64,
 }
@@ -79,6 +105,8 @@ pub struct TableReport {
 pub struct Report {
     /// The tables.
     pub tables: Vec<TableReport>,
+    /// Whether it was asked to stop before the end.
+    pub stopped: bool,
 }
 
 impl Report {
@@ -88,6 +116,12 @@ impl Report {
         self.tables.iter().map(|table| table.changed).sum()
     }
 
+    /// Rows put back in all tables.
+    #[must_use]
+    pub fn updated(&self) -> u64 {
+        self.tables.iter().map(|table| table.updated).sum()
+    }
+
     /// Rows that the data set has in all tables.
     #[must_use]
     pub fn planned(&self) -> u64 {
@@ -95,14 +129,14 @@ impl Report {
     }
 }
 
-/// Inserts the sample rows that are not there yet, all in one transaction; one tenant a transaction
-/// where the engine takes no more. Then a failure leaves whole tenants, and a second time goes on
-/// with the rest.
+/// Inserts the sample rows that are not there yet: few of them in one transaction, and many unit by unit
+/// as [`Loader`] says. Then whatever ends it leaves whole units, and a second time goes on with the rest.
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] in production, or when there are tenants that the seeder did not make and
-/// [`Options::alongside`] is not set. Otherwise if a migration is pending or the database fails.
+/// [`Error::Refused`] in production, when there are tenants that the seeder did not make and
+/// [`Options::alongside`] is not set, or when there are rows of another data set. Otherwise if a migration
+/// is pending, a row that the seeder did not make is in the way, or the database fails.
 pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> {
     if options.production {
         return Err(Refusal::plain(
@@ -113,34 +147,211 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
     let engine = options.engine_of(db).await?;
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
-        let outcome = async {
-            let schema = ready(&tx, engine).await?.for_seeding()?;
-            check_alone(&tx, engine, options).await?;
-            let tables: Vec<&Table> = schema.tables.values().collect();
-            let before = samples(&tx, engine, &tables).await?;
-            let report = loader::insert(&tx, &plan::demo()).await?;
-            if report.changed() > 0 {
-                let after = samples(&tx, engine, &tables).await?;
-                note_seeded(&tx, engine, &before, &after).await?;
-            }
-            Ok(report)
-        };
-        let outcome = outcome.await;
-        finish(tx, outcome).await?
+        let outcome = begin(db, &tx, engine, options).await;
+        match finish(tx, outcome).await? {
+            Begun::Done(report) => report,
+            Begun::ByUnit(set) => by_unit(db, engine, options, &set).await?,
+        }
     } else {
-        ready(db, engine).await?.for_seeding()?;
-        check_alone(db, engine, options).await?;
-        loader::insert_by_tenant(db, &plan::demo()).await?
+        by_tenant(db, engine, options).await?
     };
     tracing::info!(rows = report.changed(), "sample rows inserted");
     Ok(report)
 }
 
-/// Refuses where there are tenants that the seeder did not make, unless it may go beside them.
-async fn check_alone<C: ConnectionTrait>(db: &C, engine: Engine, options: &Options) -> Result<()> {
-    let real = format!("({}) IS NOT TRUE", sample_ids(engine, "id", "tenants"));
-    let counts = count_rows(db, engine, &[("tenants".to_owned(), real)]).await?;
-    let real: u64 = counts.iter().sum();
+fn loading<'a>(
+    db: &'a DatabaseConnection,
+    engine: Engine,
+    options: &'a Options,
+    set: &'a DataSet,
+) -> Loading<'a> {
+    let (patience, stop) = (&options.patience, &options.stop);
+    Loading { db, engine, set, workers: options.workers.max(1), patience, stop }
+}
+
+/// What the first transaction has come to.
+enum Begun {
+    /// Everything is there.
+    Done(Report),
+    /// These rows are to be loaded unit by unit, which is noted.
+    ByUnit(DataSet),
+}
+
+async fn begin(
+    db: &DatabaseConnection,
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    options: &Options,
+) -> Result<Begun> {
+    let Admitted { spec, done, .. } = admitted(tx, engine, options).await?;
+    let set = DataSet::from(spec);
+    let missing = Missing::of(tx, engine, &set).await?;
+    if done && missing.is_none() {
+        return Ok(Begun::Done(report(&set, &Tally::default(), true)));
+    }
+    let loader = Loader::choose(db, engine, missing.rows(&set));
+    tracing::debug!(%loader, spec = %set.spec(), "seeding");
+    if loader != Loader::Insert {
+        // What is about to be inserted has to be known if that is interrupted.
+        note_seeding(tx, engine, &set.spec().to_string()).await?;
+        return Ok(Begun::ByUnit(set));
+    }
+    let tally = loading(db, engine, options, &set).within(tx, &missing).await?;
+    noting(tx, engine, &set, &tally, true).await?;
+    Ok(Begun::Done(report(&set, &tally, true)))
+}
+
+async fn by_unit(
+    db: &DatabaseConnection,
+    engine: Engine,
+    options: &Options,
+    set: &DataSet,
+) -> Result<Report> {
+    let loading = loading(db, engine, options, set);
+    let locked = async || lock::begin(db, engine, Purpose::Seed, &options.patience).await;
+    if engine == Engine::Sqlite {
+        // Its lock is the one for writing, which every unit takes for itself.
+        let missing = Missing::of(db, engine, set).await?;
+        let (tally, done) = loading.by_unit(&missing).await?;
+        let tx = locked().await?.tx;
+        let noted = noting(&tx, engine, set, &tally, done).await;
+        finish(tx, noted).await?;
+        return Ok(report(set, &tally, done));
+    }
+    let tx = locked().await?.tx;
+    let outcome = async {
+        let missing = Missing::of(&tx, engine, set).await?;
+        let (tally, done) = loading.by_unit(&missing).await?;
+        noting(&tx, engine, set, &tally, done).await?;
+        Ok(report(set, &tally, done))
+    };
+    let outcome = outcome.await;
+    finish(tx, outcome).await
+}
+
+/// On an engine that lets a transaction write to one tenant only.
+async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -> Result<Report> {
+    let Admitted { spec, done, .. } = admitted(db, engine, options).await?;
+    let set = DataSet::from(spec);
+    let missing = Missing::of(db, engine, &set).await?;
+    if done && missing.is_none() {
+        return Ok(report(&set, &Tally::default(), true));
+    }
+    note_seeding(db, engine, &set.spec().to_string()).await?;
+    let (tally, done) = loading(db, engine, options, &set).by_tenant(&missing).await?;
+    noting(db, engine, &set, &tally, done).await?;
+    Ok(report(&set, &tally, done))
+}
+
+/// Puts back sample rows that were changed or deleted, in one transaction; one tenant a transaction where
+/// the engine takes no more.
+///
+/// # Errors
+///
+/// As [`seed`], and [`Error::Unusable`] if there are no sample rows.
+pub async fn repair(db: &DatabaseConnection, options: &Options) -> Result<Report> {
+    let engine = options.engine_of(db).await?;
+    let options = &Options { alongside: true, spec: None, ..options.clone() };
+    let report = if engine.capability().writes_across_tenants {
+        let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
+        let outcome = async {
+            let set = DataSet::from(to_repair(&tx, engine, options).await?);
+            let mended = repair::within(&tx, engine, &set).await?;
+            note_contents(&tx, engine, &set, |table| {
+                mended.get(table).map(|mended| mended.contents)
+            })
+            .await?;
+            Ok(mended_report(&set, &mended))
+        };
+        let outcome = outcome.await;
+        finish(tx, outcome).await?
+    } else {
+        let set = DataSet::from(to_repair(db, engine, options).await?);
+        let mended = repair::by_tenant(db, engine, &set).await?;
+        mended_report(&set, &mended)
+    };
+    tracing::info!(created = report.changed(), updated = report.updated(), "sample rows put back");
+    Ok(report)
+}
+
+/// Which rows are to be repaired.
+async fn to_repair<'c, C>(db: &'c C, engine: Engine, options: &Options) -> Result<Spec>
+where
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    let Admitted { spec, is_new, .. } = admitted(db, engine, options).await?;
+    if is_new {
+        return Err(Error::Unusable("there are no sample rows to repair".to_owned()));
+    }
+    Ok(spec)
+}
+
+fn mended_report(set: &DataSet, mended: &repair::Mendings) -> Report {
+    let mut report = report(set, &Tally::default(), true);
+    for table in &mut report.tables {
+        let mended = mended.get(table.table).copied().unwrap_or_default();
+        (table.changed, table.updated) = (mended.created, mended.updated);
+    }
+    report
+}
+
+/// Notes that everything is there, and what is in it.
+async fn noting<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    set: &DataSet,
+    tally: &Tally,
+    done: bool,
+) -> Result<()> {
+    if !done {
+        return Ok(());
+    }
+    note_contents(db, engine, set, |table| tally.0.get(table).map(|(_, contents)| *contents)).await
+}
+
+async fn note_contents<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    set: &DataSet,
+    contents: impl Fn(&str) -> Option<Contents>,
+) -> Result<()> {
+    let tables = entity::all().into_iter().map(|def| {
+        let columns = def.columns.iter().map(|&name| name.to_owned()).collect();
+        (def.name, columns, contents(def.name).unwrap_or_default())
+    });
+    note_seeded(db, engine, &set.spec().to_string(), &tables.collect::<Vec<_>>()).await
+}
+
+fn report(set: &DataSet, tally: &Tally, done: bool) -> Report {
+    let planned = set.planned();
+    let tables = entity::all().into_iter().map(|def| TableReport {
+        table: def.name,
+        changed: tally.0.get(def.name).map_or(0, |(inserted, _)| *inserted),
+        updated: 0,
+        planned: planned.get(def.name).copied().unwrap_or_default(),
+    });
+    Report { tables: tables.collect(), stopped: !done }
+}
+
+/// What may be seeded.
+struct Admitted {
+    /// What was asked for, and what is there.
+    spec: Spec,
+    /// Whether the journal has it that all of it is there.
+    done: bool,
+    /// Whether there are no sample rows yet.
+    is_new: bool,
+}
+
+/// Refuses where no sample rows belong, or others than these.
+async fn admitted<'c, C>(db: &'c C, engine: Engine, options: &Options) -> Result<Admitted>
+where
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    ready(db, engine).await?.for_seeding()?;
+    let (real, samples) = tenants(db, engine).await?;
     if real > 0 && !options.alongside {
         let tenants = if real == 1 { "tenant" } else { "tenants" };
         return Err(Refusal::plain(format!(
@@ -149,11 +360,49 @@ async fn check_alone<C: ConnectionTrait>(db: &C, engine: Engine, options: &Optio
         ))
         .into());
     }
-    Ok(())
+    // Whoever has removed the rows meant them to be gone.
+    let noted = noted(db, engine).await?.filter(|_| samples > 0);
+    let Some((spec, done)) = noted else {
+        if samples > 0 {
+            return Err(Refusal::plain(
+                "refused, because there are sample rows of which the journal does not say what they are: \
+                 `seeder clean` removes them",
+            )
+            .into());
+        }
+        let spec = options.spec.clone().unwrap_or_default();
+        return Ok(Admitted { spec, done: false, is_new: true });
+    };
+    let asked = options.spec.as_ref().unwrap_or(&spec);
+    if !spec.fits(asked) {
+        return Err(Refusal::plain(format!(
+            "refused, because there are rows of another data set ({spec}): `seeder clean` removes them"
+        ))
+        .into());
+    }
+    let union = spec.union(asked);
+    Ok(Admitted { done: done && union == spec, spec: union, is_new: false })
+}
+
+/// Which rows there are by the journal, and whether all of them are there.
+async fn noted<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Option<(Spec, bool)>> {
+    let Some(Seeding { spec, done }) = seeding(db, engine).await? else { return Ok(None) };
+    let spec = spec.parse().map_err(Error::Unusable)?;
+    Ok(Some((spec, done)))
+}
+
+/// How many tenants there are that the seeder did not make, and how many that it did.
+async fn tenants<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<(u64, u64)> {
+    let samples = sample_ids(engine, "id", "tenants");
+    let real = format!("({samples}) IS NOT TRUE");
+    let tables = [("tenants".to_owned(), real), ("tenants".to_owned(), samples)];
+    let counts = count_rows(db, engine, &tables).await?;
+    Ok((counts[0], counts[1]))
 }
 
 /// How many sample rows each of `tables` holds and how many it should: `(present, planned)` by
-/// name. The tables are given with what is known of them in this database.
+/// name; nothing where the journal does not say which rows there should be. The tables are given with what
+/// is known of them in this database.
 ///
 /// # Errors
 ///
@@ -163,7 +412,8 @@ pub async fn census<C: ConnectionTrait>(
     engine: Engine,
     tables: &[(&'static str, &Table)],
 ) -> Result<BTreeMap<&'static str, (u64, u64)>> {
-    let planned = plan::planned(&plan::demo());
+    let Some((spec, _)) = noted(db, engine).await? else { return Ok(BTreeMap::new()) };
+    let planned = DataSet::from(spec).planned();
     let conditions: Vec<_> =
         tables.iter().map(|(name, table)| (quoted(name), sample_rows(engine, table))).collect();
     let present = count_rows(db, engine, &conditions).await?;

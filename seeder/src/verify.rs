@@ -1,25 +1,18 @@
 //! Whether the sample rows are what the factories make.
 
-use std::collections::HashMap;
-
-use entity::{
-    prelude::*,
-    sample_id::{is_sample, table_code},
-};
-use migration::{Result, db::begin_read, runner::sample_ids};
-use sea_orm::{Condition, ConnectionTrait, DatabaseTransaction, QuerySelect as _, sea_query::Expr};
+use entity::prelude::*;
+use migration::{Error, Result, db::begin_read, runner::sample_ids};
+use sea_orm::{Condition, ConnectionTrait, DatabaseTransaction, sea_query::Expr};
 use serde::Serialize;
 
 use crate::{
     Options,
-    digest::{Digest, row_hash},
-    factory,
-    plan::{self, TenantPlan},
-    ready,
+    compare::{Comparison, Found},
+    digest::Digest,
+    factory, noted, ready,
+    set::DataSet,
+    tenant::Tenant as Owner,
 };
-
-/// Rows read at a time.
-const PAGE: u64 = 2_000;
 
 /// What came of comparing the sample rows with what the factories make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,8 +41,8 @@ pub struct TableDigest {
 pub struct Difference {
     /// The table.
     pub table: &'static str,
-    /// The tenant's name; `None` for what belongs to no tenant.
-    pub tenant: Option<&'static str>,
+    /// The tenant's name and token; `None` for what belongs to no tenant.
+    pub tenant: Option<String>,
     /// Rows that are not there.
     pub missing: u64,
     /// Rows that are there with something else in them.
@@ -61,16 +54,13 @@ pub struct Difference {
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.table)?;
-        if let Some(tenant) = self.tenant {
+        if let Some(tenant) = &self.tenant {
             write!(f, " of {tenant}")?;
         }
         let Self { missing, changed, unknown, .. } = self;
         write!(f, ": {missing} missing, {changed} changed, {unknown} not of this data set")
     }
 }
-
-/// The hash of each row, by its id.
-type Hashes = HashMap<Uuid, u128>;
 
 /// Compares the sample rows with what the factories make. Changes nothing, and reads one page at a
 /// time, from one snapshot where the engine has such a thing.
@@ -94,101 +84,48 @@ pub async fn verify(db: &DatabaseConnection, options: &Options) -> Result<Verifi
 /// As [`verify`].
 pub async fn verify_in(tx: &DatabaseTransaction, engine: Engine) -> Result<Verification> {
     ready(tx, engine).await?;
-    let tenants = plan::demo();
+    let Some((spec, _)) = noted(tx, engine).await? else {
+        return Err(Error::Unusable(
+            "there is nothing to verify: the journal knows of no sample rows".to_owned(),
+        ));
+    };
+    let set = DataSet::from(spec);
     let mut verification = Verification::default();
-    let rows: Vec<_> = tenants.iter().map(factory::tenant::row).collect();
-    shared::<Tenant, _>(tx, engine, tenant::Column::Id, rows, &mut verification).await?;
-    let rows: Vec<_> = (0..plan::users(&tenants)).map(factory::user::row).collect();
-    shared::<User, _>(tx, engine, user::Column::Id, rows, &mut verification).await?;
+    verification.shared::<Tenant, _>(tx, engine, tenant::Column::Id, roots(&set)).await?;
+    verification.shared::<User, _>(tx, engine, user::Column::Id, users(&set)).await?;
     macro_rules! scoped {
         ($($entity:ident, $factory:ident, $count:ident;)*) => {$(
-            let row = factory::$factory::row;
-            scoped::<$entity, _>(tx, &tenants, row, |it| it.counts.$count, &mut verification).await?;
+            for tenant in set.tenants() {
+                let rows = (0..tenant.counts.$count).map(|n| factory::$factory::row(&tenant, n));
+                verification.scoped::<$entity, _>(tx, &tenant, rows).await?;
+            }
         )*};
     }
     factory::for_each_scoped!(scoped);
     Ok(verification)
 }
 
-/// What belongs to no tenant.
-async fn shared<E, C>(
-    db: &C,
-    engine: Engine,
-    id: E::Column,
-    rows: Vec<E::ActiveModel>,
-    verification: &mut Verification,
-) -> Result<()>
-where
-    E: Table,
-    E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
-    C: ConnectionTrait,
-{
-    let table = E::default();
-    let samples = Expr::cust(sample_ids(engine, "id", table.table_name()));
-    let found = found::<E, C>(db, id, Condition::all().add(samples)).await?;
-    verification.add::<E>(None, id, rows.into_iter(), &found);
-    Ok(())
+/// The tenants of a data set, in the order of their ids.
+pub(crate) fn roots(set: &DataSet) -> impl Iterator<Item = tenant::ActiveModel> + use<'_> {
+    let roots = in_order(set.tenants().map(|tenant| (tenant.id, (tenant.ordinal, 0))));
+    roots.into_iter().map(|(ordinal, _)| factory::tenant::row(&set.tenant(ordinal)))
 }
 
-/// What belongs to tenants, tenant by tenant.
-async fn scoped<E, C>(
-    db: &C,
-    tenants: &[TenantPlan],
-    row: fn(&TenantPlan, u32) -> E::ActiveModel,
-    count: fn(&TenantPlan) -> u32,
-    verification: &mut Verification,
-) -> Result<()>
-where
-    E: TenantScoped,
-    E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
-    C: ConnectionTrait,
-{
-    for plan in tenants {
-        let own = E::tenant_column().eq(factory::tenant::id(plan));
-        let found = found::<E, C>(db, E::id_column(), Condition::all().add(own)).await?;
-        let rows = (0..count(plan)).map(|n| row(plan, n));
-        verification.add::<E>(Some(plan.name), E::id_column(), rows, &found);
-    }
-    Ok(())
+/// The users of a data set, in the order of their ids.
+pub(crate) fn users(set: &DataSet) -> impl Iterator<Item = user::ActiveModel> + use<'_> {
+    let users = set.tenants().flat_map(|tenant| {
+        let id = |n| (factory::user::id(&tenant, n), (tenant.ordinal, n));
+        (0..tenant.counts.users).map(id).collect::<Vec<_>>()
+    });
+    in_order(users).into_iter().map(|(ordinal, n)| factory::user::row(&set.tenant(ordinal), n))
 }
 
-/// The sample rows that are there.
-async fn found<E, C>(db: &C, id: E::Column, condition: Condition) -> Result<Hashes>
-where
-    E: Table,
-    E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
-    C: ConnectionTrait,
-{
-    let code = table_code(E::default().table_name());
-    let (mut hashes, mut last) = (Hashes::new(), None);
-    loop {
-        #[allow(clippy::disallowed_methods, reason = "it looks at the rows of all tenants")]
-        let mut page = E::find().filter(condition.clone()).order_by_asc(id).limit(PAGE);
-        if let Some(last) = last {
-            page = page.filter(id.gt::<Uuid>(last));
-        }
-        let rows = page.all(db).await?;
-        let is_last = (rows.len() as u64) < PAGE;
-        for row in rows {
-            let row = row.into_active_model();
-            let Some(own) = id_of(&row, id) else { continue };
-            last = Some(own);
-            // The rest of a tenant's rows are somebody's.
-            if is_sample(own) && code.is_some() {
-                hashes.insert(own, row_hash(&row));
-            }
-        }
-        if is_last {
-            return Ok(hashes);
-        }
-    }
-}
-
-fn id_of<A: ActiveModelTrait>(row: &A, id: <A::Entity as EntityTrait>::Column) -> Option<Uuid> {
-    match row.get(id).into_value() {
-        Some(sea_orm::Value::Uuid(id)) => id,
-        _ => None,
-    }
+/// What is numbered, in the order of its ids. Of rows that belong to no tenant, tenants and their
+/// numbers do not come in that order.
+fn in_order(ids: impl Iterator<Item = (Uuid, (u32, u32))>) -> Vec<(u32, u32)> {
+    let mut ids: Vec<(Uuid, (u32, u32))> = ids.collect();
+    ids.sort_unstable();
+    ids.into_iter().map(|(_, number)| number).collect()
 }
 
 impl Verification {
@@ -214,32 +151,79 @@ impl Verification {
         sum
     }
 
-    fn add<E: Table>(
+    /// What belongs to no tenant.
+    async fn shared<E, C>(
         &mut self,
-        tenant: Option<&'static str>,
+        db: &C,
+        engine: Engine,
         id: E::Column,
         rows: impl Iterator<Item = E::ActiveModel>,
-        found: &Hashes,
-    ) {
+    ) -> Result<()>
+    where
+        E: Table,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
+        C: ConnectionTrait,
+    {
+        let table = E::default();
+        let samples = Expr::cust(sample_ids(engine, "id", table.table_name()));
+        let condition = Condition::all().add(samples);
+        self.add::<E, C, _>(None, Comparison::new(db, id, condition, rows)).await
+    }
+
+    /// What belongs to one tenant.
+    async fn scoped<E, C>(
+        &mut self,
+        db: &C,
+        tenant: &Owner,
+        rows: impl Iterator<Item = E::ActiveModel>,
+    ) -> Result<()>
+    where
+        E: TenantScoped,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
+        C: ConnectionTrait,
+    {
+        let own = Condition::all().add(E::tenant_column().eq(tenant.id));
+        let comparison = Comparison::new(db, E::id_column(), own, rows);
+        self.add::<E, C, _>(Some(tenant), comparison).await
+    }
+
+    async fn add<E, C, I>(
+        &mut self,
+        tenant: Option<&Owner>,
+        mut comparison: Comparison<'_, C, E, I>,
+    ) -> Result<()>
+    where
+        E: Table,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
+        C: ConnectionTrait,
+        I: Iterator<Item = E::ActiveModel>,
+    {
         let name = E::default().table_name();
         let (mut expected, mut digest) = (Digest::default(), Digest::default());
-        let (mut missing, mut changed, mut known) = (0, 0, 0);
-        for row in rows {
-            let hash = row_hash(&row);
-            expected.add(hash);
-            match id_of(&row, id).and_then(|id| found.get(&id)) {
-                None => missing += 1,
-                Some(there) => {
-                    known += 1;
-                    changed += u64::from(*there != hash);
+        let (mut missing, mut changed, mut unknown) = (0, 0, 0);
+        while let Some(found) = comparison.next().await? {
+            match found {
+                Found::Same(_, hash) => {
+                    expected.add(hash);
+                    digest.add(hash);
+                }
+                Found::Missing(_, hash) => {
+                    expected.add(hash);
+                    missing += 1;
+                }
+                Found::Changed { expected: made, there, .. } => {
+                    expected.add(made);
+                    digest.add(there);
+                    changed += 1;
+                }
+                Found::Unknown(hash) => {
+                    digest.add(hash);
+                    unknown += 1;
                 }
             }
         }
-        for hash in found.values() {
-            digest.add(*hash);
-        }
-        let unknown = digest.rows - known;
         if missing + changed + unknown > 0 {
+            let tenant = tenant.map(|it| format!("{} ({})", it.name, it.token));
             self.differences.push(Difference { table: name, tenant, missing, changed, unknown });
         }
         if let Some(table) = self.tables.iter_mut().find(|it| it.table == name) {
@@ -250,5 +234,6 @@ impl Verification {
             let rows = digest.rows;
             self.tables.push(TableDigest { table: name, rows, digest, expected });
         }
+        Ok(())
     }
 }

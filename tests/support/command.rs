@@ -35,6 +35,7 @@ impl Bin {
         command.current_dir(folder).env_clear().stdin(Stdio::null());
         // Which messages there are must not depend on the developer's own settings.
         command.env("RUST_BACKTRACE", "1");
+        command.env("SEED_PRESET", "tiny");
         Self(command)
     }
 

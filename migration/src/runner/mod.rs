@@ -27,6 +27,7 @@ mod repair;
 mod sample_rows;
 mod samples;
 mod session;
+mod stored;
 
 use std::{
     collections::BTreeSet,
@@ -54,8 +55,9 @@ pub use recorder::record;
 pub(crate) use recorder::record_in;
 pub use repair::Became;
 pub use sample_rows::{sample_ids, sample_rows};
-pub use samples::{Samples, note_seeded, permit_cleaning, samples};
+pub use samples::{Seeding, note_cleaned, note_seeded, note_seeding, permit_cleaning, seeding};
 use session::Session;
+pub use stored::Contents;
 
 pub use crate::direction::Direction;
 

@@ -1,8 +1,9 @@
 //! Whether sample rows are still as the seeder made them.
 //!
 //! An id tells a sample row from a real one, but not whether somebody has worked with it since. So
-//! the seeder notes in the journal, for each table, how many sample rows there are and a sum over
-//! what is in them; and before anything is dropped, the sum is taken again. It is over the columns
+//! the seeder notes in the journal which data set it inserts and, for each table, how many rows there
+//! are of it and a sum over what is in them, which it knows without reading them; and before anything
+//! is dropped, the database takes the sum. It is over the columns
 //! that there were at seeding; in a column that came later, anything but the default counts as
 //! somebody's.
 
@@ -10,18 +11,18 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use entity::Engine;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     bookkeeping::{self, identity},
     journal::{self, Event, Note},
     permit::Destructive,
     sample_rows::sample_rows,
+    stored::{Contents, of_text, text_sql},
 };
 use crate::{
     Migrator,
     config::PRODUCTION,
-    db::{literal, quoted},
+    db::quoted,
     error::Result,
     fingerprint::sha256,
     refusal::{Loss, Refusal},
@@ -39,34 +40,71 @@ pub(super) struct Sum {
     beside: i64,
 }
 
-/// What is in the sample rows of each table.
-#[derive(Clone, Debug, Default)]
-pub struct Samples(BTreeMap<String, (Vec<String>, Sum)>);
-
 /// Rows a time, where rows are fetched.
 const PAGE: usize = 2_000;
 
-/// Takes the sum over the sample rows of these tables, before or after they are seeded.
-///
-/// # Errors
-///
-/// If a query fails.
-pub async fn samples<C: ConnectionTrait>(
+/// Takes the sum over the sample rows of these tables.
+async fn samples<C: ConnectionTrait>(
     tx: &C,
     engine: Engine,
     tables: &[&Table],
-) -> Result<Samples> {
+) -> Result<BTreeMap<String, (Vec<String>, Sum)>> {
     let all = |table: &Table| table.columns.iter().map(|it| it.name.clone()).collect();
     let asked: Vec<(&Table, Vec<String>)> =
         tables.iter().map(|table| (*table, all(table))).collect();
     let sums = sums(tx, engine, &asked).await?;
     let samples = asked.into_iter().zip(sums);
-    Ok(Samples(
-        samples.map(|((table, columns), sum)| (table.name.clone(), (columns, sum))).collect(),
-    ))
+    Ok(samples.map(|((table, columns), sum)| (table.name.clone(), (columns, sum))).collect())
 }
 
-/// Notes in the journal what was seeded between the two sums. What was edited before stays edited.
+/// What the journal says of the sample rows of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seeding {
+    /// Which rows, in the seeder's words.
+    pub spec: String,
+    /// Whether all of them were inserted, or at least begun.
+    pub done: bool,
+}
+
+/// The name under which the journal says which rows there are.
+const DATA_SET: &str = "data set";
+
+/// Which sample rows there are; `None` if there are none, or nobody has noted it.
+///
+/// # Errors
+///
+/// If a query fails.
+pub async fn seeding<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Option<Seeding>> {
+    let entries = read(db, engine, &Migrator::bookkeeping()).await?;
+    Ok(seeding_in(&entries))
+}
+
+fn seeding_in(entries: &[journal::Entry]) -> Option<Seeding> {
+    let is_it = |it: &&journal::Entry| it.event == Some(Event::Seeded) && it.name == DATA_SET;
+    let newest = entries.iter().rev().find(is_it)?;
+    let done = newest.fingerprint.as_deref() == Some(DONE);
+    newest.reason.clone().map(|spec| Seeding { spec, done })
+}
+
+const DONE: &str = "done";
+
+/// Notes that these rows are about to be inserted, unless that is noted.
+///
+/// # Errors
+///
+/// If a query fails.
+pub async fn note_seeding<C: ConnectionTrait>(tx: &C, engine: Engine, spec: &str) -> Result<()> {
+    let bookkeeping = Migrator::bookkeeping();
+    let entries = read(tx, engine, &bookkeeping).await?;
+    if seeding_in(&entries).is_some_and(|noted| noted.spec == spec && !noted.done) {
+        return Ok(());
+    }
+    let begun = Note { reason: Some(spec), ..Note::seeded(DATA_SET, "begun") };
+    note(tx, engine, &entries, &[begun]).await
+}
+
+/// Notes that all of these rows are there, and what is in those of each table: over which columns, and
+/// what the sum is.
 ///
 /// # Errors
 ///
@@ -74,40 +112,51 @@ pub async fn samples<C: ConnectionTrait>(
 pub async fn note_seeded<C: ConnectionTrait>(
     tx: &C,
     engine: Engine,
-    before: &Samples,
-    after: &Samples,
+    spec: &str,
+    tables: &[(&str, Vec<String>, Contents)],
 ) -> Result<()> {
-    let bookkeeping = Migrator::bookkeeping();
-    let entries = read(tx, engine, &bookkeeping).await?;
-    let mut texts = Vec::new();
-    for (table, (columns, now)) in &after.0 {
-        let was = before.0.get(table).map(|(_, sum)| sum.clone()).unwrap_or_default();
-        if *now == was {
-            continue;
+    let entries = read(tx, engine, &Migrator::bookkeeping()).await?;
+    let mut notes = Vec::new();
+    if can_tell(engine) {
+        for (table, columns, contents) in tables {
+            let sum = Sum { rows: contents.rows, content: contents.sum, beside: 0 };
+            if noted(&entries, table).as_ref() != Some(&(columns.clone(), sum.clone())) {
+                notes.push(Note::seeded(table, &text(columns, &sum)));
+            }
         }
-        // What was missing has come back, say.
-        if noted(&entries, table).as_ref() == Some(&(columns.clone(), now.clone())) {
-            continue;
-        }
-        // Only what came is added, so that nobody's edits are taken for the seeder's; but where there
-        // was nothing, the table may be a new one.
-        let noted = noted(&entries, table).filter(|_| was.rows > 0);
-        let noted = noted.map(|(_, sum)| sum).unwrap_or_default();
-        let sum = Sum {
-            rows: noted.rows + now.rows - was.rows,
-            content: noted.content.wrapping_add(now.content).wrapping_sub(was.content),
-            beside: 0,
-        };
-        texts.push((table, text(columns, &sum)));
     }
-    let notes: Vec<Note<'_>> =
-        texts.iter().map(|(table, text)| Note::seeded(table, text)).collect();
+    if seeding_in(&entries).is_none_or(|noted| noted.spec != spec || !noted.done) {
+        notes.push(Note { reason: Some(spec), ..Note::seeded(DATA_SET, DONE) });
+    }
+    note(tx, engine, &entries, &notes).await
+}
+
+/// Notes that there are no sample rows any more.
+///
+/// # Errors
+///
+/// If a query fails.
+pub async fn note_cleaned<C: ConnectionTrait>(tx: &C, engine: Engine) -> Result<()> {
+    let entries = read(tx, engine, &Migrator::bookkeeping()).await?;
+    if seeding_in(&entries).is_none() {
+        return Ok(());
+    }
+    note(tx, engine, &entries, &[Note::seeded(DATA_SET, "gone")]).await
+}
+
+async fn note<C: ConnectionTrait>(
+    tx: &C,
+    engine: Engine,
+    entries: &[journal::Entry],
+    notes: &[Note<'_>],
+) -> Result<()> {
     if notes.is_empty() {
         return Ok(());
     }
+    let bookkeeping = Migrator::bookkeeping();
     let head = entries.last().map_or(0, |entry| entry.number);
     journal::create(tx, &bookkeeping).await?;
-    journal::write(tx, engine, &bookkeeping, head, &notes).await?;
+    journal::write(tx, engine, &bookkeeping, head, notes).await?;
     Ok(())
 }
 
@@ -124,8 +173,7 @@ pub(super) async fn noted_anew<C: ConnectionTrait>(
         .copied()
         .collect();
     let now = samples(tx, engine, &seeded).await?;
-    let changed =
-        now.0.into_iter().filter(|(table, it)| noted(entries, table).as_ref() != Some(it));
+    let changed = now.into_iter().filter(|(table, it)| noted(entries, table).as_ref() != Some(it));
     Ok(changed.map(|(table, (columns, sum))| (table, text(&columns, &sum))).collect())
 }
 
@@ -241,12 +289,10 @@ async fn sums<C: ConnectionTrait>(
     // PostgreSQL sums up by itself.
     let parts: Vec<String> = asked
         .map(|(at, (table, columns))| {
-            let texts: Vec<String> =
-                columns.iter().map(|name| format!("{}::text", quoted(name))).collect();
             // The first 15 hexadecimal digits, so that each is a positive number.
             let content = format!(
-                "('x0' || left(md5(ARRAY[{}]::text[]::text), 15))::bit(64)::bigint",
-                texts.join(", ")
+                "('x0' || left(md5({}), 15))::bit(64)::bigint",
+                text_sql(engine, table, columns)
             );
             format!(
                 "SELECT {at}::bigint AS at, count(*) AS rows, \
@@ -289,15 +335,6 @@ async fn sum_here<C: ConnectionTrait>(
     condition: &str,
 ) -> Result<Sum, DbErr> {
     let engine = Engine::Sqlite;
-    let texts: Vec<String> = columns
-        .iter()
-        .map(|name| {
-            let name = quoted(name);
-            // `quote` ends where a text has a NUL.
-            format!("CASE typeof({name}) WHEN 'text' THEN hex({name}) ELSE quote({name}) END")
-        })
-        .chain([literal("")])
-        .collect();
     let Some(number) = table.rowid() else {
         // Whoever has taken all names of the row's number knows what he does.
         return Ok(Sum { rows: 1, content: 0, beside: 1 });
@@ -307,7 +344,7 @@ async fn sum_here<C: ConnectionTrait>(
         let sql = format!(
             "SELECT {number} AS row, {} AS content, ({}) AS beside FROM {} WHERE {number} > {last} AND {} \
              ORDER BY {number} LIMIT {PAGE}",
-            texts.join(" || char(0) || "),
+            text_sql(engine, table, columns),
             beside(engine, table, columns),
             quoted(&table.name),
             condition
@@ -316,10 +353,8 @@ async fn sum_here<C: ConnectionTrait>(
         for row in &rows {
             last = row.try_get("", "row")?;
             let content: String = row.try_get("", "content")?;
-            let digest = Sha256::digest(content.as_bytes());
-            let number = digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
             sum.rows += 1;
-            sum.content = sum.content.wrapping_add(number);
+            sum.content = sum.content.wrapping_add(of_text(&content));
             sum.beside += i64::from(row.try_get::<bool>("", "beside")?);
         }
         if rows.len() < PAGE {

@@ -1,25 +1,39 @@
 //! Sample rows of `campaigns`.
 
-use chrono::Duration;
 use entity::{
     campaign::{ActiveModel, Status},
     prelude::*,
 };
 
-use super::{company, offset, parent, pick, tenant, words::TOPICS};
-use crate::{ids::id as sample, plan::TenantPlan};
+use super::company;
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw, earlier_parent},
+    words::TOPICS,
+};
 
-/// The tenant's campaign `n`.
+/// The tenant's campaign `n`. The first four show each state.
 #[must_use]
-pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
-    let created_at = plan.at(72 + n * 31, 0);
-    let status = pick(&[Status::Active, Status::Completed, Status::Draft, Status::Paused], n);
-    let touched = if status == Status::Draft { created_at } else { created_at + Duration::days(5) };
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let counts = tenant.counts;
+    let jitter = draw!(tenant, "campaigns.created_at", n);
+    let created_at = tenant.slot(3 * 24 * 60, n, counts.campaigns, jitter);
+    let status = match (n, draw!(tenant, "campaigns.status", n).below(100)) {
+        (0, _) | (4.., ..36) => Status::Active,
+        (1, _) | (4.., ..74) => Status::Completed,
+        (2, _) | (4.., ..86) => Status::Paused,
+        _ => Status::Draft,
+    };
+    let touched = match status {
+        Status::Draft => created_at,
+        _ => tenant.later(created_at, 86_400 + i64::from(jitter.again().below(14 * 86_400))),
+    };
+    let topic = draw!(tenant, "campaigns.name", n).pick(&TOPICS);
     ActiveModel {
-        tenant_id: Set(tenant::id(plan)),
-        id: Set(sample::<Campaign>(plan.ordinal, n, created_at)),
-        company_id: Set(company::id(plan, parent(n, plan.counts.companies))),
-        name: Set(format!("{} {}", pick(&TOPICS, offset(plan) + n), n + 1)),
+        tenant_id: Set(tenant.id),
+        id: Set(ids::id(tenant.ordinal, const { code("campaigns") }, n, created_at)),
+        company_id: Set(company::id(tenant, earlier_parent(n, counts.campaigns, counts.companies))),
+        name: Set(tenant.text(format!("{topic} {} [{}]", n + 1, tenant.token), 200)),
         status: Set(status),
         created_at: Set(created_at),
         updated_at: Set(touched),

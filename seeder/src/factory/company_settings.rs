@@ -1,24 +1,30 @@
-//! Sample rows of `company_settings`: one for each company.
+//! Sample rows of `company_settings`: of the companies that were entered first.
 
+use chrono::Duration;
 use entity::{company_settings::ActiveModel, prelude::*};
 use serde_json::json;
 
-use super::{company, pick, tenant};
-use crate::{ids::id as sample, plan::TenantPlan};
+use super::company;
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw},
+};
 
 /// The settings of the tenant's company `n`.
 #[must_use]
-pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
-    let created_at = plan.at(25, n * 47);
-    let zone = pick(&["Europe/Berlin", "Europe/London", "America/New_York"], plan.ordinal + n);
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let created_at = company::created_at(tenant, n) + Duration::seconds(40);
+    let cap = draw!(tenant, "company_settings.settings", n);
     ActiveModel {
-        tenant_id: Set(tenant::id(plan)),
-        id: Set(sample::<CompanySettings>(plan.ordinal, n, created_at)),
-        company_id: Set(company::id(plan, n)),
+        tenant_id: Set(tenant.id),
+        id: Set(ids::id(tenant.ordinal, const { code("company_settings") }, n, created_at)),
+        company_id: Set(company::id(tenant, n)),
         settings: Set(json!({
-            "timezone": zone,
+            "account": tenant.token,
+            "timezone": tenant.zone,
             "send_window": { "from": "09:00", "to": "17:00", "days": ["mon", "tue", "wed", "thu", "fri"] },
-            "daily_cap": 30 + n % 3 * 5,
+            "daily_cap": 20 + 5 * cap.below(7),
+            "signature": tenant.text(format!("{}, {}", tenant.name, tenant.zone), 200),
         })),
         created_at: Set(created_at),
         updated_at: Set(created_at),

@@ -1,29 +1,39 @@
-//! Sample rows of `email_accounts`.
+//! Sample rows of `email_accounts`: about three for each domain.
 
 use entity::{email_account::ActiveModel, prelude::*};
 
-use super::{
-    domain, offset, parent, pick, tenant,
-    words::{address, person},
+use super::domain;
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw, parent},
+    words::{PROVIDERS, local_part, person},
 };
-use crate::{ids::id as sample, plan::TenantPlan};
 
-/// The address of the tenant's mailbox `n`.
+/// Which of the tenant's domains mailbox `n` is at.
+fn home(tenant: &Tenant, n: u32) -> u32 {
+    parent(n, tenant.counts.email_accounts, tenant.counts.domains)
+}
+
+/// The address of the tenant's mailbox `n`: of 4,096 names, each of the tenant's mailboxes has another.
 #[must_use]
-pub fn email(plan: &TenantPlan, n: u32) -> String {
-    address(person(offset(plan) + n), &domain::name(plan, parent(n, plan.counts.domains)))
+pub fn email(tenant: &Tenant, n: u32) -> String {
+    let first = draw!(tenant, "email_accounts.email", 0).below(4_096);
+    let local = local_part(person(first.wrapping_add(n.wrapping_mul(1_229))), n / 4_096);
+    tenant.address(&local, &domain::name(tenant, home(tenant, n)), 255)
 }
 
 /// The tenant's mailbox `n`.
 #[must_use]
-pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
-    let created_at = plan.at(6, n * 13);
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let jitter = draw!(tenant, "email_accounts.created_at", n);
+    let created_at = tenant.slot(3 * 60, n, tenant.counts.email_accounts, jitter);
+    let provider = draw!(tenant, "email_accounts.provider", n).pick(&PROVIDERS);
     ActiveModel {
-        tenant_id: Set(tenant::id(plan)),
-        id: Set(sample::<EmailAccount>(plan.ordinal, n, created_at)),
-        domain_id: Set(domain::id(plan, parent(n, plan.counts.domains))),
-        email: Set(email(plan, n)),
-        provider: Set(pick(&["imap", "smtp", "api"], n).to_owned()),
+        tenant_id: Set(tenant.id),
+        id: Set(ids::id(tenant.ordinal, const { code("email_accounts") }, n, created_at)),
+        domain_id: Set(domain::id(tenant, home(tenant, n))),
+        email: Set(email(tenant, n)),
+        provider: Set(provider.to_owned()),
         created_at: Set(created_at),
     }
 }

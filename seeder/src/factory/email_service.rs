@@ -6,19 +6,25 @@ use entity::{
 };
 use serde_json::json;
 
-use super::{pick, tenant};
-use crate::{ids::id as sample, plan::TenantPlan};
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw},
+    words::SERVICES,
+};
 
 /// The tenant's connection `n`.
 #[must_use]
-pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
-    let created_at = plan.at(2, n * 19);
-    let provider = pick(&["smtp-relay", "transactional-api", "mailbox-sync"], n);
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let jitter = draw!(tenant, "email_services.created_at", n);
+    let created_at = tenant.slot(90, n, tenant.counts.email_services, jitter);
+    let first = draw!(tenant, "email_services.provider", 0).below(4);
+    let provider = SERVICES[(first + n) as usize % SERVICES.len()];
     ActiveModel {
-        tenant_id: Set(tenant::id(plan)),
-        id: Set(sample::<EmailService>(plan.ordinal, n, created_at)),
+        tenant_id: Set(tenant.id),
+        id: Set(ids::id(tenant.ordinal, const { code("email_services") }, n, created_at)),
         provider: Set(provider.to_owned()),
         config: Set(Config(json!({
+            "account": tenant.token,
             "host": format!("{provider}.example"),
             "api_key": "placeholder-not-a-key",
         }))),

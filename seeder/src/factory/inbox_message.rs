@@ -1,36 +1,44 @@
-//! Sample rows of `inbox_messages`: answers of leads who have been contacted.
+//! Sample rows of `inbox_messages`: answers of leads to whom somebody has written.
 
-use entity::{inbox_message::ActiveModel, lead::Status, prelude::*};
+use entity::{inbox_message::ActiveModel, prelude::*};
 
-use super::{
-    email_account, lead, parent, pick, tenant,
-    words::{REPLIES, SUBJECTS},
+use super::{email_account, lead};
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw, earlier_parent, parent},
+    words::{AUTOMATIC, REPLIES, SUBJECTS},
 };
-use crate::{ids::id as sample, plan::TenantPlan};
 
-/// The lead who wrote message `n`: the tenant's contacted leads in turn.
-fn writer(plan: &TenantPlan, n: u32) -> u32 {
-    let contacted: Vec<u32> =
-        (0..plan.counts.leads).filter(|lead| lead::status(*lead) != Status::New).collect();
-    if contacted.is_empty() { 0 } else { pick(&contacted, n) }
+/// The lead who wrote message `n`.
+fn writer(tenant: &Tenant, n: u32) -> u32 {
+    lead::contacted(tenant, parent(n, tenant.counts.inbox_messages, tenant.counts.leads))
 }
 
 /// The tenant's message `n`.
 #[must_use]
-pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
-    // After the last lead was made and the first campaigns have been sent.
-    let received_at = plan.at(24 * 9 + n * 5, 17 * (n % 3));
-    let writer = writer(plan, n);
-    let subject = pick(&SUBJECTS, n)
-        .replace("{{company}}", &lead::company(plan, writer))
-        .replace("{{first_name}}", lead::given_name(plan, writer));
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let counts = tenant.counts;
+    let jitter = draw!(tenant, "inbox_messages.received_at", n);
+    // A week after the first leads were imported.
+    let received_at = tenant.slot(8 * 24 * 60, n, counts.inbox_messages, jitter);
+    let (writer, words) = (writer(tenant, n), draw!(tenant, "inbox_messages.content", n));
+    let (first, second) = lead::company(tenant, writer);
+    let subject = draw!(tenant, "inbox_messages.subject", n)
+        .pick(&SUBJECTS)
+        .replace("{{company}}", &[first, " ", second].concat())
+        .replace("{{first_name}}", lead::names(tenant, writer).0);
+    let (prefix, content) = match words.below(100) {
+        ..18 => ("Automatic reply: ", words.again().pick(&AUTOMATIC)),
+        _ => ("Re: ", words.again().pick(&REPLIES)),
+    };
+    let mailbox = earlier_parent(n, counts.inbox_messages, counts.email_accounts);
     ActiveModel {
-        tenant_id: Set(tenant::id(plan)),
-        id: Set(sample::<InboxMessage>(plan.ordinal, n, received_at)),
-        from_email: Set(lead::email(plan, writer)),
-        to_email: Set(email_account::email(plan, parent(n, plan.counts.email_accounts))),
-        subject: Set(format!("Re: {subject}")),
-        content: Set(pick(&REPLIES, n).to_owned()),
+        tenant_id: Set(tenant.id),
+        id: Set(ids::id(tenant.ordinal, const { code("inbox_messages") }, n, received_at)),
+        from_email: Set(lead::email(tenant, writer)),
+        to_email: Set(email_account::email(tenant, mailbox)),
+        subject: Set(tenant.text([prefix, &subject].concat(), 500)),
+        content: Set(tenant.text(content.to_owned(), 20_000)),
         received_at: Set(received_at),
     }
 }

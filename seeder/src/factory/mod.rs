@@ -1,7 +1,20 @@
-//! One builder an entity: a pure function from a tenant's plan and a row's number to a row.
+//! One factory an entity: a pure function from a tenant and a row's number to a row.
+//!
+//! ```
+//! use entity::{lead, prelude::*};
+//! use seeder::{DataSet, Preset, factory};
+//!
+//! let tenant = DataSet::from(Preset::Tiny).tenant(1);
+//! let lead = lead::ActiveModel {
+//!     status: Set(lead::Status::Converted),
+//!     ..factory::lead::row(&tenant, 0)
+//! };
+//! assert!(lead.email.unwrap().ends_with(".example"));
+//! ```
 //!
 //! Every literal names every column, so a new column is a compile error here. Parents are not
-//! looked up: a builder computes their ids the way their own builder does.
+//! looked up: a factory computes their ids the way their own factory does. Numbers beyond what
+//! [`Counts`](crate::Counts) says give rows that fit as well, but come at the same moment as the last.
 
 pub mod campaign;
 pub mod company;
@@ -15,13 +28,12 @@ pub mod payment;
 pub mod team_member;
 pub mod template;
 pub mod tenant;
+#[cfg(test)]
+mod tests;
 pub mod user;
-mod words;
 
-use crate::plan::TenantPlan;
-
-/// Hands the tenant-scoped tables in foreign-key order to a macro, as lines of entity, factory, and the
-/// count of the plan, each of which is one of the entity's rows.
+/// Hands the tables of a tenant in foreign-key order to a macro, as lines of entity, factory, and the
+/// count of the tenant, each of which is one of the entity's rows.
 macro_rules! for_each_scoped {
     ($do:ident) => {
         $do! {
@@ -29,7 +41,7 @@ macro_rules! for_each_scoped {
             Company, company, companies;
             Payment, payment, payments;
             Domain, domain, domains;
-            CompanySettings, company_settings, companies;
+            CompanySettings, company_settings, company_settings;
             EmailAccount, email_account, email_accounts;
             Lead, lead, leads;
             Campaign, campaign, campaigns;
@@ -40,18 +52,3 @@ macro_rules! for_each_scoped {
     };
 }
 pub(crate) use for_each_scoped;
-
-/// The parent's number for row `n` of a tenant that has `parents` of them: in turn.
-fn parent(n: u32, parents: u32) -> u32 {
-    n % parents.max(1)
-}
-
-/// Picks from a list, going round.
-fn pick<T: Copy>(list: &[T], n: u32) -> T {
-    list[n as usize % list.len()]
-}
-
-/// A number that differs from tenant to tenant, to begin at another place of a list.
-fn offset(plan: &TenantPlan) -> u32 {
-    plan.ordinal * 7
-}

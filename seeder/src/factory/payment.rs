@@ -1,32 +1,42 @@
-//! Sample rows of `payments`: one a month, of which one in six fails and the last is
+//! Sample rows of `payments`: one a month. One of twelve fails and is tried again, and the last is
 //! still under way.
 
-use chrono::Duration;
 use entity::{
     payment::{ActiveModel, Status},
     prelude::*,
 };
 
-use super::{team_member, tenant};
-use crate::{ids::id as sample, plan::TenantPlan};
+use super::team_member;
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw, moment},
+};
 
 /// Payment `n` of the tenant.
 #[must_use]
-pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
-    let created_at = plan.at(n * 24 * 30 + 2, 0);
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let (round, within) = (i64::from(n / 12), i64::from(n % 12));
+    let retried = within == 2;
+    let month = round * 11 + within - i64::from(within >= 2);
+    let due = tenant.signed_up + month * tenant.period();
+    let created_at = tenant.later(moment(due), if retried { tenant.period() / 10 } else { 0 });
     let status = match n {
-        n if n > 0 && n + 1 == plan.counts.payments => Status::Pending,
-        n if n % 6 == 1 => Status::Failed,
+        n if n > 0 && n + 1 == tenant.counts.payments => Status::Pending,
+        _ if within == 1 => Status::Failed,
         _ => Status::Completed,
     };
-    let processed_at = (status != Status::Pending).then(|| created_at + Duration::minutes(3));
+    let took = draw!(tenant, "payments.processed_at", n).below(240);
+    let processed_at =
+        tenant.maybe(status != Status::Pending, || tenant.later(created_at, 20 + i64::from(took)));
+    // Yen have no cents.
+    let price = if tenant.currency == "JPY" { 2_900 } else { 1_900 };
     ActiveModel {
-        tenant_id: Set(tenant::id(plan)),
-        id: Set(sample::<Payment>(plan.ordinal, n, created_at)),
+        tenant_id: Set(tenant.id),
+        id: Set(ids::id(tenant.ordinal, const { code("payments") }, n, created_at)),
         // The owner pays.
-        user_id: Set(team_member::user_id(plan, 0)),
-        amount: Set(i64::from(plan.counts.team_members) * 1_900),
-        currency: Set(plan.currency.to_owned()),
+        user_id: Set(team_member::user_id(tenant, 0)),
+        amount: Set(i64::from(tenant.counts.team_members) * price),
+        currency: Set(tenant.currency.to_owned()),
         status: Set(status),
         created_at: Set(created_at),
         processed_at: Set(processed_at),

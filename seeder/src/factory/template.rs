@@ -1,28 +1,37 @@
-//! Sample rows of `templates`.
+//! Sample rows of `templates`: sequences of three mails each.
 
 use entity::{prelude::*, template::ActiveModel};
 
-use super::{
-    offset, pick, tenant,
-    words::{SUBJECTS, TOPICS},
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw},
+    words::{CLOSINGS, MIDDLES, OPENINGS, SUBJECTS, TOPICS},
 };
-use crate::{ids::id as sample, plan::TenantPlan};
+
+/// Characters of a text without a limit of its own, where every text is as long as it may be.
+const LONG: usize = 20_000;
 
 /// The tenant's template `n`.
 #[must_use]
-pub fn row(plan: &TenantPlan, n: u32) -> ActiveModel {
-    let created_at = plan.at(30, n * 53);
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let jitter = draw!(tenant, "templates.created_at", n);
+    let created_at = tenant.slot(30 * 60, n, tenant.counts.templates, jitter);
+    let topic = draw!(tenant, "templates.name", n / 3).pick(&TOPICS);
+    let subject = draw!(tenant, "templates.subject", n).pick(&SUBJECTS);
+    let words = draw!(tenant, "templates.content", n);
+    let (opening, middle) = (words.pick(&OPENINGS), words.again().pick(&MIDDLES));
+    let closing = words.again().again().pick(&CLOSINGS);
+    let content = format!(
+        "Hi {{{{first_name}}}},\n\n{opening}\n\n{middle}\n\n{closing}\n\nBest wishes,\n{{{{sender}}}}\n\
+         {}, reference {}",
+        tenant.name, tenant.token
+    );
     ActiveModel {
-        tenant_id: Set(tenant::id(plan)),
-        id: Set(sample::<Template>(plan.ordinal, n, created_at)),
-        name: Set(format!("{}, step {}", pick(&TOPICS, offset(plan) + n / 3), n % 3 + 1)),
-        subject: Set(pick(&SUBJECTS, n).to_owned()),
-        content: Set(format!(
-            "Hi {{{{first_name}}}},\n\nI am writing from {} because {{{{company}}}} may be about to \
-             plan its next quarter. Would a short call next week be of use?\n\nBest wishes,\n\
-             {{{{sender}}}}",
-            plan.name
-        )),
+        tenant_id: Set(tenant.id),
+        id: Set(ids::id(tenant.ordinal, const { code("templates") }, n, created_at)),
+        name: Set(tenant.text(format!("{topic}, step {}", n % 3 + 1), 100)),
+        subject: Set(tenant.text(subject.to_owned(), 255)),
+        content: Set(tenant.text(content, LONG)),
         created_at: Set(created_at),
         updated_at: Set(created_at),
     }

@@ -1,48 +1,65 @@
-//! Sample rows of `users`. They belong to no tenant, so a number is all that makes them.
+//! Sample rows of `users`. They belong to no tenant, but each has signed up for one.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use entity::{prelude::*, user::ActiveModel};
 
-use super::words::{address, person};
-use crate::ids::id as sample;
+use crate::{
+    ids::{self, code},
+    tenant::{Tenant, draw, moment},
+    words::{local_part, person},
+};
 
-/// When the first user signed up: 2025-01-05 08:00 UTC, a day before the first tenant.
-const FIRST: i64 = 1_736_064_000;
-
-fn created(n: u32) -> DateTime<Utc> {
-    DateTime::from_timestamp(FIRST, 0).unwrap_or_default() + Duration::minutes(i64::from(n) * 11)
+/// The owner signs up ten minutes before there is a tenant, the others come later.
+fn created(tenant: &Tenant, n: u32) -> DateTime<Utc> {
+    match n {
+        0 => moment(tenant.signed_up - 600),
+        _ => tenant.slot(60, n - 1, tenant.counts.users, draw!(tenant, "users.created", n)),
+    }
 }
 
-/// The id of user `n`.
+/// The id of user `n` of those who signed up for the tenant.
 #[must_use]
-pub fn id(n: u32) -> Uuid {
-    sample::<User>(0, n, created(n))
+pub fn id(tenant: &Tenant, n: u32) -> Uuid {
+    id_at(tenant, n, created(tenant, n))
 }
 
-/// Full name and address of user `n`.
-pub(super) fn identity(n: u32) -> (String, String) {
-    let (given, family) = person(n);
-    (format!("{given} {family}"), address((given, family), "example.com"))
+fn id_at(tenant: &Tenant, n: u32, created: DateTime<Utc>) -> Uuid {
+    ids::id(tenant.ordinal, const { code("users") }, n, created)
 }
 
-/// User `n`.
+/// When user `n` signed up.
+pub(super) fn since(tenant: &Tenant, n: u32) -> DateTime<Utc> {
+    created(tenant, n)
+}
+
+/// Given and family name of user `n`: of 4,096, each of the tenant's users has another one.
+pub(super) fn names(tenant: &Tenant, n: u32) -> (&'static str, &'static str) {
+    person(draw!(tenant, "users.name", 0).below(4_096).wrapping_add(n.wrapping_mul(1_229)))
+}
+
+/// User `n` of those who signed up for the tenant.
 #[must_use]
-pub fn row(n: u32) -> ActiveModel {
-    let (given, family) = person(n);
-    let (name, email) = identity(n);
-    let created = created(n).naive_utc();
-    // Every fifth has not confirmed the address yet.
-    let verified = (n % 5 != 4).then(|| created + Duration::minutes(4));
+pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
+    let (given, family) = names(tenant, n);
+    let at = created(tenant, n);
+    let confirmed = draw!(tenant, "users.email_verified", n);
+    let verified = tenant.maybe(n == 0 || confirmed.percent(92), || {
+        tenant.later(at, 60 + i64::from(confirmed.again().below(3_000))).naive_utc()
+    });
+    let picture = draw!(tenant, "users.picture", n);
+    let domain = format!("{}.example", tenant.slug);
     ActiveModel {
-        id: Set(id(n)),
-        email: Set(email),
-        name: Set(Some(name)),
-        given_name: Set(Some(given.to_owned())),
-        family_name: Set(Some(family.to_owned())),
-        picture: Set(n.is_multiple_of(3).then(|| format!("https://pictures.example/{n}.png"))),
+        id: Set(id_at(tenant, n, at)),
+        email: Set(tenant.address(&local_part((given, family), n / 4_096), &domain, 254)),
+        name: Set(tenant.maybe(true, || tenant.text(format!("{given} {family}"), 1_000))),
+        given_name: Set(tenant.maybe(true, || tenant.text(given.to_owned(), 1_000))),
+        family_name: Set(tenant.maybe(true, || tenant.text(family.to_owned(), 1_000))),
+        picture: Set(tenant.maybe(picture.percent(40), || {
+            format!("https://pictures.example/{}/{n}.png", tenant.token)
+        })),
         email_verified: Set(verified),
-        created: Set(created),
-        updated: Set(verified.unwrap_or(created)),
+        created: Set(at.naive_utc()),
+        updated: Set(verified.unwrap_or_else(|| at.naive_utc())),
         deleted: Set(None),
     }
 }

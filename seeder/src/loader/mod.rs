@@ -1,5 +1,349 @@
 //! How rows reach the database.
+//!
+//! A unit is a run of tenants that have some thousands of rows together. It is committed whole, so that
+//! a few questions tell which units are there, whatever stopped the seeder before.
 
+mod collision;
+mod copy;
 mod insert;
+mod probe;
+mod sink;
 
-pub(crate) use insert::{insert, insert_by_tenant};
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+
+use entity::Engine;
+use futures_util::future::try_join_all;
+use migration::{
+    Result,
+    db::{begin_for_tenant, finish},
+    lock::{self, Patience, Purpose},
+};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseConnectionType, DatabaseTransaction,
+    sqlx::postgres::PgPool,
+};
+use serde::Serialize;
+
+pub(crate) use self::{
+    collision::explained,
+    sink::{Tally, values},
+};
+use self::{
+    copy::Copy,
+    insert::Insert,
+    probe::{Presence, Rest},
+    sink::Nowhere,
+};
+use crate::{
+    progress::{Progress, Stop},
+    set::DataSet,
+    tenant::Tenant,
+};
+
+/// Up to here, INSERTs are as quick as anything else, and all of it is one transaction.
+const FEW: u64 = 5_000;
+
+/// Rows that are worth a transaction of their own on a server, and on SQLite, where a commit writes
+/// every page that was touched.
+const UNIT: u64 = 10_000;
+const SQLITE_UNIT: u64 = 50_000;
+
+/// A way to load rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loader {
+    /// INSERTs of many rows, all in one transaction.
+    Insert,
+    /// INSERTs of many rows, some tenants a transaction.
+    InsertByUnit,
+    /// INSERTs of many rows, one tenant a transaction: the engine takes no more.
+    InsertByTenant,
+    /// Binary COPY, some tenants a transaction.
+    Copy,
+}
+
+impl Loader {
+    /// What suits so many rows here.
+    #[must_use]
+    pub fn choose(db: &DatabaseConnection, engine: Engine, rows: u64) -> Self {
+        let is_server = matches!(db.inner, DatabaseConnectionType::SqlxPostgresPoolConnection(_));
+        let is_file = matches!(db.inner, DatabaseConnectionType::SqlxSqlitePoolConnection(_));
+        match engine {
+            _ if !engine.capability().writes_across_tenants => Self::InsertByTenant,
+            // A rehearsal sees one connection, and in it one transaction.
+            Engine::Sqlite if is_file && rows > SQLITE_UNIT => Self::InsertByUnit,
+            Engine::Sqlite => Self::Insert,
+            _ if is_server && rows > FEW => Self::Copy,
+            _ => Self::Insert,
+        }
+    }
+}
+
+impl Loader {
+    /// About how many rows it loads in a second, on a machine with two processors that does nothing else.
+    pub(crate) const fn rows_a_second(self) -> u64 {
+        match self {
+            Self::Insert | Self::InsertByUnit | Self::InsertByTenant => 40_000,
+            Self::Copy => 50_000,
+        }
+    }
+}
+
+impl fmt::Display for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insert => "INSERT, in one transaction",
+            Self::InsertByUnit => "INSERT, some tenants a transaction",
+            Self::InsertByTenant => "INSERT, one tenant a transaction",
+            Self::Copy => "COPY, some tenants a transaction",
+        })
+    }
+}
+
+/// What is to be done about a run of tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// It is there. What is in it is to be known all the same.
+    Sum,
+    /// Rows may be there.
+    Complete,
+    /// None is there.
+    Load,
+}
+
+/// What is missing of a data set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Missing {
+    /// The ordinals of tenants of which not all users are there.
+    users: Vec<u32>,
+    /// Of all tenants, what is to be done about them, in runs: the first ordinals, and how many follow.
+    tasks: Vec<(Task, Vec<u32>)>,
+}
+
+impl Missing {
+    /// Looks for what is missing.
+    ///
+    /// # Errors
+    ///
+    /// If a query fails.
+    pub(crate) async fn of<C: ConnectionTrait>(
+        db: &C,
+        engine: Engine,
+        set: &DataSet,
+    ) -> Result<Self> {
+        let unit = if engine == Engine::Sqlite { SQLITE_UNIT } else { UNIT };
+        let mut missing = Self::default();
+        let mut size = 0;
+        let ordinals: Vec<u32> = set.spec().ordinals().collect();
+        for page in ordinals.chunks(probe::PAGE) {
+            let tenants: Vec<Tenant> = page.iter().map(|ordinal| set.tenant(*ordinal)).collect();
+            let presence = probe::presence(db, &tenants).await?;
+            for (tenant, Presence { users, rest }) in tenants.iter().zip(presence) {
+                if !users {
+                    missing.users.push(tenant.ordinal);
+                }
+                let task = match rest {
+                    Rest::Absent => Task::Load,
+                    Rest::Odd => Task::Complete,
+                    Rest::Whole => Task::Sum,
+                };
+                match missing.tasks.last_mut() {
+                    Some((last, run)) if *last == task && size < unit => run.push(tenant.ordinal),
+                    _ => {
+                        size = 0;
+                        missing.tasks.push((task, vec![tenant.ordinal]));
+                    }
+                }
+                size += tenant.total();
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Whether nothing is missing.
+    pub(crate) fn is_none(&self) -> bool {
+        self.users.is_empty() && self.tasks.iter().all(|(task, _)| *task == Task::Sum)
+    }
+
+    /// How many rows there are to be made.
+    pub(crate) fn rows(&self, set: &DataSet) -> u64 {
+        let tasks = self.tasks.iter().filter(|(task, _)| *task != Task::Sum);
+        let ordinals = tasks.flat_map(|(_, ordinals)| ordinals);
+        ordinals.map(|ordinal| set.tenant(*ordinal).total()).sum()
+    }
+}
+
+/// Where and how to load.
+pub(crate) struct Loading<'a> {
+    pub db: &'a DatabaseConnection,
+    pub engine: Engine,
+    pub set: &'a DataSet,
+    pub workers: usize,
+    pub patience: &'a Patience,
+    pub stop: &'a Stop,
+}
+
+impl Loading<'_> {
+    /// Inserts what is missing inside of a transaction.
+    pub(crate) async fn within(
+        &self,
+        tx: &DatabaseTransaction,
+        missing: &Missing,
+    ) -> Result<Tally> {
+        let sink = || Insert { db: tx, engine: self.engine };
+        let mut tally = sink::users(&mut sink(), &self.tenants(&missing.users)).await?;
+        tally.extend(&self.sum_users(missing).await?);
+        for (task, ordinals) in &missing.tasks {
+            let tenants = self.tenants(ordinals);
+            if *task == Task::Sum {
+                tally.extend(&self.sum(&tenants).await?);
+            } else {
+                tally.extend(&sink::roots(&mut sink(), &tenants).await?);
+                tally.extend(&sink::scoped(&mut sink(), &tenants).await?);
+            }
+        }
+        Ok(tally)
+    }
+
+    /// Inserts what is missing, one transaction a unit. `None` if it was told to stop before the end.
+    pub(crate) async fn by_unit(&self, missing: &Missing) -> Result<(Tally, bool)> {
+        let progress = Progress::new(missing.rows(self.set));
+        let mut tally = self.sum_users(missing).await?;
+        let pool = (self.engine != Engine::Sqlite).then(|| workers(self.db, self.workers));
+        for ordinals in missing.users.chunks(1_000) {
+            if self.stop.is_asked_for() {
+                return Ok((tally, false));
+            }
+            let users = self.users(pool.as_ref(), &self.tenants(ordinals)).await?;
+            progress.add(users.inserted());
+            tally.extend(&users);
+        }
+        let tasks = Mutex::new(missing.tasks.iter());
+        let next = || {
+            let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.stop.is_asked_for() { None } else { tasks.next() }
+        };
+        let work = async || {
+            let mut tally = Tally::default();
+            while let Some((task, ordinals)) = next() {
+                let tenants = self.tenants(ordinals);
+                let unit = self.unit(pool.as_ref(), *task, &tenants).await?;
+                progress.add(unit.inserted());
+                tally.extend(&unit);
+            }
+            Ok::<_, migration::Error>(tally)
+        };
+        let count = if pool.is_some() { self.workers } else { 1 };
+        let tallies = try_join_all((0..count).map(|_| work())).await?;
+        for other in &tallies {
+            tally.extend(other);
+        }
+        if let Some(pool) = pool {
+            pool.close().await;
+        }
+        let done = tasks.into_inner().unwrap_or_else(PoisonError::into_inner).next().is_none();
+        Ok((tally, done))
+    }
+
+    async fn users(&self, pool: Option<&PgPool>, tenants: &[Tenant]) -> Result<Tally> {
+        if let Some(pool) = pool {
+            let db = DatabaseConnection::from(pool.clone());
+            return sink::users(&mut Insert { db: &db, engine: self.engine }, tenants).await;
+        }
+        let tx = lock::begin(self.db, self.engine, Purpose::Seed, self.patience).await?.tx;
+        let users = sink::users(&mut Insert { db: &tx, engine: self.engine }, tenants).await;
+        finish(tx, users).await
+    }
+
+    async fn unit(&self, pool: Option<&PgPool>, task: Task, tenants: &[Tenant]) -> Result<Tally> {
+        match (task, pool) {
+            (Task::Sum, _) => self.sum(tenants).await,
+            (Task::Load, Some(pool)) => {
+                let failed = |error| copy::failed(error, "tenants");
+                let mut tx = pool.begin().await.map_err(failed)?;
+                let mut sink = Copy(&mut tx);
+                let mut tally = sink::roots(&mut sink, tenants).await?;
+                tally.extend(&sink::scoped(&mut sink, tenants).await?);
+                tx.commit().await.map_err(failed)?;
+                Ok(tally)
+            }
+            (Task::Complete, Some(pool)) => {
+                let db = DatabaseConnection::from(pool.clone());
+                let tx = sea_orm::TransactionTrait::begin(&db).await?;
+                let tally = self.insert(&tx, tenants).await;
+                finish(tx, tally).await
+            }
+            (_, None) => {
+                let tx = lock::begin(self.db, self.engine, Purpose::Seed, self.patience).await?.tx;
+                let tally = self.insert(&tx, tenants).await;
+                finish(tx, tally).await
+            }
+        }
+    }
+
+    async fn insert<C: ConnectionTrait>(&self, tx: &C, tenants: &[Tenant]) -> Result<Tally> {
+        let mut sink = Insert { db: tx, engine: self.engine };
+        let mut tally = sink::roots(&mut sink, tenants).await?;
+        tally.extend(&sink::scoped(&mut sink, tenants).await?);
+        Ok(tally)
+    }
+
+    /// Inserts what is missing on an engine that lets a transaction write to one tenant or to what is
+    /// shared, and whose tenants come one by one, each before anything else in its transaction.
+    pub(crate) async fn by_tenant(&self, missing: &Missing) -> Result<(Tally, bool)> {
+        let progress = Progress::new(missing.rows(self.set));
+        let mut shared = Insert { db: self.db, engine: self.engine };
+        let mut tally = sink::users(&mut shared, &self.tenants(&missing.users)).await?;
+        for (task, ordinals) in &missing.tasks {
+            for ordinal in ordinals.iter().filter(|_| *task != Task::Sum) {
+                if self.stop.is_asked_for() {
+                    return Ok((tally, false));
+                }
+                let tenants = [self.set.tenant(*ordinal)];
+                let mut unit = sink::roots(&mut shared, &tenants).await?;
+                let tx = begin_for_tenant(self.db, tenants[0].id).await?;
+                let scoped =
+                    sink::scoped(&mut Insert { db: &tx, engine: self.engine }, &tenants).await;
+                unit.extend(&finish(tx, scoped).await?);
+                progress.add(unit.inserted());
+                tally.extend(&unit);
+            }
+        }
+        Ok((tally, true))
+    }
+
+    fn tenants(&self, ordinals: &[u32]) -> Vec<Tenant> {
+        ordinals.iter().map(|ordinal| self.set.tenant(*ordinal)).collect()
+    }
+
+    /// What is in the rows of these tenants, that are there.
+    async fn sum(&self, tenants: &[Tenant]) -> Result<Tally> {
+        let mut sink = Nowhere(self.engine);
+        let mut tally = sink::roots(&mut sink, tenants).await?;
+        tally.extend(&sink::scoped(&mut sink, tenants).await?);
+        Ok(tally)
+    }
+
+    /// What is in the users that are there.
+    async fn sum_users(&self, missing: &Missing) -> Result<Tally> {
+        let mut tally = Tally::default();
+        let there =
+            self.set.spec().ordinals().filter(|it| missing.users.binary_search(it).is_err());
+        for ordinal in there {
+            let tenants = [self.set.tenant(ordinal)];
+            tally.extend(&sink::users(&mut Nowhere(self.engine), &tenants).await?);
+        }
+        Ok(tally)
+    }
+}
+
+/// Connections to the same database for so many workers.
+fn workers(db: &DatabaseConnection, count: usize) -> PgPool {
+    let pool = db.get_postgres_connection_pool();
+    let connections = u32::try_from(count).unwrap_or(1).max(1);
+    let options = pool.options().clone().min_connections(0).max_connections(connections);
+    options.connect_lazy_with(pool.connect_options().as_ref().clone())
+}

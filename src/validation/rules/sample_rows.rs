@@ -11,9 +11,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         table: (*table).to_owned(),
         object: None,
         message: format!("there are {present} of the {planned} sample rows"),
-        help: "run `cargo run -p seeder` to insert what is missing, or `cargo run -p seeder -- \
-               clean` to remove the rest"
-            .to_owned(),
+        help:
+            "run `cargo run -p seeder -- --repair` to put back what is missing, or `cargo run -p \
+               seeder -- clean` to remove the rest"
+                .to_owned(),
     });
     let altered = facts.altered.iter().filter(|it| it.changed + it.unknown > 0);
     let altered = altered.map(|difference| Finding {
@@ -21,8 +22,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         table: difference.table.to_owned(),
         object: None,
         message: format!("not all sample rows are as they were made: {difference}"),
-        help: "`cargo run -p seeder -- clean` and `cargo run -p seeder` make them anew, if nobody needs \
-               what somebody has made of them"
+        help: "`cargo run -p seeder -- --repair` puts back what they were, if nobody needs what somebody \
+               has made of them"
             .to_owned(),
     });
     found.chain(altered).collect()

@@ -1,0 +1,157 @@
+//! Puts back sample rows that were changed or deleted.
+
+use std::{collections::BTreeMap, mem};
+
+use entity::prelude::*;
+use migration::{
+    Result,
+    db::begin_for_tenant,
+    runner::{Contents, sample_ids},
+};
+use sea_orm::{
+    Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, Iterable,
+    PrimaryKeyToColumn,
+    sea_query::{Expr, OnConflict},
+};
+
+use crate::{
+    compare::{Comparison, Found},
+    factory,
+    loader::{explained, values},
+    set::DataSet,
+    tenant::Tenant as Owner,
+    verify::{roots, users},
+};
+
+/// Rows a statement.
+const CHUNK: usize = 500;
+
+/// What became of the rows of one table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mended {
+    /// Rows that were not there.
+    pub created: u64,
+    /// Rows that had something else in them.
+    pub updated: u64,
+    /// What is in the rows now.
+    pub contents: Contents,
+}
+
+/// What became of the rows of each table.
+pub(crate) type Mendings = BTreeMap<&'static str, Mended>;
+
+/// Puts everything back inside of a transaction.
+pub(crate) async fn within(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    set: &DataSet,
+) -> Result<Mendings> {
+    let mut mending = Mending { engine, mendings: Mendings::new() };
+    mending.shared_tables(tx, set).await?;
+    for tenant in set.tenants() {
+        mending.tenant(tx, &tenant).await?;
+    }
+    Ok(mending.mendings)
+}
+
+/// The same on an engine that lets a transaction write to one tenant, or to what is shared.
+pub(crate) async fn by_tenant(
+    db: &DatabaseConnection,
+    engine: Engine,
+    set: &DataSet,
+) -> Result<Mendings> {
+    let mut mending = Mending { engine, mendings: Mendings::new() };
+    mending.shared_tables(db, set).await?;
+    for tenant in set.tenants() {
+        let tx = begin_for_tenant(db, tenant.id).await?;
+        let mended = mending.tenant(&tx, &tenant).await;
+        migration::db::finish(tx, mended).await?;
+    }
+    Ok(mending.mendings)
+}
+
+struct Mending {
+    engine: Engine,
+    mendings: Mendings,
+}
+
+impl Mending {
+    async fn shared_tables<C: ConnectionTrait>(&mut self, db: &C, set: &DataSet) -> Result<()> {
+        let engine = self.engine;
+        let samples = |table| Condition::all().add(Expr::cust(sample_ids(engine, "id", table)));
+        let tenants = Comparison::new(db, tenant::Column::Id, samples("tenants"), roots(set));
+        self.table::<Tenant, C, _>(db, tenants).await?;
+        let users = Comparison::new(db, user::Column::Id, samples("users"), users(set));
+        self.table::<User, C, _>(db, users).await
+    }
+
+    async fn tenant<C: ConnectionTrait>(&mut self, db: &C, tenant: &Owner) -> Result<()> {
+        macro_rules! tables {
+            ($($entity:ident, $factory:ident, $count:ident;)*) => {$(
+                let own = Condition::all().add(<$entity as TenantScoped>::tenant_column().eq(tenant.id));
+                let rows = (0..tenant.counts.$count).map(|n| factory::$factory::row(tenant, n));
+                let rows = Comparison::new(db, <$entity as TenantScoped>::id_column(), own, rows);
+                self.table::<$entity, C, _>(db, rows).await?;
+            )*};
+        }
+        factory::for_each_scoped!(tables);
+        Ok(())
+    }
+
+    async fn table<E, C, I>(&mut self, db: &C, mut rows: Comparison<'_, C, E, I>) -> Result<()>
+    where
+        E: Table,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
+        E::ActiveModel: Send,
+        C: ConnectionTrait,
+        I: Iterator<Item = E::ActiveModel>,
+    {
+        let mended = self.mendings.entry(E::default().table_name()).or_default();
+        let mut wrong = Vec::new();
+        while let Some(found) = rows.next().await? {
+            let row = match found {
+                Found::Same(row, _) => {
+                    mended.contents.add(self.engine, &values(row));
+                    continue;
+                }
+                // Nobody knows what it should be.
+                Found::Unknown(_) => continue,
+                Found::Missing(row, _) => {
+                    mended.created += 1;
+                    row
+                }
+                Found::Changed { made, .. } => {
+                    mended.updated += 1;
+                    made
+                }
+            };
+            mended.contents.add(self.engine, &values(row.clone()));
+            wrong.push(row);
+            if wrong.len() == CHUNK {
+                put::<E, C>(db, mem::take(&mut wrong)).await?;
+            }
+        }
+        put::<E, C>(db, wrong).await
+    }
+}
+
+/// Inserts rows, and updates those that are there.
+async fn put<E, C>(db: &C, rows: Vec<E::ActiveModel>) -> Result<()>
+where
+    E: Table,
+    E::ActiveModel: Send,
+    C: ConnectionTrait,
+{
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let key = || E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+    let in_key = |column: &E::Column| key().any(|it| it.as_str() == column.as_str());
+    let others = E::Column::iter().filter(|column| !in_key(column));
+    E::insert_many(rows)
+        .on_conflict(OnConflict::columns(key()).update_columns(others).to_owned())
+        .exec_without_returning(db)
+        .await
+        .map_err(|error| explained(error, E::default().table_name()))?;
+    Ok(())
+}

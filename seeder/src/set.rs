@@ -1,0 +1,99 @@
+//! A data set: its tenants, and how many rows there are of what.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    spec::{Preset, Spec},
+    tenant::{Counts, Tenant},
+};
+
+/// The rows that a [`Spec`] describes. Nothing is kept: each row is made when it is asked for.
+#[derive(Clone, Debug)]
+pub struct DataSet {
+    spec: Arc<Spec>,
+}
+
+impl From<Spec> for DataSet {
+    fn from(spec: Spec) -> Self {
+        Self { spec: Arc::new(spec) }
+    }
+}
+
+impl From<Preset> for DataSet {
+    fn from(preset: Preset) -> Self {
+        Spec::preset(preset).into()
+    }
+}
+
+impl DataSet {
+    /// What is described.
+    #[must_use]
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// One tenant, by its number from 1. It is the same however many there are.
+    #[must_use]
+    pub fn tenant(&self, ordinal: u32) -> Tenant {
+        Tenant::of(&self.spec, ordinal)
+    }
+
+    /// All tenants in turn.
+    pub fn tenants(&self) -> impl Iterator<Item = Tenant> + use<'_> {
+        self.spec.ordinals().map(|ordinal| self.tenant(ordinal))
+    }
+
+    /// How many rows each table gets.
+    #[must_use]
+    pub fn planned(&self) -> BTreeMap<&'static str, u64> {
+        let mut planned = BTreeMap::new();
+        for tenant in self.tenants() {
+            for (table, rows) in tenant.rows() {
+                *planned.entry(table).or_default() += u64::from(rows);
+            }
+        }
+        planned
+    }
+}
+
+impl Tenant {
+    /// How many rows it brings into each table, in foreign-key order.
+    #[must_use]
+    pub fn rows(&self) -> [(&'static str, u32); 13] {
+        let Counts {
+            users,
+            team_members,
+            companies,
+            payments,
+            domains,
+            company_settings,
+            email_accounts,
+            leads,
+            campaigns,
+            templates,
+            inbox_messages,
+            email_services,
+        } = self.counts;
+        [
+            ("tenants", 1),
+            ("users", users),
+            ("team_members", team_members),
+            ("companies", companies),
+            ("payments", payments),
+            ("domains", domains),
+            ("company_settings", company_settings),
+            ("email_accounts", email_accounts),
+            ("leads", leads),
+            ("campaigns", campaigns),
+            ("templates", templates),
+            ("inbox_messages", inbox_messages),
+            ("email_services", email_services),
+        ]
+    }
+
+    /// How many rows it brings altogether.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.rows().into_iter().map(|(_, rows)| u64::from(rows)).sum()
+    }
+}
