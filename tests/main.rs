@@ -41,6 +41,7 @@ mod journal;
 mod killed;
 mod library;
 mod lint;
+mod loading;
 mod nile;
 mod pgbouncer;
 mod proof;

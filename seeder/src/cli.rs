@@ -31,6 +31,10 @@ pub struct Seeder {
     /// How many connections load at once, on a PostgreSQL server
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
+    /// Load into empty tables without their indexes and foreign keys, and build those afterwards, all in
+    /// one transaction; on a PostgreSQL server, as the owner of the tables
+    #[arg(long, conflicts_with_all = ["workers", "repair"])]
+    bulk: bool,
     /// Seed even if there are tenants that the seeder did not make
     #[arg(long)]
     alongside: bool,
@@ -49,6 +53,9 @@ enum Action {
     Plan {
         #[command(flatten)]
         spec: SpecArgs,
+        /// As for seeding
+        #[arg(long)]
+        bulk: bool,
         /// Print the report as JSON
         #[arg(long)]
         json: bool,
@@ -161,7 +168,11 @@ impl Command for Seeder {
     }
 
     async fn run(self, out: &mut Printer) -> Result<u8> {
-        let db = open_patiently(&self.database, Absent::Fail, self.waiting, out).await?;
+        let absent = match self.command {
+            Some(Action::Plan { .. }) => Absent::Imagine,
+            _ => Absent::Fail,
+        };
+        let db = open_patiently(&self.database, absent, self.waiting, out).await?;
         let options = Options {
             alongside: self.alongside,
             production: is_production(),
@@ -169,11 +180,15 @@ impl Command for Seeder {
             confirm: None,
             patience: db.patience,
             spec: self.spec.given(),
+            bulk: self.bulk,
             workers: self.workers.into(),
             stop: Stop::default(),
         };
         let code = match self.command {
-            Some(Action::Plan { spec, json }) => plan(&db, &spec.spec(), json, out)?,
+            Some(Action::Plan { spec, bulk, json }) => {
+                let plan = Plan::of(&db.connection, db.engine, &spec.spec(), bulk)?;
+                show_plan(&db, plan, json, out)?
+            }
             Some(Action::Verify { json }) => {
                 show(&db, crate::verify(&db.connection, &options).await?, json, out)?
             }
@@ -236,8 +251,7 @@ async fn stoppable<T>(stop: &Stop, seeding: impl Future<Output = T>) -> T {
 }
 
 /// Prints what would be inserted.
-fn plan(db: &Database, spec: &Spec, json: bool, out: &mut Printer) -> Result<u8> {
-    let plan = Plan::of(&db.connection, db.engine, spec);
+fn show_plan(db: &Database, plan: Plan, json: bool, out: &mut Printer) -> Result<u8> {
     if json {
         out.json(&Envelope::<_, Finding>::new("plan", db, plan, Vec::new()))?;
         return Ok(0);

@@ -71,6 +71,8 @@ pub struct Options {
     pub patience: Patience,
     /// Which rows; `None` for those that are there or were begun, or else the demo.
     pub spec: Option<Spec>,
+    /// Load into empty tables without secondary indexes and foreign keys, and build those afterwards.
+    pub bulk: bool,
     /// How many connections load at once, where the loader can do that; 0 counts as 1.
     pub workers: usize,
     /// Stops it after the current unit, when asked.
@@ -150,7 +152,7 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
         let outcome = begin(db, &tx, engine, options).await;
         match finish(tx, outcome).await? {
             Begun::Done(report) => report,
-            Begun::ByUnit(set) => by_unit(db, engine, options, &set).await?,
+            Begun::ByUnit(set, loader) => by_unit(db, engine, options, &set, loader).await?,
         }
     } else {
         by_tenant(db, engine, options).await?
@@ -173,8 +175,8 @@ fn loading<'a>(
 enum Begun {
     /// Everything is there.
     Done(Report),
-    /// These rows are to be loaded unit by unit, which is noted.
-    ByUnit(DataSet),
+    /// These rows are to be loaded by more than this transaction, which is noted.
+    ByUnit(DataSet, Loader),
 }
 
 async fn begin(
@@ -189,12 +191,12 @@ async fn begin(
     if done && missing.is_none() {
         return Ok(Begun::Done(report(&set, &Tally::default(), true)));
     }
-    let loader = Loader::choose(db, engine, missing.rows(&set));
+    let loader = Loader::choose(db, engine, missing.rows(&set), options.bulk)?;
     tracing::debug!(%loader, spec = %set.spec(), "seeding");
     if loader != Loader::Insert {
         // What is about to be inserted has to be known if that is interrupted.
         note_seeding(tx, engine, &set.spec().to_string()).await?;
-        return Ok(Begun::ByUnit(set));
+        return Ok(Begun::ByUnit(set, loader));
     }
     let tally = loading(db, engine, options, &set).within(tx, &missing).await?;
     noting(tx, engine, &set, &tally, true).await?;
@@ -206,6 +208,7 @@ async fn by_unit(
     engine: Engine,
     options: &Options,
     set: &DataSet,
+    loader: Loader,
 ) -> Result<Report> {
     let loading = loading(db, engine, options, set);
     let locked = async || lock::begin(db, engine, Purpose::Seed, &options.patience).await;
@@ -220,6 +223,12 @@ async fn by_unit(
     }
     let tx = locked().await?.tx;
     let outcome = async {
+        if loader == Loader::Bulk {
+            // Nothing was read here: it would keep the other connection from the tables.
+            let tally = loading.bulk().await?;
+            noting(&tx, engine, set, &tally, true).await?;
+            return Ok(report(set, &tally, true));
+        }
         let missing = Missing::of(&tx, engine, set).await?;
         let (tally, done) = loading.by_unit(&missing).await?;
         noting(&tx, engine, set, &tally, done).await?;

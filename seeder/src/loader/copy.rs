@@ -17,6 +17,7 @@ use super::{
     collision::explained,
     sink::{Sink, values},
 };
+use crate::progress::{Progress, Stop};
 
 /// Bytes that are sent at a time.
 const CHUNK: usize = 1 << 18;
@@ -25,7 +26,28 @@ const CHUNK: usize = 1 << 18;
 const EPOCH: i64 = 946_684_800_000_000;
 
 /// Copies rows into tables that have none of them.
-pub(super) struct Copy<'c>(pub &'c mut PgConnection);
+pub(super) struct Copy<'c> {
+    pub connection: &'c mut PgConnection,
+    /// Who is told, where a single COPY takes long.
+    pub watched: Option<Watched<'c>>,
+}
+
+/// Tells how far it is, and stops when asked.
+#[derive(Clone, Copy)]
+pub(super) struct Watched<'w> {
+    pub progress: &'w Progress,
+    pub stop: &'w Stop,
+}
+
+impl Watched<'_> {
+    /// Fails if somebody has asked to stop.
+    pub(super) fn check(self) -> Result<()> {
+        if self.stop.is_asked_for() {
+            return Err(Error::Unusable("stopped; nothing was changed".to_owned()));
+        }
+        Ok(())
+    }
+}
 
 impl Sink for Copy<'_> {
     async fn take<E>(
@@ -47,15 +69,22 @@ impl Sink for Copy<'_> {
             E::Column::iter().map(|column| quoted(column.as_str())).collect();
         let sql =
             format!("COPY {} ({}) FROM STDIN (FORMAT binary)", quoted(table), columns.join(", "));
-        let mut stream = self.0.copy_in_raw(&sql).await.map_err(failed)?;
+        let mut stream = self.connection.copy_in_raw(&sql).await.map_err(failed)?;
         let mut bytes = Vec::with_capacity(CHUNK + 4_096);
         bytes.extend(b"PGCOPY\n\xff\r\n\0");
         bytes.extend([0; 8]);
+        let mut fresh = 0;
         for row in rows {
             let values = values(row);
             contents.add(Engine::Postgres, &values);
             encode(&mut bytes, &values)?;
+            fresh += 1;
             if bytes.len() >= CHUNK {
+                if let Some(watched) = self.watched {
+                    watched.progress.add(fresh);
+                    watched.check()?;
+                }
+                fresh = 0;
                 stream.send(bytes.as_slice()).await.map_err(failed)?;
                 bytes.clear();
             }

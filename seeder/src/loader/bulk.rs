@@ -1,0 +1,127 @@
+//! Loading into empty tables: what makes rows slow to insert is taken off, and built again when they are
+//! there, all in one transaction. PostgreSQL checks every constraint as it comes back.
+
+use migration::{Error, Result, db::quoted, refusal::Refusal};
+use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _, postgres::PgPool};
+
+use super::{
+    copy::{Copy, Watched, failed},
+    sink::{self, Tally},
+};
+use crate::tenant::Tenant;
+
+/// What is taken off a table, and how it comes back.
+struct Aside {
+    drop: String,
+    create: String,
+}
+
+/// Foreign keys of our tables, then those of their indexes that hold up nothing else: neither a primary
+/// key nor a constraint, unless it is one of those foreign keys.
+const ASIDE: &str = "
+    WITH ours AS (
+        SELECT c.oid, c.oid::regclass::text AS name FROM pg_class c
+        WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+        AND c.relname = ANY ($1) AND c.relkind = 'r'
+    ), keys AS (
+        SELECT k.oid, o.name, k.conname, pg_get_constraintdef(k.oid) AS definition
+        FROM pg_constraint k JOIN ours o ON o.oid = k.conrelid
+        WHERE k.contype = 'f' AND k.convalidated AND k.conparentid = 0
+    )
+    SELECT 1 AS turn, format('ALTER TABLE %s DROP CONSTRAINT %I', name, conname) AS drop,
+        format('ALTER TABLE %s ADD CONSTRAINT %I %s', name, conname, definition) AS create
+    FROM keys
+    UNION ALL
+    SELECT 2, format('DROP INDEX %s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid)
+    FROM pg_index i JOIN ours o ON o.oid = i.indrelid
+    WHERE NOT i.indisprimary AND i.indisvalid AND NOT i.indisreplident AND NOT i.indisclustered
+    AND NOT EXISTS (
+        SELECT 1 FROM pg_constraint k
+        WHERE k.conindid = i.indexrelid AND k.oid NOT IN (SELECT oid FROM keys)
+    )
+    ORDER BY 1, 2";
+
+/// Loads all of these tenants.
+pub(super) async fn load(pool: &PgPool, tenants: &[Tenant], watched: Watched<'_>) -> Result<Tally> {
+    let mut tx = pool.begin().await.map_err(raw)?;
+    let tables: Vec<&str> = entity::all().iter().map(|def| def.name).collect();
+    let names = tables.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    run(&mut tx, &format!("LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")).await?;
+    check_empty(&mut tx, &tables).await?;
+    // For sorting, where the role has not more already.
+    run(
+        &mut tx,
+        "SELECT set_config('maintenance_work_mem', '256MB', true) \
+         WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < 268435456",
+    )
+    .await?;
+    let asides = asides(&mut tx, &tables).await?;
+    tracing::info!("loading without {} indexes and foreign keys", asides.len());
+    for aside in &asides {
+        run(&mut tx, &aside.drop).await?;
+    }
+    let mut sink = Copy { connection: &mut tx, watched: Some(watched) };
+    let mut tally = sink::roots(&mut sink, tenants).await?;
+    tally.extend(&sink::users(&mut sink, tenants).await?);
+    tally.extend(&sink::scoped(&mut sink, tenants).await?);
+    tracing::info!("building them");
+    // Indexes first: foreign keys are checked by them.
+    for aside in asides.iter().rev() {
+        tracing::debug!("{}", aside.create);
+        watched.check()?;
+        run(&mut tx, &aside.create).await?;
+    }
+    run(&mut tx, &format!("ANALYZE {names}")).await?;
+    tx.commit().await.map_err(raw)?;
+    Ok(tally)
+}
+
+async fn check_empty(tx: &mut PgConnection, tables: &[&str]) -> Result<()> {
+    let mut full = Vec::new();
+    for table in tables {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quoted(table));
+        let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut *tx).await.map_err(raw)?;
+        if row.try_get(0).map_err(raw)? {
+            full.push(*table);
+        }
+    }
+    if full.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::plain(format!(
+        "refused, because --bulk is for empty tables and there are rows in {}; without it, rows are added to \
+         them",
+        full.join(", ")
+    ))
+    .into())
+}
+
+async fn asides(tx: &mut PgConnection, tables: &[&str]) -> Result<Vec<Aside>> {
+    let names: Vec<String> = tables.iter().map(|&name| name.to_owned()).collect();
+    let rows = sqlx::query(ASIDE).bind(names).fetch_all(tx).await.map_err(raw)?;
+    let aside = |row: &sqlx::postgres::PgRow| {
+        Ok(Aside { drop: row.try_get("drop")?, create: row.try_get("create")? })
+    };
+    rows.iter().map(aside).collect::<std::result::Result<_, sqlx::Error>>().map_err(raw)
+}
+
+async fn run(tx: &mut PgConnection, sql: &str) -> Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(tx).await.map_err(|error| {
+        let is_forbidden = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| code == "42501");
+        if is_forbidden {
+            return Error::Unusable(format!(
+                "--bulk takes indexes and foreign keys off for a while, which only the owner of the tables \
+                 may do: {error}; nothing was changed"
+            ));
+        }
+        raw(error)
+    })?;
+    Ok(())
+}
+
+fn raw(error: sqlx::Error) -> Error {
+    failed(error, "tenants")
+}

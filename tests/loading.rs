@@ -1,0 +1,325 @@
+//! Larger sets: the same rows whichever way they are loaded, and whole units whatever stops it.
+
+use std::{
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::support::{Engine, Ran, TestDb};
+
+on_both_engines!(
+    killed_it_goes_on_where_it_stopped,
+    asked_to_stop_it_finishes_what_is_under_way,
+    a_larger_set_only_adds,
+    rows_of_another_data_set_are_refused,
+    adversarial_rows_are_as_they_should_be,
+    what_is_in_the_way_is_named,
+    a_plan_touches_nothing,
+);
+
+/// Some units of it, on either engine.
+const LARGE: [&str; 4] = ["--preset", "demo", "--scale", "6"];
+
+/// What is in the rows, and how many there are.
+fn digest(db: &TestDb) -> String {
+    db.seeder(&["verify"]).ok().stdout
+}
+
+/// Asserts that each sample tenant has all of its rows or none, and is then not there itself.
+async fn assert_whole_units(db: &TestDb) {
+    let report = db.seeder(&["verify", "--json"]).json();
+    for difference in report["differences"].as_array().unwrap() {
+        assert_eq!((&difference["changed"], &difference["unknown"]), (&0.into(), &0.into()));
+        let Some(tenant) = difference["tenant"].as_str() else { continue };
+        let token = &tenant[tenant.len() - 7..tenant.len() - 1];
+        let sql = format!("SELECT count(*) FROM tenants WHERE slug LIKE '%{token}'");
+        assert_eq!(db.number(&sql).await, 0, "{difference}");
+    }
+}
+
+async fn killed_it_goes_on_where_it_stopped(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let began = Instant::now();
+    db.seeder(&LARGE).ok();
+    let takes = began.elapsed();
+    let whole = digest(&db);
+    db.seeder(&["clean"]).ok();
+    let (rounds, mut killed) = (5, 0);
+    for round in 1..=rounds {
+        let began = Instant::now();
+        let mut child = db.bin("seeder").args(&LARGE).spawn();
+        let until = began + takes * round / (rounds + 1);
+        while Instant::now() < until {
+            std::thread::yield_now();
+        }
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if db.number("SELECT count(*) FROM tenants").await > 0 {
+            assert_whole_units(&db).await;
+        }
+    }
+    assert!(killed > 0);
+    // What was begun is known, also to those who do not say what it was.
+    db.bin("seeder").env("SEED_PRESET", "").args(&LARGE).run().ok();
+    assert_eq!(digest(&db), whole);
+    assert!(db.seeder(&LARGE).ok().last_line().starts_with("nothing to insert"));
+    // It is noted as a whole, so nobody takes it for somebody's work.
+    db.seeder(&["clean"]).ok();
+}
+
+/// Waits until something is committed; false if the child has ended before.
+async fn begun(db: &TestDb, child: &mut Child) -> bool {
+    loop {
+        if db.number("SELECT count(*) FROM tenants").await > 0 {
+            return child.try_wait().unwrap().is_none();
+        }
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn asked_to_stop_it_finishes_what_is_under_way(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let mut child = db.bin("seeder").args(&LARGE).spawn();
+    assert!(begun(&db, &mut child).await, "there is more than one unit");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ran = Ran::from(child.wait_with_output().unwrap()).expect_code(3);
+    assert!(ran.last_line().starts_with("stopped, with "), "{ran:#?}");
+    assert_whole_units(&db).await;
+    // The rest of what was begun, without saying what that was.
+    let mut command = db.bin("seeder").command();
+    let ran = Ran::from(command.env_remove("SEED_PRESET").output().unwrap()).ok();
+    assert!(ran.last_line().ends_with("sample rows inserted"), "{ran:#?}");
+    digest(&db);
+}
+
+async fn a_larger_set_only_adds(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.seeder(&[]).ok();
+    let before = db.rows().await;
+    db.seeder(&["--tenants", "5", "--edge"]).ok();
+    let after = db.rows().await;
+    for ((table, before), (_, after)) in before.iter().zip(&after) {
+        assert!(before.iter().all(|row| after.contains(row)), "{table}");
+        assert!(after.len() > before.len(), "{table}");
+    }
+    let whole = digest(&db);
+    // The smaller one is there.
+    assert!(db.seeder(&[]).ok().last_line().starts_with("nothing to insert"));
+    assert_eq!(digest(&db), whole);
+    db.tenantry(&["validate", "--deep"]).ok();
+    db.seeder(&["clean"]).ok();
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 0);
+}
+
+async fn rows_of_another_data_set_are_refused(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.seeder(&[]).ok();
+    let rows = db.rows().await;
+    for args in
+        [&["--seed", "1"][..], &["--preset", "demo"], &["--as-of", "now"], &["--scale", "2"]]
+    {
+        let refused = db.seeder(args).expect_code(1).clean_output();
+        assert!(refused.error().contains("another data set (v1 seed=0 tenants=2 "), "{refused:#?}");
+    }
+    assert_eq!(db.rows().await, rows);
+    // Whoever says nothing means what is there.
+    let mut run = db.bin("tenantry").args(&["run"]).command();
+    Ran::from(run.env_remove("SEED_PRESET").output().unwrap()).ok();
+    for args in [
+        &["--factor", "lead=2"][..],
+        &["--factor", "leads"],
+        &["--scale", "1,5"],
+        &["--as-of", "yesterday"],
+        &["--as-of", "0001-01-01T00:00:00Z"],
+        &["--tenants", "0"],
+        &["--bulk", "--workers", "2"],
+    ] {
+        let ran = db.seeder(args).expect_code(2);
+        assert!(ran.stderr.contains("error: "), "{ran:#?}");
+    }
+}
+
+async fn adversarial_rows_are_as_they_should_be(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.seeder(&["--edge"]).ok();
+    db.tenantry(&["validate", "--deep"]).ok();
+    let of = |table: &str, condition: &str| {
+        format!(
+            "SELECT count(*) FROM {table} x JOIN tenants t ON t.id = x.tenant_id WHERE {condition}"
+        )
+    };
+    // One has nothing at all.
+    let empty = "SELECT count(*) FROM tenants t WHERE NOT EXISTS \
+                 (SELECT 1 FROM team_members m WHERE m.tenant_id = t.id)";
+    assert_eq!(db.number(empty).await, 1);
+    // One has NULL wherever it may be, and is the only one without a slug.
+    let schema = migration::schema::Schema::from_entities().unwrap();
+    for table in schema.tables.values().filter(|table| table.column("tenant_id").is_some()) {
+        for column in table.columns.iter().filter(|column| column.nullable) {
+            let set = format!("t.slug IS NULL AND x.{} IS NOT NULL", column.name);
+            assert_eq!(
+                db.number(&of(&table.name, &set)).await,
+                0,
+                "{}.{}",
+                table.name,
+                column.name
+            );
+        }
+        assert!(db.number(&of(&table.name, "t.slug IS NULL")).await > 0, "{}", table.name);
+    }
+    // One writes as much as a column takes.
+    for (table, column, length) in [
+        ("leads", "name", 200),
+        ("leads", "email", 255),
+        ("campaigns", "name", 200),
+        ("templates", "subject", 255),
+        ("inbox_messages", "subject", 500),
+        ("companies", "name", 100),
+    ] {
+        assert!(
+            db.number(&of(table, &format!("length(x.{column}) = {length}"))).await > 0,
+            "{table}"
+        );
+    }
+    // One has others' addresses, and a user who has seats elsewhere.
+    let shared = "SELECT count(*) FROM leads a JOIN leads b ON a.email = b.email \
+                  WHERE a.tenant_id <> b.tenant_id";
+    assert!(db.number(shared).await >= 16);
+    let seats = "SELECT count(*) FROM (SELECT user_id FROM team_members GROUP BY user_id \
+                 HAVING count(*) > 1) x";
+    assert!(db.number(seats).await > 0);
+    assert!(
+        db.number(&of("leads", "x.name LIKE '%\u{645}\u{631}\u{62d}\u{628}\u{627}%'")).await > 0
+    );
+}
+
+async fn what_is_in_the_way_is_named(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.seeder(&[]).ok();
+    let email = "elena.takeda@nightjar-hthtt6.example";
+    let there = format!("SELECT count(*) FROM users WHERE email = '{email}'");
+    assert_eq!(db.number(&there).await, 1);
+    db.seeder(&["clean"]).ok();
+    let id = if db.engine == Engine::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
+    db.execute(&format!("INSERT INTO users (id, email) VALUES ({id}, '{email}')")).await;
+    let failed = db.seeder(&[]).expect_code(2).clean_output();
+    let said = failed.error();
+    assert!(said.contains("a row of users that the seeder did not make"), "{said}");
+    assert!(said.contains("email"), "{said}");
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 0);
+    assert_eq!(db.number(&there).await, 1);
+}
+
+async fn a_plan_touches_nothing(db: TestDb) {
+    // Not even a file is made.
+    let plan = |args: &[&str]| {
+        let args: Vec<&str> = ["plan"].iter().chain(args).copied().collect();
+        db.seeder(&args)
+    };
+    let ran = plan(&["--preset", "xl"]).ok().clean_output();
+    assert!(ran.stdout.contains("leads") && ran.last_line().contains(" rows, about "), "{ran:#?}");
+    assert!(db.engine != Engine::Sqlite || !db.file().exists());
+    db.migration(&["up"]).ok();
+    let rows = db.rows().await;
+    let report = plan(&["--json"]).ok().json();
+    assert_eq!(report["loader"], "insert");
+    let planned = report["rows"].as_u64().unwrap();
+    let of = |args: &[&str]| plan(&[args, &["--json"]].concat()).ok().json();
+    assert!(of(&["--scale", "3"])["rows"].as_u64() > Some(planned));
+    let large = of(&["--preset", "dev"]);
+    let loader = if db.engine == Engine::Sqlite { "insert-by-unit" } else { "copy" };
+    assert_eq!(large["loader"], loader);
+    assert_eq!(db.rows().await, rows);
+    // What is planned is what comes.
+    db.seeder(&[]).ok();
+    let report = plan(&["--json"]).ok().json();
+    for table in report["tables"].as_array().unwrap() {
+        let count =
+            db.number(&format!("SELECT count(*) FROM {}", table[0].as_str().unwrap())).await;
+        assert_eq!(table[1], Value::from(count), "{table}");
+    }
+}
+
+/// However rows are loaded, they are the same.
+#[tokio::test]
+async fn every_loader_makes_the_same_rows() {
+    let mut digests = Vec::new();
+    let ways: [(Engine, &[&str]); 4] = [
+        (Engine::Sqlite, &[]),
+        (Engine::Postgres, &[]),
+        (Engine::Postgres, &["--workers", "4"]),
+        (Engine::Postgres, &["--bulk"]),
+    ];
+    for (engine, args) in ways {
+        let db = TestDb::new(engine);
+        db.migration(&["up"]).ok();
+        let catalogue = db.catalogue().await;
+        db.seeder(&[&LARGE, args].concat()).ok();
+        digests.push(digest(&db));
+        assert_eq!(db.catalogue().await, catalogue, "{args:?}");
+        db.migration(&["diff"]).ok();
+        db.seeder(&["clean"]).ok();
+    }
+    assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:#?}");
+}
+
+/// What is taken off for loading comes back, also what somebody has made by hand; where it cannot be
+/// taken off, nothing happens.
+#[tokio::test]
+async fn bulk_loading_is_all_or_nothing() {
+    let db = TestDb::new(Engine::Postgres);
+    db.migration(&["up"]).ok();
+    db.execute(
+        "CREATE INDEX \"By Hand\" ON leads (lower(email) DESC) INCLUDE (name) WHERE status <> 'new'",
+    )
+    .await;
+    let catalogue = db.catalogue().await;
+    let bulk = [&LARGE[..], &["--bulk"]].concat();
+    let mut killed = 0;
+    for after in ["LOCK", "COPY", "CREATE INDEX", "ALTER TABLE"] {
+        let mut child = db.bin("seeder").args(&bulk).spawn();
+        let doing = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+             AND query LIKE '{after}%' AND application_name LIKE 'tenantry %' AND pid <> pg_backend_pid()"
+        );
+        while child.try_wait().unwrap().is_none() && db.number(&doing).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name LIKE 'tenantry %' AND pid <> pg_backend_pid()";
+        while db.number(left).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(db.catalogue().await, catalogue, "{after}");
+        if db.number("SELECT count(*) FROM tenants").await > 0 {
+            // It was too late to be killed.
+            db.seeder(&["--repair"]).ok();
+            db.seeder(&["clean"]).ok();
+        }
+    }
+    assert!(killed > 0);
+    db.seeder(&bulk).ok();
+    assert_eq!(db.catalogue().await, catalogue);
+    digest(&db);
+    assert!(db.seeder(&bulk).ok().last_line().starts_with("nothing to insert"));
+    db.seeder(&["clean"]).ok();
+    db.insert_real_tenant("real").await;
+    let refused = db.seeder(&[&bulk[..], &["--alongside"]].concat()).expect_code(1).clean_output();
+    assert!(refused.error().contains("--bulk is for empty tables"), "{refused:#?}");
+    assert!(refused.error().contains("in tenants;"), "{refused:#?}");
+    assert_eq!(db.catalogue().await, catalogue);
+    let sqlite = TestDb::new(Engine::Sqlite);
+    sqlite.migration(&["up"]).ok();
+    let failed = sqlite.seeder(&["--bulk"]).expect_code(2).clean_output();
+    assert!(failed.error().contains("--bulk is for a PostgreSQL server"), "{failed:#?}");
+}
