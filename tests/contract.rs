@@ -33,7 +33,7 @@ fn help_is_pinned() {
                 "repair", "baseline", "restore", "fresh", "refresh", "reset",
             ],
         ),
-        ("seeder", &["", "plan", "clean", "verify"]),
+        ("seeder", &["", "plan", "export", "clean", "verify"]),
         ("tenantry", &["", "run", "rollback", "validate"]),
     ];
     for (name, subcommands) in commands {

@@ -247,6 +247,51 @@ async fn a_plan_touches_nothing(db: TestDb) {
     }
 }
 
+/// What was exported and loaded by other means is what the seeder would have made.
+#[tokio::test]
+async fn exported_rows_are_the_same() {
+    let expected = |args: &[&str]| {
+        let db = TestDb::new(Engine::Sqlite);
+        db.migration(&["up"]).ok();
+        db.seeder(args).ok();
+        let report = db.seeder(&["verify", "--json"]).ok().json();
+        report["tables"].clone()
+    };
+    let expected = expected(&["--edge"]);
+    for (engine, format) in [
+        (Engine::Sqlite, "sql"),
+        (Engine::Postgres, "sql"),
+        (Engine::Postgres, "csv"),
+        (Engine::Postgres, "copy"),
+    ] {
+        let db = TestDb::new(engine);
+        db.migration(&["up"]).ok();
+        // Nobody else knows which rows they are: the journal has it of those that were there.
+        db.seeder(&["--edge"]).ok();
+        db.execute("DELETE FROM tenants; DELETE FROM users").await;
+        let args = ["export", "--edge", "--format", format, "--to", "rows"];
+        let files = db.seeder(&args).ok().stdout;
+        let again = db.seeder(&args).expect_code(2).clean_output();
+        assert!(again.error().contains("cannot write"), "{again:#?}");
+        for file in files.lines() {
+            let path = db.folder().join(file);
+            if format == "sql" {
+                db.run_script(file).ok();
+                continue;
+            }
+            let (_, table) = path.file_stem().unwrap().to_str().unwrap().split_once('_').unwrap();
+            let options = if format == "csv" { "FORMAT csv, HEADER" } else { "FORMAT text" };
+            let sql = format!("\\copy {table} FROM '{}' ({options})", path.display());
+            let psql = Command::new("psql")
+                .args(["-qX", "-v", "ON_ERROR_STOP=1", "-c", &sql, &db.url])
+                .output();
+            Ran::from(psql.unwrap()).ok();
+        }
+        let report = db.seeder(&["verify", "--json"]).ok().json();
+        assert_eq!(report["tables"], expected, "{engine:?} {format}");
+    }
+}
+
 /// However rows are loaded, they are the same.
 #[tokio::test]
 async fn every_loader_makes_the_same_rows() {

@@ -1,5 +1,7 @@
 //! The command line of `seeder`.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Datelike as _, Utc};
 use clap::{Args, Parser, Subcommand};
 use migration::{
@@ -14,6 +16,7 @@ use serde::Serialize;
 use crate::{
     Dataset, Difference, Options, Plan, Preset, Report, Skew, Spec, Stop, TableDigest, TableReport,
     Verification,
+    export::{Format, export},
     spec::{WHOLE, thousandths},
 };
 
@@ -59,6 +62,17 @@ enum Action {
         /// Print the report as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Write the rows to files, which may be loaded by other means
+    Export {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// What the files look like
+        #[arg(long, value_enum)]
+        format: Format,
+        /// The folder to write to; it is made, and no file in it is written over
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
     },
     /// Remove exactly the sample rows
     Clean {
@@ -169,7 +183,7 @@ impl Command for Seeder {
 
     async fn run(self, out: &mut Printer) -> Result<u8> {
         let absent = match self.command {
-            Some(Action::Plan { .. }) => Absent::Imagine,
+            Some(Action::Plan { .. } | Action::Export { .. }) => Absent::Imagine,
             _ => Absent::Fail,
         };
         let db = open_patiently(&self.database, absent, self.waiting, out).await?;
@@ -188,6 +202,12 @@ impl Command for Seeder {
             Some(Action::Plan { spec, bulk, json }) => {
                 let plan = Plan::of(&db.connection, db.engine, &spec.spec(), bulk)?;
                 show_plan(&db, plan, json, out)?
+            }
+            Some(Action::Export { spec, format, to }) => {
+                for file in export(&spec.spec(), db.engine, format, &to).await? {
+                    out.done(&file.display().to_string())?;
+                }
+                0
             }
             Some(Action::Verify { json }) => {
                 show(&db, crate::verify(&db.connection, &options).await?, json, out)?

@@ -16,6 +16,7 @@ mod clean;
 pub mod cli;
 mod compare;
 pub mod digest;
+pub mod export;
 pub mod factory;
 mod hash;
 mod ids;

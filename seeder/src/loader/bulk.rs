@@ -6,9 +6,9 @@ use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _, postgres::PgPoo
 
 use super::{
     copy::{Copy, Watched, failed},
-    sink::{self, Tally},
+    sink::{Tally, everything},
 };
-use crate::tenant::Tenant;
+use crate::set::DataSet;
 
 /// What is taken off a table, and how it comes back.
 struct Aside {
@@ -41,8 +41,8 @@ const ASIDE: &str = "
     )
     ORDER BY 1, 2";
 
-/// Loads all of these tenants.
-pub(super) async fn load(pool: &PgPool, tenants: &[Tenant], watched: Watched<'_>) -> Result<Tally> {
+/// Loads a whole data set.
+pub(super) async fn load(pool: &PgPool, set: &DataSet, watched: Watched<'_>) -> Result<Tally> {
     let mut tx = pool.begin().await.map_err(raw)?;
     let tables: Vec<&str> = entity::all().iter().map(|def| def.name).collect();
     let names = tables.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
@@ -61,9 +61,7 @@ pub(super) async fn load(pool: &PgPool, tenants: &[Tenant], watched: Watched<'_>
         run(&mut tx, &aside.drop).await?;
     }
     let mut sink = Copy { connection: &mut tx, watched: Some(watched) };
-    let mut tally = sink::roots(&mut sink, tenants).await?;
-    tally.extend(&sink::users(&mut sink, tenants).await?);
-    tally.extend(&sink::scoped(&mut sink, tenants).await?);
+    let tally = everything(&mut sink, set).await?;
     tracing::info!("building them");
     // Indexes first: foreign keys are checked by them.
     for aside in asides.iter().rev() {

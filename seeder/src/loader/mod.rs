@@ -30,7 +30,7 @@ use serde::Serialize;
 
 pub(crate) use self::{
     collision::explained,
-    sink::{Tally, values},
+    sink::{Sink, Tally, everything, values},
 };
 use self::{
     copy::{Copy, Watched},
@@ -268,11 +268,10 @@ impl Loading<'_> {
 
     /// Loads everything into empty tables.
     pub(crate) async fn bulk(&self) -> Result<Tally> {
-        let tenants: Vec<Tenant> = self.set.tenants().collect();
-        let progress = Progress::new(tenants.iter().map(Tenant::total).sum());
+        let progress = Progress::new(self.set.planned().values().sum());
         let pool = workers(self.db, 1);
         let watched = Watched { progress: &progress, stop: self.stop };
-        let tally = bulk::load(&pool, &tenants, watched).await;
+        let tally = bulk::load(&pool, self.set, watched).await;
         pool.close().await;
         tally
     }

@@ -6,10 +6,10 @@ use entity::{Engine, Table, prelude::*};
 use migration::{Result, runner::Contents};
 use sea_orm::{ActiveModelTrait, ActiveValue, Iterable, Value};
 
-use crate::{factory, tenant::Tenant};
+use crate::{factory, set::DataSet, tenant::Tenant};
 
 /// Takes the rows of a table.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     /// Takes rows; returns how many were inserted. What is in them is added to `contents`.
     async fn take<E>(
         &mut self,
@@ -84,6 +84,15 @@ pub(super) async fn scoped(sink: &mut impl Sink, tenants: &[Tenant]) -> Result<T
         )*};
     }
     factory::for_each_scoped!(tables);
+    Ok(tally)
+}
+
+/// All rows of a data set, table by table.
+pub(crate) async fn everything(sink: &mut impl Sink, set: &DataSet) -> Result<Tally> {
+    let tenants: Vec<Tenant> = set.tenants().collect();
+    let mut tally = roots(sink, &tenants).await?;
+    tally.extend(&users(sink, &tenants).await?);
+    tally.extend(&scoped(sink, &tenants).await?);
     Ok(tally)
 }
 
