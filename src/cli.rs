@@ -5,7 +5,7 @@ use migration::{
     cli::{
         Careful, Command, Printer, Rehearsing, Waiting, counted, open, open_patiently, with_consent,
     },
-    config::{DatabaseArgs, is_production},
+    config::{DatabaseArgs, env, is_production},
     db::Absent,
     error::Result,
     report::Envelope,
@@ -37,7 +37,7 @@ enum Action {
         #[arg(long)]
         alongside: bool,
         /// How many sample rows, unless there are some already
-        #[arg(long, value_enum, env = "SEED_PRESET", hide_env_values = true)]
+        #[arg(long, value_enum, env = env::SEED_PRESET, hide_env_values = true)]
         preset: Option<Preset>,
         #[command(flatten)]
         rehearsing: Rehearsing,

@@ -9,10 +9,38 @@ use crate::support::TestDb;
 
 on_both_engines!(
     the_whole_job_as_functions,
+    a_seeded_database_for_a_test,
     the_migrator_is_an_ordinary_one,
     the_migrator_goes_through_the_guard,
     migrations_run_inside_a_callers_transaction,
 );
+
+async fn a_seeded_database_for_a_test(test: TestDb) {
+    use seeder::testing::seeded_db;
+    let server = (test.engine == crate::support::Engine::Postgres)
+        .then(|| test.server().url_as("postgres", crate::support::postgres::SECRET));
+    let open = async || seeded_db(server.as_deref(), &Preset::Tiny.into()).await.unwrap();
+    let first = open().await;
+    assert_eq!(Lead::find().count(&first.connection).await.unwrap(), 43);
+    // What one does, another does not see.
+    Lead::delete_many().exec(&first.connection).await.unwrap();
+    let (second, third) = tokio::join!(open(), open());
+    for other in [&second, &third] {
+        assert_eq!(Lead::find().count(&other.connection).await.unwrap(), 43);
+        assert!(!format!("{other:?}").contains("hunter2"));
+    }
+    let url = second.url().to_owned();
+    assert_ne!(url, first.url());
+    let args = migration::config::DatabaseArgs { database_url: Some(url), ..Default::default() };
+    let is_there = async || {
+        migration::db::Database::open(&args.target().unwrap(), migration::db::Absent::Fail).await
+    };
+    let own = is_there().await.unwrap();
+    assert!(seeder::verify(&own.connection, &seeder::Options::default()).await.unwrap().is_clean());
+    own.close().await;
+    second.close().await;
+    is_there().await.unwrap_err();
+}
 
 async fn the_whole_job_as_functions(test: TestDb) {
     let db = test.open().await;

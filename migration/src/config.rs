@@ -25,6 +25,8 @@ pub mod env {
     pub const TENANTRY_APP_ROLE: &str = "TENANTRY_APP_ROLE";
     /// The engine behind a PostgreSQL URL: `postgres` or `nile`. Without it, the server is asked.
     pub const TENANTRY_ENGINE: &str = "TENANTRY_ENGINE";
+    /// How many sample rows, as the seeder's `--preset` says it.
+    pub const SEED_PRESET: &str = "SEED_PRESET";
     /// Who the journal says it was; without it, the user of the operating system.
     pub const TENANTRY_ACTOR: &str = "TENANTRY_ACTOR";
     /// The folder of the migration crate, for `generate` and `diff`.

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use migration::{
     Result,
     cli::{Command, Printer, Waiting, open_patiently, with_consent},
-    config::{DatabaseArgs, is_production},
+    config::{DatabaseArgs, env, is_production},
     db::{Absent, Database},
     report::{Envelope, Finding},
 };
@@ -93,7 +93,7 @@ enum Action {
 #[derive(Clone, Debug, Args)]
 pub struct SpecArgs {
     /// How much; demo, unless there are sample rows already
-    #[arg(long, value_enum, env = "SEED_PRESET", hide_env_values = true)]
+    #[arg(long, value_enum, env = env::SEED_PRESET, hide_env_values = true)]
     preset: Option<Preset>,
     /// How many tenants, instead of the preset's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]

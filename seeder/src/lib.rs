@@ -27,6 +27,7 @@ mod repair;
 mod set;
 pub mod spec;
 mod tenant;
+pub mod testing;
 mod verify;
 mod words;
 
