@@ -102,6 +102,7 @@ async fn run_with<W>(
             confirm: None,
             patience: db.patience,
             spec: options.spec.clone(),
+            tenant: None,
             bulk: false,
             workers: 1,
             stop: Stop::default(),

@@ -15,6 +15,7 @@ on_both_engines!(
     a_larger_set_only_adds,
     rows_of_another_data_set_are_refused,
     adversarial_rows_are_as_they_should_be,
+    one_tenant_is_put_back_alone,
     what_is_in_the_way_is_named,
     a_plan_touches_nothing,
 );
@@ -198,6 +199,30 @@ async fn adversarial_rows_are_as_they_should_be(db: TestDb) {
     assert!(
         db.number(&of("leads", "x.name LIKE '%\u{645}\u{631}\u{62d}\u{628}\u{627}%'")).await > 0
     );
+}
+
+async fn one_tenant_is_put_back_alone(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.seeder(&["--tenants", "4"]).ok();
+    let whole = digest(&db);
+    db.execute("DELETE FROM tenants").await;
+    db.execute("DELETE FROM users").await;
+    // The users of the others, some of whom are guests.
+    db.seeder(&["--tenants", "4"]).ok();
+    db.execute("DELETE FROM tenants WHERE slug LIKE '%-g007m2'").await;
+    db.execute("UPDATE leads SET name = 'Somebody'").await;
+    db.seeder(&["verify", "--tenant", "2"]).expect_code(1);
+    db.seeder(&["--repair", "--tenant", "2"]).ok();
+    let report = db.seeder(&["verify", "--tenant", "2"]).ok();
+    assert!(report.last_line().contains(" sample rows are as they were made"), "{report:#?}");
+    let report = db.seeder(&["verify", "--json"]).expect_code(1).json();
+    let differences = report["differences"].as_array().unwrap();
+    assert_eq!(differences.len(), 3, "{report:#}");
+    assert!(differences.iter().all(|it| it["table"] == "leads" && it["missing"] == 0));
+    let none = db.seeder(&["verify", "--tenant", "5"]).expect_code(2).clean_output();
+    assert!(none.error().contains("has no tenant 5"), "{none:#?}");
+    db.seeder(&["--repair"]).ok();
+    assert_eq!(digest(&db), whole);
 }
 
 async fn what_is_in_the_way_is_named(db: TestDb) {

@@ -17,6 +17,7 @@ on_both_engines!(
     real_tenants_are_left_alone,
     production_is_refused,
     a_database_without_tables_is_named,
+    other_columns_than_the_entities_are_named,
     every_enum_value_is_present,
     values_are_plausible_and_addresses_reserved,
 );
@@ -331,6 +332,23 @@ async fn a_database_without_tables_is_named(db: TestDb) {
     db.migration(&["up", "-n", "5"]).ok();
     let ran = db.seeder(&[]).expect_code(2);
     assert!(ran.error().contains("8 of 13 migrations are not applied"), "{ran:#?}");
+}
+
+async fn other_columns_than_the_entities_are_named(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.execute("ALTER TABLE leads RENAME COLUMN company TO firm").await;
+    db.execute("ALTER TABLE domains ADD COLUMN note text").await;
+    let failed = db.seeder(&[]).expect_code(2).clean_output();
+    assert!(failed.error().contains("leads.company is missing; `cargo"), "{failed:#?}");
+    db.execute("ALTER TABLE leads RENAME COLUMN firm TO company").await;
+    if db.engine != Engine::Sqlite {
+        db.execute("ALTER TABLE leads ADD COLUMN rank int NOT NULL").await;
+        let failed = db.seeder(&[]).expect_code(2).clean_output();
+        assert!(failed.error().contains("leads.rank is NOT NULL"), "{failed:#?}");
+        db.execute("ALTER TABLE leads ALTER COLUMN rank SET DEFAULT 1").await;
+    }
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 0);
+    db.seeder(&[]).ok();
 }
 
 /// Asserts that each value of an enum is in some row.

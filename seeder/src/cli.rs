@@ -18,6 +18,7 @@ use crate::{
     Verification,
     export::{Format, export},
     spec::{WHOLE, thousandths},
+    verify::narrowed,
 };
 
 /// Inserts related sample rows, or removes them again
@@ -44,6 +45,9 @@ pub struct Seeder {
     /// Put back sample rows that were changed or deleted, and look at every row for that
     #[arg(long)]
     repair: bool,
+    /// Repair only one tenant, by its number from 1
+    #[arg(long, value_name = "N", requires = "repair")]
+    tenant: Option<u32>,
     #[command(flatten)]
     waiting: Waiting,
     #[command(subcommand)]
@@ -70,6 +74,9 @@ enum Action {
         /// What the files look like
         #[arg(long, value_enum)]
         format: Format,
+        /// Only one tenant, by its number from 1
+        #[arg(long, value_name = "N")]
+        tenant: Option<u32>,
         /// The folder to write to; it is made, and no file in it is written over
         #[arg(long, value_name = "FOLDER")]
         to: PathBuf,
@@ -83,6 +90,9 @@ enum Action {
     /// Compare the sample rows with what makes them, and show what is in each table, as a digest that
     /// is the same on every engine
     Verify {
+        /// Only one tenant, by its number from 1
+        #[arg(long, value_name = "N")]
+        tenant: Option<u32>,
         /// Print the report as JSON
         #[arg(long)]
         json: bool,
@@ -194,6 +204,7 @@ impl Command for Seeder {
             confirm: None,
             patience: db.patience,
             spec: self.spec.given(),
+            tenant: self.tenant,
             bulk: self.bulk,
             workers: self.workers.into(),
             stop: Stop::default(),
@@ -203,13 +214,14 @@ impl Command for Seeder {
                 let plan = Plan::of(&db.connection, db.engine, &spec.spec(), bulk)?;
                 show_plan(&db, plan, json, out)?
             }
-            Some(Action::Export { spec, format, to }) => {
-                for file in export(&spec.spec(), db.engine, format, &to).await? {
+            Some(Action::Export { spec, format, tenant, to }) => {
+                for file in export(&narrowed(spec.spec(), tenant)?, db.engine, format, &to).await? {
                     out.done(&file.display().to_string())?;
                 }
                 0
             }
-            Some(Action::Verify { json }) => {
+            Some(Action::Verify { tenant, json }) => {
+                let options = Options { tenant, ..options };
                 show(&db, crate::verify(&db.connection, &options).await?, json, out)?
             }
             Some(Action::Clean { confirm }) => {

@@ -18,7 +18,6 @@ use sea_orm::{IdenStatic, Iterable, Value, sea_query::OptionEnum};
 use crate::{
     loader::{Sink, everything, values},
     set::DataSet,
-    spec::Spec,
 };
 
 /// What files look like.
@@ -42,7 +41,7 @@ const ROWS: usize = 500;
 ///
 /// [`Error::Unusable`] if a file exists or cannot be written.
 pub async fn export(
-    spec: &Spec,
+    set: &DataSet,
     engine: Engine,
     format: Format,
     folder: &Path,
@@ -52,12 +51,12 @@ pub async fn export(
     if format == Format::Sql {
         let path = folder.join("sample_rows.sql");
         let mut script = create(&path)?;
-        let head = format!("-- {spec}\nBEGIN;\n");
+        let head = format!("-- {}\nBEGIN;\n", set.spec());
         script.write_all(head.as_bytes()).map_err(|error| failed(&path, &error))?;
         files.script = Some(script);
         files.written.push(path);
     }
-    everything(&mut files, &DataSet::from(spec.clone())).await?;
+    everything(&mut files, set).await?;
     if let (Some(mut script), Some(path)) = (files.script.take(), files.written.first()) {
         let ended = script.write_all(b"COMMIT;\n").and_then(|()| script.flush());
         ended.map_err(|error| failed(path, &error))?;

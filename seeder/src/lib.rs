@@ -73,6 +73,8 @@ pub struct Options {
     pub patience: Patience,
     /// Which rows; `None` for those that are there or were begun, or else the demo.
     pub spec: Option<Spec>,
+    /// Verify or repair the rows of this tenant only, by its number.
+    pub tenant: Option<u32>,
     /// Load into empty tables without secondary indexes and foreign keys, and build those afterwards.
     pub bulk: bool,
     /// How many connections load at once, where the loader can do that; 0 counts as 1.
@@ -266,18 +268,20 @@ pub async fn repair(db: &DatabaseConnection, options: &Options) -> Result<Report
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
         let outcome = async {
-            let set = DataSet::from(to_repair(&tx, engine, options).await?);
+            let set = to_repair(&tx, engine, options).await?;
             let mended = repair::within(&tx, engine, &set).await?;
-            note_contents(&tx, engine, &set, |table| {
-                mended.get(table).map(|mended| mended.contents)
-            })
-            .await?;
+            if options.tenant.is_none() {
+                note_contents(&tx, engine, &set, |table| {
+                    mended.get(table).map(|mended| mended.contents)
+                })
+                .await?;
+            }
             Ok(mended_report(&set, &mended))
         };
         let outcome = outcome.await;
         finish(tx, outcome).await?
     } else {
-        let set = DataSet::from(to_repair(db, engine, options).await?);
+        let set = to_repair(db, engine, options).await?;
         let mended = repair::by_tenant(db, engine, &set).await?;
         mended_report(&set, &mended)
     };
@@ -286,7 +290,7 @@ pub async fn repair(db: &DatabaseConnection, options: &Options) -> Result<Report
 }
 
 /// Which rows are to be repaired.
-async fn to_repair<'c, C>(db: &'c C, engine: Engine, options: &Options) -> Result<Spec>
+async fn to_repair<'c, C>(db: &'c C, engine: Engine, options: &Options) -> Result<DataSet>
 where
     C: ConnectionTrait,
     &'c C: IntoSchemaManagerConnection<'c>,
@@ -295,7 +299,7 @@ where
     if is_new {
         return Err(Error::Unusable("there are no sample rows to repair".to_owned()));
     }
-    Ok(spec)
+    verify::narrowed(spec, options.tenant)
 }
 
 fn mended_report(set: &DataSet, mended: &repair::Mendings) -> Report {
@@ -453,7 +457,31 @@ impl Ready {
             )
             .into());
         }
+        let differing = self.differing();
+        if !differing.is_empty() {
+            return Err(Error::Unusable(format!(
+                "the tables are not what the entities say, so no row fits: {}; `cargo run -p migration -- diff` \
+                 shows what to do, and nothing was changed",
+                differing.join("; ")
+            )));
+        }
         Ok(self.schema)
+    }
+
+    /// The columns for which the factories have nothing, and those that they have and that are not there.
+    fn differing(&self) -> Vec<String> {
+        let mut differing = Vec::new();
+        for def in entity::all() {
+            let Some(live) = self.schema.tables.get(def.name) else { continue };
+            let missing = def.columns.iter().filter(|name| live.column(name).is_none());
+            differing.extend(missing.map(|name| format!("{}.{name} is missing", def.name)));
+            let others = live.columns.iter().filter(|it| !def.columns.contains(&it.name.as_str()));
+            let required = others.filter(|column| !column.nullable && column.default.is_none());
+            differing.extend(required.map(|column| {
+                format!("{}.{} is NOT NULL and has no default", def.name, column.name)
+            }));
+        }
+        differing
     }
 }
 

@@ -3,15 +3,10 @@
 use std::{collections::BTreeMap, mem};
 
 use entity::prelude::*;
-use migration::{
-    Result,
-    db::begin_for_tenant,
-    runner::{Contents, sample_ids},
-};
+use migration::{Result, db::begin_for_tenant, runner::Contents};
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, Iterable,
-    PrimaryKeyToColumn,
-    sea_query::{Expr, OnConflict},
+    PrimaryKeyToColumn, sea_query::OnConflict,
 };
 
 use crate::{
@@ -20,7 +15,7 @@ use crate::{
     loader::{explained, values},
     set::DataSet,
     tenant::Tenant as Owner,
-    verify::{roots, users},
+    verify::{roots, shared_samples, users},
 };
 
 /// Rows a statement.
@@ -77,11 +72,13 @@ struct Mending {
 
 impl Mending {
     async fn shared_tables<C: ConnectionTrait>(&mut self, db: &C, set: &DataSet) -> Result<()> {
-        let engine = self.engine;
-        let samples = |table| Condition::all().add(Expr::cust(sample_ids(engine, "id", table)));
-        let tenants = Comparison::new(db, tenant::Column::Id, samples("tenants"), roots(set));
+        let id = tenant::Column::Id;
+        let samples = shared_samples::<Tenant>(self.engine, id, set, roots(set));
+        let tenants = Comparison::new(db, id, samples, roots(set));
         self.table::<Tenant, C, _>(db, tenants).await?;
-        let users = Comparison::new(db, user::Column::Id, samples("users"), users(set));
+        let id = user::Column::Id;
+        let samples = shared_samples::<User>(self.engine, id, set, users(set));
+        let users = Comparison::new(db, id, samples, users(set));
         self.table::<User, C, _>(db, users).await
     }
 

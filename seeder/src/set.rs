@@ -11,11 +11,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct DataSet {
     spec: Arc<Spec>,
+    only: Option<u32>,
 }
 
 impl From<Spec> for DataSet {
     fn from(spec: Spec) -> Self {
-        Self { spec: Arc::new(spec) }
+        Self { spec: Arc::new(spec), only: None }
     }
 }
 
@@ -32,6 +33,18 @@ impl DataSet {
         &self.spec
     }
 
+    /// With the rows of one tenant only.
+    #[must_use]
+    pub fn only(mut self, ordinal: u32) -> Self {
+        self.only = Some(ordinal);
+        self
+    }
+
+    /// Which tenant's rows it has only.
+    pub(crate) fn is_only(&self) -> Option<u32> {
+        self.only
+    }
+
     /// One tenant, by its number from 1. It is the same however many there are.
     #[must_use]
     pub fn tenant(&self, ordinal: u32) -> Tenant {
@@ -40,7 +53,8 @@ impl DataSet {
 
     /// All tenants in turn.
     pub fn tenants(&self) -> impl Iterator<Item = Tenant> + use<'_> {
-        self.spec.ordinals().map(|ordinal| self.tenant(ordinal))
+        let of = |ordinal: &u32| self.only.is_none_or(|only| only == *ordinal);
+        self.spec.ordinals().filter(of).map(|ordinal| self.tenant(ordinal))
     }
 
     /// How many rows each table gets.

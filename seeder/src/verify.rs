@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::{
     Options,
-    compare::{Comparison, Found},
+    compare::{Comparison, Found, id_of},
     digest::Digest,
     factory, noted, ready,
     set::DataSet,
+    spec::Spec,
     tenant::Tenant as Owner,
 };
 
@@ -71,28 +72,49 @@ impl std::fmt::Display for Difference {
 pub async fn verify(db: &DatabaseConnection, options: &Options) -> Result<Verification> {
     let engine = options.engine_of(db).await?;
     let tx = begin_read(db, engine).await?;
-    let verified = verify_in(&tx, engine).await;
+    let verified = verify_in(&tx, engine, options.tenant).await;
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     verified
 }
 
-/// The same inside of a transaction of the caller's.
-///
-/// # Errors
-///
-/// As [`verify`].
-pub async fn verify_in(tx: &DatabaseTransaction, engine: Engine) -> Result<Verification> {
-    ready(tx, engine).await?;
-    let Some((spec, _)) = noted(tx, engine).await? else {
+/// The data set that is there.
+async fn known<C: ConnectionTrait>(db: &C, engine: Engine, only: Option<u32>) -> Result<DataSet> {
+    let Some((spec, _)) = noted(db, engine).await? else {
         return Err(Error::Unusable(
             "there is nothing to verify: the journal knows of no sample rows".to_owned(),
         ));
     };
+    narrowed(spec, only)
+}
+
+/// A data set, or one tenant of it.
+pub(crate) fn narrowed(spec: Spec, only: Option<u32>) -> Result<DataSet> {
     let set = DataSet::from(spec);
+    match only {
+        None => Ok(set),
+        Some(only) if set.spec().ordinals().any(|ordinal| ordinal == only) => Ok(set.only(only)),
+        Some(only) => {
+            Err(Error::Unusable(format!("the data set has no tenant {only}: it is {}", set.spec())))
+        }
+    }
+}
+
+/// The same inside of a transaction of the caller's, of one tenant or of all.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub async fn verify_in(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    only: Option<u32>,
+) -> Result<Verification> {
+    ready(tx, engine).await?;
+    let set = known(tx, engine, only).await?;
     let mut verification = Verification::default();
-    verification.shared::<Tenant, _>(tx, engine, tenant::Column::Id, roots(&set)).await?;
-    verification.shared::<User, _>(tx, engine, user::Column::Id, users(&set)).await?;
+    verification.shared::<Tenant, _>(tx, engine, tenant::Column::Id, &set, roots(&set)).await?;
+    verification.shared::<User, _>(tx, engine, user::Column::Id, &set, users(&set)).await?;
     macro_rules! scoped {
         ($($entity:ident, $factory:ident, $count:ident;)*) => {$(
             for tenant in set.tenants() {
@@ -106,18 +128,33 @@ pub async fn verify_in(tx: &DatabaseTransaction, engine: Engine) -> Result<Verif
 }
 
 /// The tenants of a data set, in the order of their ids.
-pub(crate) fn roots(set: &DataSet) -> impl Iterator<Item = tenant::ActiveModel> + use<'_> {
+pub(crate) fn roots(set: &DataSet) -> impl Iterator<Item = tenant::ActiveModel> + Clone + use<'_> {
     let roots = in_order(set.tenants().map(|tenant| (tenant.id, (tenant.ordinal, 0))));
     roots.into_iter().map(|(ordinal, _)| factory::tenant::row(&set.tenant(ordinal)))
 }
 
 /// The users of a data set, in the order of their ids.
-pub(crate) fn users(set: &DataSet) -> impl Iterator<Item = user::ActiveModel> + use<'_> {
+pub(crate) fn users(set: &DataSet) -> impl Iterator<Item = user::ActiveModel> + Clone + use<'_> {
     let users = set.tenants().flat_map(|tenant| {
         let id = |n| (factory::user::id(&tenant, n), (tenant.ordinal, n));
         (0..tenant.counts.users).map(id).collect::<Vec<_>>()
     });
     in_order(users).into_iter().map(|(ordinal, n)| factory::user::row(&set.tenant(ordinal), n))
+}
+
+/// Which rows of a table that belongs to no tenant are to be looked at: all sample rows, or those of the
+/// one tenant that is meant.
+pub(crate) fn shared_samples<E: Table>(
+    engine: Engine,
+    id: E::Column,
+    set: &DataSet,
+    rows: impl Iterator<Item = E::ActiveModel>,
+) -> Condition {
+    let all = Condition::all();
+    if set.is_only().is_some() {
+        return all.add(id.is_in(rows.filter_map(|row| id_of(&row, id))));
+    }
+    all.add(Expr::cust(sample_ids(engine, "id", E::default().table_name())))
 }
 
 /// What is numbered, in the order of its ids. Of rows that belong to no tenant, tenants and their
@@ -157,16 +194,15 @@ impl Verification {
         db: &C,
         engine: Engine,
         id: E::Column,
-        rows: impl Iterator<Item = E::ActiveModel>,
+        set: &DataSet,
+        rows: impl Iterator<Item = E::ActiveModel> + Clone,
     ) -> Result<()>
     where
         E: Table,
         E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
         C: ConnectionTrait,
     {
-        let table = E::default();
-        let samples = Expr::cust(sample_ids(engine, "id", table.table_name()));
-        let condition = Condition::all().add(samples);
+        let condition = shared_samples::<E>(engine, id, set, rows.clone());
         self.add::<E, C, _>(None, Comparison::new(db, id, condition, rows)).await
     }
 

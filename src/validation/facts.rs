@@ -131,7 +131,7 @@ async fn gather_in(
     let samples = samples(tx, engine, &drift.live).await?;
     let mut altered = Vec::new();
     if options.deep && !samples.is_empty() && !is_incomplete(&drift) {
-        match seeder::verify_in(tx, engine).await {
+        match seeder::verify_in(tx, engine, None).await {
             Ok(verification) => altered = verification.differences,
             // Migrations are pending, say.
             Err(Error::Unusable(why)) => {

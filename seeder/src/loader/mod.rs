@@ -226,10 +226,11 @@ impl Loading<'_> {
         Ok(tally)
     }
 
-    /// Inserts what is missing, one transaction a unit. `None` if it was told to stop before the end.
+    /// Inserts what is missing, one transaction a unit. False beside it if it was told to stop before the
+    /// end.
     pub(crate) async fn by_unit(&self, missing: &Missing) -> Result<(Tally, bool)> {
         let progress = Progress::new(missing.rows(self.set));
-        let mut tally = self.sum_users(missing).await?;
+        let mut tally = Tally::default();
         let pool = (self.engine != Engine::Sqlite).then(|| workers(self.db, self.workers));
         for ordinals in missing.users.chunks(1_000) {
             if self.stop.is_asked_for() {
@@ -239,7 +240,10 @@ impl Loading<'_> {
             progress.add(users.inserted());
             tally.extend(&users);
         }
-        let tasks = Mutex::new(missing.tasks.iter());
+        // First what is missing, so that it gets on however often it is killed.
+        let is_sum = |(task, _): &&(Task, Vec<u32>)| *task == Task::Sum;
+        let (sums, loads): (Vec<_>, Vec<_>) = missing.tasks.iter().partition(is_sum);
+        let tasks = Mutex::new(loads.into_iter().chain(sums));
         let next = || {
             let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
             if self.stop.is_asked_for() { None } else { tasks.next() }
@@ -263,6 +267,9 @@ impl Loading<'_> {
             pool.close().await;
         }
         let done = tasks.into_inner().unwrap_or_else(PoisonError::into_inner).next().is_none();
+        if done {
+            tally.extend(&self.sum_users(missing).await?);
+        }
         Ok((tally, done))
     }
 
