@@ -130,11 +130,24 @@ async fn rows_of_another_data_set_are_refused(db: TestDb) {
         assert!(refused.error().contains("another data set (v1 seed=0 tenants=2 "), "{refused:#?}");
     }
     assert_eq!(db.rows().await, rows);
+    // Killed before there was a tenant, the users are still those of this one.
+    db.execute("DELETE FROM tenants").await;
+    let refused = db.seeder(&["--seed", "1"]).expect_code(1);
+    assert!(refused.error().contains("another data set"), "{refused:#?}");
+    db.seeder(&[]).ok();
+    assert_eq!(db.rows().await, rows);
     // Whoever says nothing means what is there.
     let mut run = db.bin("tenantry").args(&["run"]).command();
     Ran::from(run.env_remove("SEED_PRESET").output().unwrap()).ok();
+    // And whoever says something, how it differs from that.
+    let mut larger = db.bin("seeder").args(&["--tenants", "3"]).command();
+    Ran::from(larger.env_remove("SEED_PRESET").output().unwrap()).ok();
+    assert_eq!(db.number("SELECT count(*) FROM tenants").await, 3);
     for args in [
         &["--factor", "lead=2"][..],
+        &["--factor", "team_members=2"],
+        &["--scale", "4294967.999"],
+        &["--preset", "xl", "--scale", "1000", "--tenants", "1", "--factor", "leads=1000"],
         &["--factor", "leads"],
         &["--scale", "1,5"],
         &["--as-of", "yesterday"],
@@ -350,6 +363,8 @@ async fn bulk_loading_is_all_or_nothing() {
         "CREATE INDEX \"By Hand\" ON leads (lower(email) DESC) INCLUDE (name) WHERE status <> 'new'",
     )
     .await;
+    db.execute("COMMENT ON INDEX leads_tenant_id_email_idx IS 'for the search'").await;
+    let comment = "SELECT count(*) FROM pg_description WHERE description = 'for the search'";
     let catalogue = db.catalogue().await;
     let bulk = [&LARGE[..], &["--bulk"]].concat();
     let mut killed = 0;
@@ -380,6 +395,7 @@ async fn bulk_loading_is_all_or_nothing() {
     assert!(killed > 0);
     db.seeder(&bulk).ok();
     assert_eq!(db.catalogue().await, catalogue);
+    assert_eq!(db.number(comment).await, 1);
     digest(&db);
     assert!(db.seeder(&bulk).ok().last_line().starts_with("nothing to insert"));
     db.seeder(&["clean"]).ok();

@@ -102,7 +102,7 @@ enum Action {
 /// Which rows.
 #[derive(Clone, Debug, Args)]
 pub struct SpecArgs {
-    /// How much; demo, unless there are sample rows already
+    /// How much. Without it, the rows that are there are meant, or else the demo
     #[arg(long, value_enum, env = env::SEED_PRESET, hide_env_values = true)]
     preset: Option<Preset>,
     /// How many tenants, instead of the preset's
@@ -112,17 +112,17 @@ pub struct SpecArgs {
     #[arg(long, value_name = "FACTOR", value_parser = thousandths)]
     scale: Option<u32>,
     /// How unequal the tenants are
-    #[arg(long, value_enum, default_value_t)]
-    skew: Skew,
+    #[arg(long, value_enum)]
+    skew: Option<Skew>,
     /// So many times the rows of one table; may be given several times
     #[arg(long = "factor", value_name = "TABLE=FACTOR", value_parser = factor)]
     factors: Vec<(String, u32)>,
     /// Another number makes other rows
-    #[arg(long, value_name = "N", default_value_t)]
-    seed: u64,
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// The version of names and texts
-    #[arg(long, value_enum, default_value_t)]
-    dataset: Dataset,
+    #[arg(long, value_enum)]
+    dataset: Option<Dataset>,
     /// The present of the data, instead of that of the data set: a moment as in RFC 3339, or `now`
     #[arg(long, value_name = "TIME", value_parser = moment)]
     as_of: Option<DateTime<Utc>>,
@@ -133,26 +133,35 @@ pub struct SpecArgs {
 }
 
 impl SpecArgs {
-    /// What they say; `None` if they say nothing.
-    fn given(&self) -> Option<Spec> {
-        let spec = self.spec();
-        (self.preset.is_some() || spec != Spec::default()).then_some(spec)
+    /// What they say; `None` if they say nothing. Without a preset, they say how it differs from what is
+    /// there, or else from the demo.
+    fn given(&self, there: Option<&Spec>) -> Option<Spec> {
+        let base = match (self.preset, there) {
+            (Some(preset), _) => Spec::preset(preset),
+            (None, Some(there)) => there.clone(),
+            (None, None) => Spec::default(),
+        };
+        let spec = self.over(base.clone());
+        (self.preset.is_some() || spec != base).then_some(spec)
     }
 
-    /// What they say, or else the demo.
-    fn spec(&self) -> Spec {
-        let mut spec = Spec::preset(self.preset.unwrap_or_default());
-        if let Some(scale) = self.scale {
-            spec = spec.scaled(scale);
+    /// What they make of a data set.
+    fn over(&self, base: Spec) -> Spec {
+        let mut spec = match self.scale {
+            Some(scale) => base.scaled(scale),
+            None => base,
+        };
+        for (table, factor) in &self.factors {
+            spec.factors.insert(table.clone(), *factor);
         }
+        spec.factors.retain(|_, factor| *factor != WHOLE);
         Spec {
-            dataset: self.dataset,
-            seed: self.seed,
+            dataset: self.dataset.unwrap_or(spec.dataset),
+            seed: self.seed.unwrap_or(spec.seed),
             tenants: self.tenants.unwrap_or(spec.tenants),
-            skew: self.skew,
-            factors: self.factors.iter().filter(|(_, factor)| *factor != WHOLE).cloned().collect(),
+            skew: self.skew.unwrap_or(spec.skew),
             as_of: self.as_of.unwrap_or(spec.as_of),
-            edge: self.edge,
+            edge: self.edge || spec.edge,
             ..spec
         }
     }
@@ -163,8 +172,11 @@ fn factor(text: &str) -> std::result::Result<(String, u32), String> {
     let Some((table, factor)) = text.split_once('=') else {
         return Err("it should be a table, `=` and a number, such as leads=1.5".to_owned());
     };
-    let tables: Vec<&str> =
-        entity::all().iter().map(|def| def.name).filter(|name| *name != "tenants").collect();
+    let tables: Vec<&str> = entity::all()
+        .iter()
+        .map(|def| def.name)
+        .filter(|name| !["tenants", "team_members"].contains(name))
+        .collect();
     if !tables.contains(&table) {
         return Err(format!("there is no table {table:?}; there are {}", tables.join(", ")));
     }
@@ -197,13 +209,22 @@ impl Command for Seeder {
             _ => Absent::Fail,
         };
         let db = open_patiently(&self.database, absent, self.waiting, out).await?;
+        let there = match self.command {
+            None => crate::noted(&db.connection, db.engine).await?.map(|(spec, _)| spec),
+            Some(_) => None,
+        };
+        // Options of plan and export may stand before or behind them.
+        let meant = |spec: &SpecArgs| {
+            let given = spec.given(None).or_else(|| self.spec.given(None));
+            given.unwrap_or_default()
+        };
         let options = Options {
             alongside: self.alongside,
             production: is_production(),
             engine: Some(db.engine),
             confirm: None,
             patience: db.patience,
-            spec: self.spec.given(),
+            spec: self.spec.given(there.as_ref()),
             tenant: self.tenant,
             bulk: self.bulk,
             workers: self.workers.into(),
@@ -211,11 +232,12 @@ impl Command for Seeder {
         };
         let code = match self.command {
             Some(Action::Plan { spec, bulk, json }) => {
-                let plan = Plan::of(&db.connection, db.engine, &spec.spec(), bulk)?;
+                let plan = Plan::of(&db.connection, db.engine, &meant(&spec), bulk || self.bulk)?;
                 show_plan(&db, plan, json, out)?
             }
             Some(Action::Export { spec, format, tenant, to }) => {
-                for file in export(&narrowed(spec.spec(), tenant)?, db.engine, format, &to).await? {
+                for file in export(&narrowed(meant(&spec), tenant)?, db.engine, format, &to).await?
+                {
                     out.done(&file.display().to_string())?;
                 }
                 0

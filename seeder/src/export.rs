@@ -25,7 +25,7 @@ use crate::{
 pub enum Format {
     /// One script of INSERTs, for the engine of the database
     Sql,
-    /// A file for each table with a header, as RFC 4180 has it; nothing between two commas is NULL
+    /// A file for each table with a header, quoted as RFC 4180 has it; nothing between two commas is NULL
     Csv,
     /// A file for each table in the text form of PostgreSQL's COPY
     Copy,
@@ -46,6 +46,7 @@ pub async fn export(
     format: Format,
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
+    set.spec().check()?;
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let mut files = Files { engine, format, folder, written: Vec::new(), script: None };
     if format == Format::Sql {

@@ -44,7 +44,7 @@ use migration::{
     },
     schema::{self, Schema, Table},
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
 use serde::Serialize;
 
 use loader::{Loading, Missing, Tally};
@@ -150,13 +150,16 @@ pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> 
         )
         .into());
     }
+    if let Some(spec) = &options.spec {
+        spec.check()?;
+    }
     let engine = options.engine_of(db).await?;
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
-        let outcome = begin(db, &tx, engine, options).await;
+        let outcome = locked(db, &tx, engine, options).await;
         match finish(tx, outcome).await? {
             Begun::Done(report) => report,
-            Begun::ByUnit(set, loader) => by_unit(db, engine, options, &set, loader).await?,
+            Begun::ByUnit(set) => into_file(db, engine, options, &set).await?,
         }
     } else {
         by_tenant(db, engine, options).await?
@@ -175,71 +178,82 @@ fn loading<'a>(
     Loading { db, engine, set, workers: options.workers.max(1), patience, stop }
 }
 
-/// What the first transaction has come to.
+/// What the transaction that has the lock has come to.
 enum Begun {
-    /// Everything is there.
+    /// It is done.
     Done(Report),
-    /// These rows are to be loaded by more than this transaction, which is noted.
-    ByUnit(DataSet, Loader),
+    /// These rows are to be loaded by transactions that take the lock for themselves, which is noted.
+    ByUnit(DataSet),
 }
 
-async fn begin(
+async fn locked(
     db: &DatabaseConnection,
     tx: &DatabaseTransaction,
     engine: Engine,
     options: &Options,
 ) -> Result<Begun> {
-    let Admitted { spec, done, .. } = admitted(tx, engine, options).await?;
-    let set = DataSet::from(spec);
-    let missing = Missing::of(tx, engine, &set).await?;
+    // Rolled back, it lets go of the tables that it has read: whoever wants one for himself would wait for
+    // them, and the connections that load would wait for him.
+    let look = tx.begin().await?;
+    let looked = async {
+        let Admitted { spec, done, .. } = admitted(&look, engine, options).await?;
+        let set = DataSet::from(spec);
+        let missing = Missing::of(&look, engine, &set).await?;
+        Ok::<_, Error>((set, done, missing))
+    };
+    let looked = looked.await;
+    look.rollback().await?;
+    let (set, done, missing) = looked?;
     if done && missing.is_none() {
         return Ok(Begun::Done(report(&set, &Tally::default(), true)));
     }
     let loader = Loader::choose(db, engine, missing.rows(&set), options.bulk)?;
-    tracing::debug!(%loader, spec = %set.spec(), "seeding");
-    if loader != Loader::Insert {
-        // What is about to be inserted has to be known if that is interrupted.
-        note_seeding(tx, engine, &set.spec().to_string()).await?;
-        return Ok(Begun::ByUnit(set, loader));
-    }
-    let tally = loading(db, engine, options, &set).within(tx, &missing).await?;
-    noting(tx, engine, &set, &tally, true).await?;
-    Ok(Begun::Done(report(&set, &tally, true)))
+    let line = set.spec().to_string();
+    tracing::debug!(%loader, spec = %line, "seeding");
+    let loading = loading(db, engine, options, &set);
+    // What is about to be inserted has to be known if that is interrupted.
+    let (tally, done) = match loader {
+        Loader::Insert | Loader::InsertByTenant => (loading.within(tx, &missing).await?, true),
+        Loader::InsertByUnit => {
+            note_seeding(tx, engine, &line).await?;
+            return Ok(Begun::ByUnit(set));
+        }
+        Loader::Copy => {
+            loading.note(&line).await?;
+            loading.by_unit(&missing).await?
+        }
+        Loader::Bulk => match loading.bulk().await {
+            Err(_) if options.stop.is_asked_for() => (Tally::default(), false),
+            tally => (tally?, true),
+        },
+    };
+    noting(tx, engine, &set, &tally, done).await?;
+    Ok(Begun::Done(report(&set, &tally, done)))
 }
 
-async fn by_unit(
+/// Into an SQLite file, whose lock is the one for writing: every unit takes it for itself.
+async fn into_file(
     db: &DatabaseConnection,
     engine: Engine,
     options: &Options,
     set: &DataSet,
-    loader: Loader,
 ) -> Result<Report> {
     let loading = loading(db, engine, options, set);
-    let locked = async || lock::begin(db, engine, Purpose::Seed, &options.patience).await;
-    if engine == Engine::Sqlite {
-        // Its lock is the one for writing, which every unit takes for itself.
-        let missing = Missing::of(db, engine, set).await?;
-        let (tally, done) = loading.by_unit(&missing).await?;
-        let tx = locked().await?.tx;
-        let noted = noting(&tx, engine, set, &tally, done).await;
-        finish(tx, noted).await?;
-        return Ok(report(set, &tally, done));
-    }
-    let tx = locked().await?.tx;
-    let outcome = async {
-        if loader == Loader::Bulk {
-            // Nothing was read here: it would keep the other connection from the tables.
-            let tally = loading.bulk().await?;
-            noting(&tx, engine, set, &tally, true).await?;
-            return Ok(report(set, &tally, true));
+    let missing = Missing::of(db, engine, set).await?;
+    let (tally, done) = loading.by_unit(&missing).await?;
+    let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
+    let noted = async {
+        loading.check_meant(&tx).await?;
+        if done && !Missing::of(&tx, engine, set).await?.is_none() {
+            return Err(Error::Busy(
+                "somebody else has removed sample rows meanwhile: seed again".to_owned(),
+            ));
         }
-        let missing = Missing::of(&tx, engine, set).await?;
-        let (tally, done) = loading.by_unit(&missing).await?;
-        noting(&tx, engine, set, &tally, done).await?;
-        Ok(report(set, &tally, done))
+        noting(&tx, engine, set, &tally, done).await
     };
-    let outcome = outcome.await;
-    finish(tx, outcome).await
+    let noted = noted.await;
+    finish(tx, noted).await?;
+    Ok(report(set, &tally, done))
 }
 
 /// On an engine that lets a transaction write to one tenant only.
@@ -264,7 +278,7 @@ async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -
 /// As [`seed`], and [`Error::Unusable`] if there are no sample rows.
 pub async fn repair(db: &DatabaseConnection, options: &Options) -> Result<Report> {
     let engine = options.engine_of(db).await?;
-    let options = &Options { alongside: true, spec: None, ..options.clone() };
+    let options = &Options { alongside: true, ..options.clone() };
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
         let outcome = async {
@@ -375,7 +389,7 @@ where
         ))
         .into());
     }
-    // Whoever has removed the rows meant them to be gone.
+    // Whoever has removed the rows meant them to be gone. Users come first, so there may be those alone.
     let noted = noted(db, engine).await?.filter(|_| samples > 0);
     let Some((spec, done)) = noted else {
         if samples > 0 {
@@ -406,13 +420,15 @@ async fn noted<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Option<(Spe
     Ok(Some((spec, done)))
 }
 
-/// How many tenants there are that the seeder did not make, and how many that it did.
+/// How many tenants there are that the seeder did not make, and how many tenants and users that it did.
 async fn tenants<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<(u64, u64)> {
     let samples = sample_ids(engine, "id", "tenants");
     let real = format!("({samples}) IS NOT TRUE");
-    let tables = [("tenants".to_owned(), real), ("tenants".to_owned(), samples)];
-    let counts = count_rows(db, engine, &tables).await?;
-    Ok((counts[0], counts[1]))
+    let users = sample_ids(engine, "id", "users");
+    let asked = [("tenants", real), ("tenants", samples), ("users", users)];
+    let asked = asked.map(|(table, condition)| (table.to_owned(), condition));
+    let counts = count_rows(db, engine, &asked).await?;
+    Ok((counts[0], counts[1] + counts[2]))
 }
 
 /// How many sample rows each of `tables` holds and how many it should: `(present, planned)` by

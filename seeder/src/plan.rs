@@ -51,6 +51,7 @@ impl Plan {
     ///
     /// As [`Loader::choose`].
     pub fn of(db: &DatabaseConnection, engine: Engine, spec: &Spec, bulk: bool) -> Result<Self> {
+        spec.check()?;
         let planned = DataSet::from(spec.clone()).planned();
         let rows = planned.values().sum();
         let loader = Loader::choose(db, engine, rows, bulk)?;

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
+use entity::sample_id::MAX_ORDINAL;
+use migration::Error;
 
-use crate::tenant::EDGE_TENANTS;
+use crate::{set::DataSet, tenant::EDGE_TENANTS};
 
 /// A version of the generators and word lists. What a version makes never changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -162,6 +164,31 @@ impl Spec {
         (1..=self.tenants).chain(edge)
     }
 
+    /// Looks whether all rows can have numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] if a tenant would have more rows in a table than ids have numbers for, or there
+    /// are too many tenants.
+    pub fn check(&self) -> migration::Result<()> {
+        let set = DataSet::from(self.clone());
+        if self.tenants >= EDGE_TENANTS.start {
+            return Err(Error::Unusable(format!("{} tenants are too many", self.tenants)));
+        }
+        for tenant in set.tenants() {
+            if let Some((table, rows)) =
+                tenant.rows().into_iter().find(|(_, rows)| *rows > MAX_ORDINAL)
+            {
+                return Err(Error::Unusable(format!(
+                    "tenant {} would have {rows} rows in {table}: {MAX_ORDINAL} is the most that ids have \
+                     numbers for",
+                    tenant.ordinal
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether what both have is the same.
     #[must_use]
     pub fn fits(&self, other: &Self) -> bool {
@@ -197,7 +224,7 @@ pub fn thousandths(text: &str) -> Result<u32, String> {
     }
     let fraction: u32 = format!("{fraction:0<3}").parse().map_err(|_| wrong())?;
     let whole: u32 = whole.parse().map_err(|_| wrong())?;
-    let number = whole.checked_mul(WHOLE).map(|whole| whole + fraction);
+    let number = whole.checked_mul(WHOLE).and_then(|whole| whole.checked_add(fraction));
     number.filter(|number| *number <= WHOLE * WHOLE).ok_or_else(wrong)
 }
 
@@ -248,6 +275,9 @@ impl FromStr for Spec {
                     spec.skew = known.ok_or_else(wrong)?;
                 }
                 table => {
+                    if !entity::all().iter().any(|def| def.name == table) {
+                        return Err(wrong());
+                    }
                     spec.factors.insert(table.to_owned(), thousandths(value)?);
                 }
             }
@@ -287,7 +317,7 @@ mod tests {
         assert_eq!(thousandths("1.5"), Ok(1_500));
         assert_eq!(thousandths("0.001"), Ok(1));
         assert_eq!(thousandths("1000"), Ok(1_000_000));
-        for wrong in ["", "-1", "1,5", "1.2345", "1001", "x", ".5", "1."] {
+        for wrong in ["", "-1", "1,5", "1.2345", "1001", "4294967.999", "x", ".5", "1."] {
             assert!(thousandths(wrong).is_err(), "{wrong}");
         }
     }

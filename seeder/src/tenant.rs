@@ -23,7 +23,7 @@ pub enum Edge {
     Empty,
     /// It has twenty times the median of everything, at least 200 leads.
     Whale,
-    /// Every text is as long as its column allows.
+    /// Names, subjects, contents and addresses are as long as their columns allow.
     Longest,
     /// Texts run from right to left, and have characters beyond the basic plane.
     Scripts,
@@ -203,6 +203,8 @@ impl Tenant {
         let of = |table: &str, rows: u32| self.spec.factored(table, rows);
         let seats = (2 + leads / 800).min(150);
         let guests = match self.edge {
+            // Nobody comes to a tenant that has left.
+            _ if self.closed => 0,
             None => (seats * 8 / 100)
                 .max(u32::from(self.ordinal == 2))
                 .min(self.ordinal.saturating_sub(1)),
@@ -211,11 +213,12 @@ impl Tenant {
         // Who has no user has no seat and pays nothing; and nobody has a mailbox without a domain.
         let users =
             of("users", if shows { seats.max(5) } else { seats - guests.min(seats - 1) }).max(1);
-        let (leads, companies) = (of("leads", leads), of("companies", leads * 2 / 7).max(1));
+        let (leads, companies) =
+            (of("leads", leads), of("companies", leads / 7 * 2 + leads % 7 * 2 / 7).max(1));
         let email_accounts = of("email_accounts", (1 + leads / 300).min(430));
         Counts {
             users,
-            team_members: users + guests,
+            team_members: users.saturating_add(guests),
             companies,
             payments: self.payments(),
             domains: of("domains", email_accounts.div_ceil(3)).max(1),
@@ -266,8 +269,9 @@ impl Tenant {
         let span = (self.ends - start).max(0);
         // In parts of 65,536 of a row.
         let jitter = if row == 0 { 0 } else { jitter.below(1 << 16) };
-        let position = (i64::from(row) << 16) + i64::from(jitter);
-        let at = start + span * position / (i64::from(rows.max(1)) << 16);
+        let position = (i128::from(row) << 16) + i128::from(jitter);
+        let at = i128::from(span) * position / (i128::from(rows.max(1)) << 16);
+        let at = start + i64::try_from(at).unwrap_or(span);
         moment(self.working(at).clamp(start.min(self.ends), self.ends))
     }
 

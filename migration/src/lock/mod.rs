@@ -286,11 +286,22 @@ async fn lock_on_postgres(
 }
 
 impl Patience {
+    /// What a transaction on PostgreSQL has to set, as one statement.
+    #[must_use]
+    pub fn settings_sql(&self) -> String {
+        let settings = self.settings();
+        let set =
+            settings.iter().map(|(name, value)| format!("set_config('{name}', '{value}', true)"));
+        format!("SELECT {}", set.collect::<Vec<_>>().join(", "))
+    }
+
     /// What a transaction on PostgreSQL has to set, as names and values.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = vec![
             ("row_security", "off".to_owned()),
             ("quote_all_identifiers", "off".to_owned()),
+            // Whoever holds the lock may have to wait for what others of its connections do.
+            ("idle_in_transaction_session_timeout", "0".to_owned()),
             // A backslash in a literal is one; and a number has all of its digits.
             ("standard_conforming_strings", "on".to_owned()),
             ("extra_float_digits", "1".to_owned()),

@@ -1,6 +1,5 @@
 //! Sample rows of `company_settings`: of the companies that were entered first.
 
-use chrono::Duration;
 use entity::{company_settings::ActiveModel, prelude::*};
 use serde_json::json;
 
@@ -13,7 +12,7 @@ use crate::{
 /// The settings of the tenant's company `n`.
 #[must_use]
 pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
-    let created_at = company::created_at(tenant, n) + Duration::seconds(40);
+    let created_at = tenant.later(company::created_at(tenant, n), 40);
     let cap = draw!(tenant, "company_settings.settings", n);
     ActiveModel {
         tenant_id: Set(tenant.id),

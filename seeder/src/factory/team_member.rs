@@ -1,7 +1,7 @@
 //! Sample rows of `team_members`: the users who signed up for the tenant, then guests, who have a seat
 //! in another one as well.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use entity::{
     prelude::*,
     team_member::{ActiveModel, Permissions, Role, Status},
@@ -37,17 +37,17 @@ pub fn user_id(tenant: &Tenant, n: u32) -> Uuid {
 
 /// When seat `n` was taken: after its user signed up, and after the seats before.
 fn taken(tenant: &Tenant, n: u32) -> DateTime<Utc> {
-    let own = |n| user::since(tenant, n) + Duration::minutes(if n == 0 { 11 } else { 5 });
+    let own = |n| tenant.later(user::since(tenant, n), if n == 0 { 11 * 60 } else { 5 * 60 });
     let users = tenant.counts.users;
     if n < users {
         return own(n);
     }
     let guests = (users..=n).filter_map(|seat| match occupant(tenant, seat) {
-        (Some(home), n) => Some(user::since(&home, n) + Duration::minutes(7)),
+        (Some(home), n) => Some(tenant.later(user::since(&home, n), 7 * 60)),
         (None, _) => None,
     });
     let last = guests.fold(own(users.saturating_sub(1)), DateTime::max);
-    last + Duration::minutes(i64::from(n - users) + 1)
+    tenant.later(last, i64::from(n - users) + 1)
 }
 
 /// Seat `n` of the tenant. The first is the owner's.

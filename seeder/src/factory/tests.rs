@@ -6,7 +6,7 @@ use entity::prelude::*;
 use sea_orm::Value;
 
 use crate::{
-    DataSet, Edge, Preset, Spec, Tenant as Owner,
+    DataSet, Edge, Preset, Skew, Spec, Tenant as Owner,
     compare::id_of,
     digest::{Digest, row_hash},
     factory,
@@ -114,6 +114,16 @@ fn the_token_of_its_tenant_is_in_every_row_and_in_no_other() {
             }
         }
     }
+}
+
+/// Also where there are more rows than there are seconds.
+#[test]
+fn a_very_large_tenant_has_times_in_order() {
+    let spec = Spec { tenants: 1, leads: 200_000_000, skew: Skew::Uniform, ..Spec::default() };
+    let tenant = DataSet::from(spec).tenant(1);
+    let last = tenant.counts.companies - 1;
+    let ids = [0, 1, last / 2, last - 1, last].map(|n| factory::company::id(&tenant, n));
+    assert!(ids.is_sorted());
 }
 
 /// A number of rows that nobody has counted on leaves parents for every child.

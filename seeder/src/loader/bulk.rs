@@ -1,8 +1,10 @@
 //! Loading into empty tables: what makes rows slow to insert is taken off, and built again when they are
 //! there, all in one transaction. PostgreSQL checks every constraint as it comes back.
 
-use migration::{Error, Result, db::quoted, refusal::Refusal};
-use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _, postgres::PgPool};
+use migration::{Error, Result, db::quoted, lock::Patience, refusal::Refusal};
+use sea_orm::sqlx::{
+    self, AssertSqlSafe, PgConnection, Postgres, Row as _, Transaction, postgres::PgPool,
+};
 
 use super::{
     copy::{Copy, Watched, failed},
@@ -17,7 +19,8 @@ struct Aside {
 }
 
 /// Foreign keys of our tables, then those of their indexes that hold up nothing else: neither a primary
-/// key nor a constraint, unless it is one of those foreign keys.
+/// key nor a constraint, unless it is one of those foreign keys. What has more to it than its definition
+/// says (a comment, a tablespace, a statistics target, an extension, a trigger that is off) stays on.
 const ASIDE: &str = "
     WITH ours AS (
         SELECT c.oid, c.oid::regclass::text AS name FROM pg_class c
@@ -27,14 +30,24 @@ const ASIDE: &str = "
         SELECT k.oid, o.name, k.conname, pg_get_constraintdef(k.oid) AS definition
         FROM pg_constraint k JOIN ours o ON o.oid = k.conrelid
         WHERE k.contype = 'f' AND k.convalidated AND k.conparentid = 0
+        AND NOT EXISTS (SELECT 1 FROM pg_description d
+            WHERE d.classoid = 'pg_constraint'::regclass AND d.objoid = k.oid)
+        AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
     )
     SELECT 1 AS turn, format('ALTER TABLE %s DROP CONSTRAINT %I', name, conname) AS drop,
         format('ALTER TABLE %s ADD CONSTRAINT %I %s', name, conname, definition) AS create
     FROM keys
     UNION ALL
     SELECT 2, format('DROP INDEX %s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid)
-    FROM pg_index i JOIN ours o ON o.oid = i.indrelid
+    FROM pg_index i JOIN ours o ON o.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid
     WHERE NOT i.indisprimary AND i.indisvalid AND NOT i.indisreplident AND NOT i.indisclustered
+    AND c.reltablespace = 0
+    AND NOT EXISTS (SELECT 1 FROM pg_description d
+        WHERE d.classoid = 'pg_class'::regclass AND d.objoid = c.oid)
+    AND NOT EXISTS (SELECT 1 FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND coalesce(a.attstattarget, -1) <> -1)
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'x')
     AND NOT EXISTS (
         SELECT 1 FROM pg_constraint k
         WHERE k.conindid = i.indexrelid AND k.oid NOT IN (SELECT oid FROM keys)
@@ -42,8 +55,16 @@ const ASIDE: &str = "
     ORDER BY 1, 2";
 
 /// Loads a whole data set.
-pub(super) async fn load(pool: &PgPool, set: &DataSet, watched: Watched<'_>) -> Result<Tally> {
+///
+/// What comes back is to be committed.
+pub(super) async fn load(
+    pool: &PgPool,
+    set: &DataSet,
+    patience: &Patience,
+    watched: Watched<'_>,
+) -> Result<(Transaction<'static, Postgres>, Tally)> {
     let mut tx = pool.begin().await.map_err(raw)?;
+    run(&mut tx, &patience.settings_sql()).await?;
     let tables: Vec<&str> = entity::all().iter().map(|def| def.name).collect();
     let names = tables.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     run(&mut tx, &format!("LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")).await?;
@@ -69,9 +90,9 @@ pub(super) async fn load(pool: &PgPool, set: &DataSet, watched: Watched<'_>) -> 
         watched.check()?;
         run(&mut tx, &aside.create).await?;
     }
+    watched.check()?;
     run(&mut tx, &format!("ANALYZE {names}")).await?;
-    tx.commit().await.map_err(raw)?;
-    Ok(tally)
+    Ok((tx, tally))
 }
 
 async fn check_empty(tx: &mut PgConnection, tables: &[&str]) -> Result<()> {
@@ -121,5 +142,5 @@ async fn run(tx: &mut PgConnection, sql: &str) -> Result<()> {
 }
 
 fn raw(error: sqlx::Error) -> Error {
-    failed(error, "tenants")
+    failed(error, "the tables")
 }

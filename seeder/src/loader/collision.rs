@@ -7,8 +7,8 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 pub(crate) fn explained(error: DbErr, table: &str) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::Unusable(format!(
-            "a row of {table} that the seeder did not make has what a sample row needs for itself: {}; \
-             change it or delete it, and seed again",
+            "a row of {table} that the seeder did not make, or that was changed since, has what a sample row \
+             needs for itself: {}; change it or delete it, and try again",
             named(&error)
         )),
         _ => error.into(),

@@ -21,10 +21,12 @@ use migration::{
     Error, Result,
     db::{begin_for_tenant, finish},
     lock::{self, Patience, Purpose},
+    runner::{note_seeding, seeding},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseConnectionType, DatabaseTransaction,
-    sqlx::postgres::PgPool,
+    TransactionTrait,
+    sqlx::{self, postgres::PgPool},
 };
 use serde::Serialize;
 
@@ -190,7 +192,9 @@ impl Missing {
     pub(crate) fn rows(&self, set: &DataSet) -> u64 {
         let tasks = self.tasks.iter().filter(|(task, _)| *task != Task::Sum);
         let ordinals = tasks.flat_map(|(_, ordinals)| ordinals);
-        ordinals.map(|ordinal| set.tenant(*ordinal).total()).sum()
+        let rows: u64 = ordinals.map(|ordinal| set.tenant(*ordinal).total()).sum();
+        let users = self.users.iter().map(|ordinal| u64::from(set.tenant(*ordinal).counts.users));
+        rows.max(users.sum())
     }
 }
 
@@ -273,22 +277,30 @@ impl Loading<'_> {
         Ok((tally, done))
     }
 
+    /// Notes on a connection of its own which rows are about to be loaded.
+    pub(crate) async fn note(&self, spec: &str) -> Result<()> {
+        let pool = workers(self.db, 1);
+        let noted = note_seeding(&DatabaseConnection::from(pool.clone()), self.engine, spec).await;
+        pool.close().await;
+        noted
+    }
+
     /// Loads everything into empty tables.
     pub(crate) async fn bulk(&self) -> Result<Tally> {
         let progress = Progress::new(self.set.planned().values().sum());
-        let pool = workers(self.db, 1);
+        let pool = workers(self.db, 2);
         let watched = Watched { progress: &progress, stop: self.stop };
-        let tally = bulk::load(&pool, self.set, watched).await;
+        let (tx, tally) = bulk::load(&pool, self.set, self.patience, watched).await?;
+        // If it is killed between the commit and the note on it, it is known which rows these are.
+        let db = DatabaseConnection::from(pool.clone());
+        note_seeding(&db, self.engine, &self.set.spec().to_string()).await?;
+        tx.commit().await.map_err(|error| copy::failed(error, "the tables"))?;
         pool.close().await;
-        tally
+        Ok(tally)
     }
 
     async fn users(&self, pool: Option<&PgPool>, tenants: &[Tenant]) -> Result<Tally> {
-        if let Some(pool) = pool {
-            let db = DatabaseConnection::from(pool.clone());
-            return sink::users(&mut Insert { db: &db, engine: self.engine }, tenants).await;
-        }
-        let tx = lock::begin(self.db, self.engine, Purpose::Seed, self.patience).await?.tx;
+        let tx = self.transaction(pool).await?;
         let users = sink::users(&mut Insert { db: &tx, engine: self.engine }, tenants).await;
         finish(tx, users).await
     }
@@ -297,26 +309,46 @@ impl Loading<'_> {
         match (task, pool) {
             (Task::Sum, _) => self.sum(tenants).await,
             (Task::Load, Some(pool)) => {
-                let failed = |error| copy::failed(error, "tenants");
+                let failed = |error| copy::failed(error, "the tables");
                 let mut tx = pool.begin().await.map_err(failed)?;
+                let settings = sqlx::AssertSqlSafe(self.patience.settings_sql());
+                sqlx::raw_sql(settings).execute(&mut *tx).await.map_err(failed)?;
                 let mut sink = Copy { connection: &mut tx, watched: None };
                 let mut tally = sink::roots(&mut sink, tenants).await?;
                 tally.extend(&sink::scoped(&mut sink, tenants).await?);
                 tx.commit().await.map_err(failed)?;
                 Ok(tally)
             }
-            (Task::Complete, Some(pool)) => {
-                let db = DatabaseConnection::from(pool.clone());
-                let tx = sea_orm::TransactionTrait::begin(&db).await?;
-                let tally = self.insert(&tx, tenants).await;
-                finish(tx, tally).await
-            }
-            (_, None) => {
-                let tx = lock::begin(self.db, self.engine, Purpose::Seed, self.patience).await?.tx;
+            (Task::Complete, _) | (Task::Load, None) => {
+                let tx = self.transaction(pool).await?;
                 let tally = self.insert(&tx, tenants).await;
                 finish(tx, tally).await
             }
         }
+    }
+
+    /// A transaction of one unit. On SQLite it has the lock, and looks whether these rows are still meant.
+    async fn transaction(&self, pool: Option<&PgPool>) -> Result<DatabaseTransaction> {
+        if let Some(pool) = pool {
+            let tx = TransactionTrait::begin(&DatabaseConnection::from(pool.clone())).await?;
+            tx.execute_unprepared(&self.patience.settings_sql()).await?;
+            return Ok(tx);
+        }
+        let tx = lock::begin(self.db, self.engine, Purpose::Seed, self.patience).await?.tx;
+        self.check_meant(&tx).await?;
+        Ok(tx)
+    }
+
+    /// Fails if somebody has seeded other rows or removed these since they were begun.
+    pub(crate) async fn check_meant<C: ConnectionTrait>(&self, db: &C) -> Result<()> {
+        let noted = seeding(db, self.engine).await?;
+        if noted.is_none_or(|noted| noted.spec != self.set.spec().to_string()) {
+            return Err(Error::Busy(
+                "somebody else has seeded other rows meanwhile, or removed these; what is there stays"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     async fn insert<C: ConnectionTrait>(&self, tx: &C, tenants: &[Tenant]) -> Result<Tally> {
