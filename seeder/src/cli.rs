@@ -42,7 +42,8 @@ pub struct Seeder {
     /// Seed even if there are tenants that the seeder did not make
     #[arg(long)]
     alongside: bool,
-    /// Put back sample rows that were changed or deleted, and look at every row for that
+    /// Put back sample rows that were changed or deleted, of whichever set is there, and look at every row
+    /// for that
     #[arg(long)]
     repair: bool,
     /// Repair only one tenant, by its number from 1

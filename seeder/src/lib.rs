@@ -270,7 +270,8 @@ async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -
     Ok(report(&set, &tally, done))
 }
 
-/// Puts back sample rows that were changed or deleted, in one transaction; one tenant a transaction where
+/// Puts back sample rows that were changed or deleted, of whichever set is there, in one transaction; one
+/// tenant a transaction where
 /// the engine takes no more.
 ///
 /// # Errors
@@ -278,7 +279,7 @@ async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -
 /// As [`seed`], and [`Error::Unusable`] if there are no sample rows.
 pub async fn repair(db: &DatabaseConnection, options: &Options) -> Result<Report> {
     let engine = options.engine_of(db).await?;
-    let options = &Options { alongside: true, ..options.clone() };
+    let options = &Options { alongside: true, spec: None, ..options.clone() };
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
         let outcome = async {
