@@ -16,7 +16,7 @@ use migration::{
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
 use uuid::Uuid;
 
-use crate::{Options, Report, TableReport, ready};
+use crate::{Options, Report, TableReport, admission::ready};
 
 /// Deletes every sample row, children first, in one transaction; one tenant a transaction where the
 /// engine takes no more.

@@ -211,7 +211,7 @@ impl Command for Seeder {
         };
         let db = open_patiently(&self.database, absent, self.waiting, out).await?;
         let there = match self.command {
-            None => crate::noted(&db.connection, db.engine).await?.map(|(spec, _)| spec),
+            None => crate::admission::noted(&db.connection, db.engine).await?.map(|(spec, _)| spec),
             Some(_) => None,
         };
         // Options of plan and export may stand before or behind them.

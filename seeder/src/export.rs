@@ -46,7 +46,7 @@ pub async fn export(
     format: Format,
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
-    set.spec().check()?;
+    set.check()?;
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let mut files = Files { engine, format, folder, written: Vec::new(), script: None };
     if format == Format::Sql {

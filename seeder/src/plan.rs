@@ -51,8 +51,9 @@ impl Plan {
     ///
     /// As [`Loader::choose`].
     pub fn of(db: &DatabaseConnection, engine: Engine, spec: &Spec, bulk: bool) -> Result<Self> {
-        spec.check()?;
-        let planned = DataSet::from(spec.clone()).planned();
+        let set = DataSet::from(spec.clone());
+        set.check()?;
+        let planned = set.planned();
         let rows = planned.values().sum();
         let loader = Loader::choose(db, engine, rows, bulk)?;
         let tables: Vec<(&str, u64)> = entity::all()

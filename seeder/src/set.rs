@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use entity::sample_id::MAX_ORDINAL;
+use migration::{Error, Result};
+
 use crate::{
-    spec::{Preset, Spec},
+    spec::{EDGE_TENANTS, Preset, Spec},
     tenant::{Counts, Tenant},
 };
 
@@ -55,6 +58,29 @@ impl DataSet {
     pub fn tenants(&self) -> impl Iterator<Item = Tenant> + use<'_> {
         let of = |ordinal: &u32| self.only.is_none_or(|only| only == *ordinal);
         self.spec.ordinals().filter(of).map(|ordinal| self.tenant(ordinal))
+    }
+
+    /// Looks whether all rows can have numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] if a tenant would have more rows in a table than ids have numbers for, or there
+    /// are too many tenants.
+    pub fn check(&self) -> Result<()> {
+        if self.spec.tenants >= EDGE_TENANTS.start {
+            return Err(Error::Unusable(format!("{} tenants are too many", self.spec.tenants)));
+        }
+        for tenant in self.tenants() {
+            let too_many = tenant.rows().into_iter().find(|(_, rows)| *rows > MAX_ORDINAL);
+            if let Some((table, rows)) = too_many {
+                return Err(Error::Unusable(format!(
+                    "tenant {} would have {rows} rows in {table}: {MAX_ORDINAL} is the most that ids have \
+                     numbers for",
+                    tenant.ordinal
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// How many rows each table gets.

@@ -1,12 +1,9 @@
 //! Which rows are wanted: the data set, its seed, and how much of it.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, ops::Range, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use entity::sample_id::MAX_ORDINAL;
-use migration::Error;
-
-use crate::{set::DataSet, tenant::EDGE_TENANTS};
 
 /// A version of the generators and word lists. What a version makes never changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -79,6 +76,9 @@ impl Preset {
 
 /// The moment at which data set v1 takes place: 2026-06-30 18:00 UTC.
 const AS_OF: i64 = 1_782_842_400;
+
+/// The ordinals of the tenants of `--edge`, out of reach of those that are counted.
+pub(crate) const EDGE_TENANTS: Range<u32> = MAX_ORDINAL - 6..MAX_ORDINAL;
 
 /// A thousand thousandths.
 pub(crate) const WHOLE: u32 = 1_000;
@@ -162,31 +162,6 @@ impl Spec {
     pub fn ordinals(&self) -> impl Iterator<Item = u32> + Clone + use<> {
         let edge = if self.edge { EDGE_TENANTS } else { 0..0 };
         (1..=self.tenants).chain(edge)
-    }
-
-    /// Looks whether all rows can have numbers.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unusable`] if a tenant would have more rows in a table than ids have numbers for, or there
-    /// are too many tenants.
-    pub fn check(&self) -> migration::Result<()> {
-        let set = DataSet::from(self.clone());
-        if self.tenants >= EDGE_TENANTS.start {
-            return Err(Error::Unusable(format!("{} tenants are too many", self.tenants)));
-        }
-        for tenant in set.tenants() {
-            if let Some((table, rows)) =
-                tenant.rows().into_iter().find(|(_, rows)| *rows > MAX_ORDINAL)
-            {
-                return Err(Error::Unusable(format!(
-                    "tenant {} would have {rows} rows in {table}: {MAX_ORDINAL} is the most that ids have \
-                     numbers for",
-                    tenant.ordinal
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// Whether what both have is the same.

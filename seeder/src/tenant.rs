@@ -1,6 +1,6 @@
 //! One sample tenant: who it is, how much it has, and when things happen to it.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::sample_id::MAX_ORDINAL;
@@ -9,12 +9,9 @@ use uuid::Uuid;
 use crate::{
     hash::{Draw, mix},
     ids::{self, code},
-    spec::{Skew, Spec},
+    spec::{EDGE_TENANTS, Skew, Spec},
     words,
 };
-
-/// The ordinals of the tenants of `--edge`, out of reach of those that are counted.
-pub(crate) const EDGE_TENANTS: Range<u32> = MAX_ORDINAL - 6..MAX_ORDINAL;
 
 /// What is wrong with a tenant of `--edge`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::{
     Options,
+    admission::{noted, ready},
     compare::{Comparison, Found, id_of},
     digest::Digest,
-    factory, noted, ready,
+    factory,
     set::DataSet,
     spec::Spec,
     tenant::Tenant as Owner,

@@ -1,0 +1,249 @@
+//! Inserts sample rows, and puts them back.
+
+use entity::Engine;
+use migration::{
+    Error, IntoSchemaManagerConnection, Result,
+    db::finish,
+    lock::{self, Purpose},
+    refusal::Refusal,
+    runner::{Contents, note_seeded, note_seeding},
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
+
+use crate::{
+    admission::{Admitted, admitted},
+    loader::{Loader, Loading, Missing, Tally},
+    options::{Options, Report, TableReport},
+    repair::{self, Mendings},
+    set::DataSet,
+    verify,
+};
+
+/// Inserts the sample rows that are not there yet: few of them in one transaction, and many unit by unit
+/// as [`Loader`] says. Then whatever ends it leaves whole units, and a second time goes on with the rest.
+///
+/// # Errors
+///
+/// [`Error::Refused`] in production, when there are tenants that the seeder did not make and
+/// [`Options::alongside`] is not set, or when there are rows of another data set. Otherwise if a migration
+/// is pending, a row that the seeder did not make is in the way, or the database fails.
+pub async fn seed(db: &DatabaseConnection, options: &Options) -> Result<Report> {
+    if options.production {
+        return Err(Refusal::plain(
+            "refused: APP_ENV says that this is production, where no sample rows belong",
+        )
+        .into());
+    }
+    if let Some(spec) = &options.spec {
+        DataSet::from(spec.clone()).check()?;
+    }
+    let engine = options.engine_of(db).await?;
+    let report = if engine.capability().writes_across_tenants {
+        let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
+        let outcome = locked(db, &tx, engine, options).await;
+        match finish(tx, outcome).await? {
+            Begun::Done(report) => report,
+            Begun::ByUnit(set) => into_file(db, engine, options, &set).await?,
+        }
+    } else {
+        by_tenant(db, engine, options).await?
+    };
+    tracing::info!(rows = report.changed(), "sample rows inserted");
+    Ok(report)
+}
+
+fn loading<'a>(
+    db: &'a DatabaseConnection,
+    engine: Engine,
+    options: &'a Options,
+    set: &'a DataSet,
+) -> Loading<'a> {
+    let (patience, stop) = (&options.patience, &options.stop);
+    Loading { db, engine, set, workers: options.workers.max(1), patience, stop }
+}
+
+/// What the transaction that has the lock has come to.
+enum Begun {
+    /// It is done.
+    Done(Report),
+    /// These rows are to be loaded by transactions that take the lock for themselves, which is noted.
+    ByUnit(DataSet),
+}
+
+async fn locked(
+    db: &DatabaseConnection,
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    options: &Options,
+) -> Result<Begun> {
+    // Rolled back, it lets go of the tables that it has read: whoever wants one for himself would wait for
+    // them, and the connections that load would wait for him.
+    let look = tx.begin().await?;
+    let looked = async {
+        let Admitted { spec, done, .. } = admitted(&look, engine, options).await?;
+        let set = DataSet::from(spec);
+        let missing = Missing::of(&look, engine, &set).await?;
+        Ok::<_, Error>((set, done, missing))
+    };
+    let looked = looked.await;
+    look.rollback().await?;
+    let (set, done, missing) = looked?;
+    if done && missing.is_none() {
+        return Ok(Begun::Done(report(&set, &Tally::default(), true)));
+    }
+    let loader = Loader::choose(db, engine, missing.rows(&set), options.bulk)?;
+    let line = set.spec().to_string();
+    tracing::debug!(%loader, spec = %line, "seeding");
+    let loading = loading(db, engine, options, &set);
+    // What is about to be inserted has to be known if that is interrupted.
+    let (tally, done) = match loader {
+        Loader::Insert | Loader::InsertByTenant => (loading.within(tx, &missing).await?, true),
+        Loader::InsertByUnit => {
+            note_seeding(tx, engine, &line).await?;
+            return Ok(Begun::ByUnit(set));
+        }
+        Loader::Copy => {
+            loading.note(&line).await?;
+            loading.by_unit(&missing).await?
+        }
+        Loader::Bulk => match loading.bulk().await {
+            Err(_) if options.stop.is_asked_for() => (Tally::default(), false),
+            tally => (tally?, true),
+        },
+    };
+    noting(tx, engine, &set, &tally, done).await?;
+    Ok(Begun::Done(report(&set, &tally, done)))
+}
+
+/// Into an SQLite file, whose lock is the one for writing: every unit takes it for itself.
+async fn into_file(
+    db: &DatabaseConnection,
+    engine: Engine,
+    options: &Options,
+    set: &DataSet,
+) -> Result<Report> {
+    let loading = loading(db, engine, options, set);
+    let missing = Missing::of(db, engine, set).await?;
+    let (tally, done) = loading.by_unit(&missing).await?;
+    let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
+    let noted = async {
+        loading.check_meant(&tx).await?;
+        if done && !Missing::of(&tx, engine, set).await?.is_none() {
+            return Err(Error::Busy(
+                "somebody else has removed sample rows meanwhile: seed again".to_owned(),
+            ));
+        }
+        noting(&tx, engine, set, &tally, done).await
+    };
+    let noted = noted.await;
+    finish(tx, noted).await?;
+    Ok(report(set, &tally, done))
+}
+
+/// On an engine that lets a transaction write to one tenant only.
+async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -> Result<Report> {
+    let Admitted { spec, done, .. } = admitted(db, engine, options).await?;
+    let set = DataSet::from(spec);
+    let missing = Missing::of(db, engine, &set).await?;
+    if done && missing.is_none() {
+        return Ok(report(&set, &Tally::default(), true));
+    }
+    note_seeding(db, engine, &set.spec().to_string()).await?;
+    let (tally, done) = loading(db, engine, options, &set).by_tenant(&missing).await?;
+    noting(db, engine, &set, &tally, done).await?;
+    Ok(report(&set, &tally, done))
+}
+
+/// Puts back sample rows that were changed or deleted, of whichever set is there, in one transaction; one
+/// tenant a transaction where
+/// the engine takes no more.
+///
+/// # Errors
+///
+/// As [`seed`], and [`Error::Unusable`] if there are no sample rows.
+pub async fn repair(db: &DatabaseConnection, options: &Options) -> Result<Report> {
+    let engine = options.engine_of(db).await?;
+    let options = &Options { alongside: true, spec: None, ..options.clone() };
+    let report = if engine.capability().writes_across_tenants {
+        let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
+        let outcome = async {
+            let set = to_repair(&tx, engine, options).await?;
+            let mended = repair::within(&tx, engine, &set).await?;
+            if options.tenant.is_none() {
+                note_contents(&tx, engine, &set, |table| {
+                    mended.get(table).map(|mended| mended.contents)
+                })
+                .await?;
+            }
+            Ok(mended_report(&set, &mended))
+        };
+        let outcome = outcome.await;
+        finish(tx, outcome).await?
+    } else {
+        let set = to_repair(db, engine, options).await?;
+        let mended = repair::by_tenant(db, engine, &set).await?;
+        mended_report(&set, &mended)
+    };
+    tracing::info!(created = report.changed(), updated = report.updated(), "sample rows put back");
+    Ok(report)
+}
+
+/// Which rows are to be repaired.
+async fn to_repair<'c, C>(db: &'c C, engine: Engine, options: &Options) -> Result<DataSet>
+where
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    let Admitted { spec, is_new, .. } = admitted(db, engine, options).await?;
+    if is_new {
+        return Err(Error::Unusable("there are no sample rows to repair".to_owned()));
+    }
+    verify::narrowed(spec, options.tenant)
+}
+
+fn mended_report(set: &DataSet, mended: &Mendings) -> Report {
+    let mut report = report(set, &Tally::default(), true);
+    for table in &mut report.tables {
+        let mended = mended.get(table.table).copied().unwrap_or_default();
+        (table.changed, table.updated) = (mended.created, mended.updated);
+    }
+    report
+}
+
+/// Notes that everything is there, and what is in it.
+async fn noting<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    set: &DataSet,
+    tally: &Tally,
+    done: bool,
+) -> Result<()> {
+    if !done {
+        return Ok(());
+    }
+    note_contents(db, engine, set, |table| tally.0.get(table).map(|(_, contents)| *contents)).await
+}
+
+async fn note_contents<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    set: &DataSet,
+    contents: impl Fn(&str) -> Option<Contents>,
+) -> Result<()> {
+    let tables = entity::all().into_iter().map(|def| {
+        let columns = def.columns.iter().map(|&name| name.to_owned()).collect();
+        (def.name, columns, contents(def.name).unwrap_or_default())
+    });
+    note_seeded(db, engine, &set.spec().to_string(), &tables.collect::<Vec<_>>()).await
+}
+
+fn report(set: &DataSet, tally: &Tally, done: bool) -> Report {
+    let planned = set.planned();
+    let tables = entity::all().into_iter().map(|def| TableReport {
+        table: def.name,
+        changed: tally.0.get(def.name).map_or(0, |(inserted, _)| *inserted),
+        updated: 0,
+        planned: planned.get(def.name).copied().unwrap_or_default(),
+    });
+    Report { tables: tables.collect(), stopped: !done }
+}
