@@ -93,6 +93,8 @@ async fn asked_to_stop_it_finishes_what_is_under_way(db: TestDb) {
     let ran = Ran::from(child.wait_with_output().unwrap()).expect_code(3);
     assert!(ran.last_line().starts_with("stopped, with "), "{ran:#?}");
     assert_whole_units(&db).await;
+    let refused = db.seeder(&["clean"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("a seeding was interrupted"), "{refused:#?}");
     // The rest of what was begun, without saying what that was.
     let mut command = db.bin("seeder").command();
     let ran = Ran::from(command.env_remove("SEED_PRESET").output().unwrap()).ok();

@@ -217,6 +217,9 @@ pub async fn permit_cleaning<C: ConnectionTrait>(
     let reason = if losses.is_empty() {
         "refused, because this database is production's, where no row goes without consent; nothing was \
          changed"
+    } else if seeding_in(&entries).is_some_and(|seeding| !seeding.done) {
+        "refused, because a seeding was interrupted, so that nobody knows which sample rows are as they were \
+         made: the seeder goes on with it; nothing was changed"
     } else {
         "refused, because somebody has worked with sample rows; nothing was changed"
     };
