@@ -82,7 +82,7 @@ async fn locked(
     let looked = async {
         let Admitted { spec, done, .. } = admitted(&look, engine, options).await?;
         let set = DataSet::from(spec);
-        let missing = Missing::of(&look, engine, &set).await?;
+        let missing = Missing::of(&look, &set).await?;
         Ok::<_, Error>((set, done, missing))
     };
     let looked = looked.await;
@@ -123,12 +123,12 @@ async fn into_file(
     set: &DataSet,
 ) -> Result<Report> {
     let loading = loading(db, engine, options, set);
-    let missing = Missing::of(db, engine, set).await?;
+    let missing = Missing::of(db, set).await?;
     let (tally, done) = loading.by_unit(&missing).await?;
     let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
     let noted = async {
         loading.check_meant(&tx).await?;
-        if done && !Missing::of(&tx, engine, set).await?.is_none() {
+        if done && !Missing::of(&tx, set).await?.is_none() {
             return Err(Error::Busy(
                 "somebody else has removed sample rows meanwhile: seed again".to_owned(),
             ));
@@ -144,7 +144,7 @@ async fn into_file(
 async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -> Result<Report> {
     let Admitted { spec, done, .. } = admitted(db, engine, options).await?;
     let set = DataSet::from(spec);
-    let missing = Missing::of(db, engine, &set).await?;
+    let missing = Missing::of(db, &set).await?;
     if done && missing.is_none() {
         return Ok(report(&set, &Tally::default(), true));
     }

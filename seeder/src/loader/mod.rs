@@ -49,10 +49,10 @@ use crate::{
 /// Up to here, INSERTs are as quick as anything else, and all of it is one transaction.
 const FEW: u64 = 5_000;
 
-/// Rows that are worth a transaction of their own on a server, and on SQLite, where a commit writes
-/// every page that was touched.
-const UNIT: u64 = 10_000;
-const SQLITE_UNIT: u64 = 50_000;
+/// Rows that are worth a transaction of their own. On SQLite a commit writes every page that was touched;
+/// on a server each COPY ends with a small packet that may wait for the one before to be acknowledged, up
+/// to 40 ms, since sqlx leaves Nagle's algorithm on.
+const UNIT: u64 = 50_000;
 
 /// A way to load rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -91,7 +91,7 @@ impl Loader {
             _ if bulk => Self::Bulk,
             _ if !engine.capability().writes_across_tenants => Self::InsertByTenant,
             // A rehearsal sees one connection, and in it one transaction.
-            Engine::Sqlite if is_file && rows > SQLITE_UNIT => Self::InsertByUnit,
+            Engine::Sqlite if is_file && rows > UNIT => Self::InsertByUnit,
             Engine::Sqlite => Self::Insert,
             _ if is_server && rows > FEW => Self::Copy,
             _ => Self::Insert,
@@ -105,8 +105,8 @@ impl Loader {
         match self {
             Self::InsertByUnit => 70_000,
             Self::Insert | Self::InsertByTenant => 30_000,
-            Self::Copy => 40_000,
-            Self::Bulk => 120_000,
+            Self::Copy => 60_000,
+            Self::Bulk => 150_000,
         }
     }
 }
@@ -149,12 +149,7 @@ impl Missing {
     /// # Errors
     ///
     /// If a query fails.
-    pub(crate) async fn of<C: ConnectionTrait>(
-        db: &C,
-        engine: Engine,
-        set: &DataSet,
-    ) -> Result<Self> {
-        let unit = if engine == Engine::Sqlite { SQLITE_UNIT } else { UNIT };
+    pub(crate) async fn of<C: ConnectionTrait>(db: &C, set: &DataSet) -> Result<Self> {
         let mut missing = Self::default();
         let mut size = 0;
         let ordinals: Vec<u32> = set.spec().ordinals().collect();
@@ -171,7 +166,7 @@ impl Missing {
                     Rest::Whole => Task::Sum,
                 };
                 match missing.tasks.last_mut() {
-                    Some((last, run)) if *last == task && size < unit => run.push(tenant.ordinal),
+                    Some((last, run)) if *last == task && size < UNIT => run.push(tenant.ordinal),
                     _ => {
                         size = 0;
                         missing.tasks.push((task, vec![tenant.ordinal]));
