@@ -37,7 +37,10 @@ use support::{Engine, Ran, TestDb};
 fn main() {
     let setting = |name: &str| std::env::var(name).ok();
     let preset = setting("TENANTRY_BENCH_PRESET").unwrap_or_else(|| "dev".to_owned());
-    let rounds = setting("TENANTRY_BENCH_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    let rounds = setting("TENANTRY_BENCH_ROUNDS").map_or(3, |rounds| {
+        let rounds = rounds.parse().ok().filter(|rounds| *rounds > 0);
+        rounds.expect("TENANTRY_BENCH_ROUNDS is a number from 1 on")
+    });
     let spec = Spec::preset(match preset.as_str() {
         "demo" => Preset::Demo,
         "dev" => Preset::Dev,

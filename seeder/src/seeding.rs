@@ -155,8 +155,7 @@ async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -
 }
 
 /// Puts back sample rows that were changed or deleted, of whichever set is there, in one transaction; one
-/// tenant a transaction where
-/// the engine takes no more.
+/// tenant a transaction where the engine takes no more.
 ///
 /// # Errors
 ///

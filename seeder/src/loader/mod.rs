@@ -215,12 +215,10 @@ impl Loading<'_> {
         tally.extend(&self.sum_users(missing).await?);
         for (task, ordinals) in &missing.tasks {
             let tenants = self.tenants(ordinals);
-            if *task == Task::Sum {
-                tally.extend(&self.sum(&tenants).await?);
-            } else {
-                tally.extend(&sink::roots(&mut sink(), &tenants).await?);
-                tally.extend(&sink::scoped(&mut sink(), &tenants).await?);
-            }
+            tally.extend(&match task {
+                Task::Sum => sink::whole(&mut Nowhere(self.engine), &tenants).await?,
+                Task::Complete | Task::Load => sink::whole(&mut sink(), &tenants).await?,
+            });
         }
         Ok(tally)
     }
@@ -302,21 +300,21 @@ impl Loading<'_> {
 
     async fn unit(&self, pool: Option<&PgPool>, task: Task, tenants: &[Tenant]) -> Result<Tally> {
         match (task, pool) {
-            (Task::Sum, _) => self.sum(tenants).await,
+            (Task::Sum, _) => sink::whole(&mut Nowhere(self.engine), tenants).await,
             (Task::Load, Some(pool)) => {
                 let failed = |error| copy::failed(error, "the tables");
                 let mut tx = pool.begin().await.map_err(failed)?;
                 let settings = sqlx::AssertSqlSafe(self.patience.settings_sql());
                 sqlx::raw_sql(settings).execute(&mut *tx).await.map_err(failed)?;
                 let mut sink = Copy { connection: &mut tx, watched: None };
-                let mut tally = sink::roots(&mut sink, tenants).await?;
-                tally.extend(&sink::scoped(&mut sink, tenants).await?);
+                let tally = sink::whole(&mut sink, tenants).await?;
                 tx.commit().await.map_err(failed)?;
                 Ok(tally)
             }
             (Task::Complete, _) | (Task::Load, None) => {
                 let tx = self.transaction(pool).await?;
-                let tally = self.insert(&tx, tenants).await;
+                let mut sink = Insert { db: &tx, engine: self.engine };
+                let tally = sink::whole(&mut sink, tenants).await;
                 finish(tx, tally).await
             }
         }
@@ -346,13 +344,6 @@ impl Loading<'_> {
         Ok(())
     }
 
-    async fn insert<C: ConnectionTrait>(&self, tx: &C, tenants: &[Tenant]) -> Result<Tally> {
-        let mut sink = Insert { db: tx, engine: self.engine };
-        let mut tally = sink::roots(&mut sink, tenants).await?;
-        tally.extend(&sink::scoped(&mut sink, tenants).await?);
-        Ok(tally)
-    }
-
     /// Inserts what is missing on an engine that lets a transaction write to one tenant or to what is
     /// shared, and whose tenants come one by one, each before anything else in its transaction.
     pub(crate) async fn by_tenant(&self, missing: &Missing) -> Result<(Tally, bool)> {
@@ -379,14 +370,6 @@ impl Loading<'_> {
 
     fn tenants(&self, ordinals: &[u32]) -> Vec<Tenant> {
         ordinals.iter().map(|ordinal| self.set.tenant(*ordinal)).collect()
-    }
-
-    /// What is in the rows of these tenants, that are there.
-    async fn sum(&self, tenants: &[Tenant]) -> Result<Tally> {
-        let mut sink = Nowhere(self.engine);
-        let mut tally = sink::roots(&mut sink, tenants).await?;
-        tally.extend(&sink::scoped(&mut sink, tenants).await?);
-        Ok(tally)
     }
 
     /// What is in the users that are there.

@@ -87,6 +87,13 @@ pub(super) async fn scoped(sink: &mut impl Sink, tenants: &[Tenant]) -> Result<T
     Ok(tally)
 }
 
+/// The tenants themselves, and everything that belongs to them.
+pub(super) async fn whole(sink: &mut impl Sink, tenants: &[Tenant]) -> Result<Tally> {
+    let mut tally = roots(sink, tenants).await?;
+    tally.extend(&scoped(sink, tenants).await?);
+    Ok(tally)
+}
+
 /// All rows of a data set, table by table.
 pub(crate) async fn everything(sink: &mut impl Sink, set: &DataSet) -> Result<Tally> {
     let tenants: Vec<Tenant> = set.tenants().collect();
