@@ -10,7 +10,7 @@ use migration::{
     runner_on,
 };
 
-use seeder::{Spec, Stop};
+use seeder::Spec;
 
 use crate::validation::{ValidateOptions, Validation, validate};
 
@@ -97,15 +97,10 @@ async fn run_with<W>(
         tracing::info!("seeding");
         let options = seeder::Options {
             alongside: options.alongside,
-            production: false,
             engine: Some(db.engine),
-            confirm: None,
             patience: db.patience,
             spec: options.spec.clone(),
-            tenant: None,
-            bulk: false,
-            workers: 1,
-            stop: Stop::default(),
+            ..seeder::Options::default()
         };
         let watch = seeding();
         let seeded = seeder::seed(&db.connection, &options).await;

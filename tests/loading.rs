@@ -12,6 +12,8 @@ use crate::support::{Engine, Ran, TestDb};
 on_both_engines!(
     killed_it_goes_on_where_it_stopped,
     asked_to_stop_it_finishes_what_is_under_way,
+    cleaning_goes_on_where_it_stopped,
+    on_a_terminal_there_are_bars,
     a_larger_set_only_adds,
     rows_of_another_data_set_are_refused,
     adversarial_rows_are_as_they_should_be,
@@ -71,20 +73,20 @@ async fn killed_it_goes_on_where_it_stopped(db: TestDb) {
     db.seeder(&["clean"]).ok();
 }
 
-/// Whether there are tenants; none, too, while somebody else writes to the file.
-async fn has_tenants(db: &TestDb) -> bool {
+/// How many tenants there are; nobody knows while somebody else writes to the file.
+async fn tenants(db: &TestDb) -> Option<i64> {
     let sql = "SELECT count(*) FROM tenants";
     if db.engine != Engine::Sqlite {
-        return db.number(sql).await > 0;
+        return Some(db.number(sql).await);
     }
     let asked = Command::new("sqlite3").arg(db.file()).arg(sql).output().unwrap();
-    String::from_utf8(asked.stdout).unwrap().trim().parse::<u32>().is_ok_and(|count| count > 0)
+    String::from_utf8(asked.stdout).unwrap().trim().parse().ok()
 }
 
-/// Waits until something is committed; false if the child has ended before.
-async fn begun(db: &TestDb, child: &mut Child) -> bool {
+/// Waits until there are more or fewer tenants than there were; false if the child has ended before.
+async fn begun(db: &TestDb, child: &mut Child, before: i64) -> bool {
     loop {
-        if has_tenants(db).await {
+        if tenants(db).await.is_some_and(|count| count != before) {
             return child.try_wait().unwrap().is_none();
         }
         if child.try_wait().unwrap().is_some() {
@@ -97,19 +99,81 @@ async fn begun(db: &TestDb, child: &mut Child) -> bool {
 async fn asked_to_stop_it_finishes_what_is_under_way(db: TestDb) {
     db.migration(&["up"]).ok();
     let mut child = db.bin("seeder").args(&LARGE).spawn();
-    assert!(begun(&db, &mut child).await, "there is more than one unit");
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(begun(&db, &mut child, 0).await, "there is more than one unit");
+    interrupt(&child);
     let ran = Ran::from(child.wait_with_output().unwrap()).expect_code(3);
     assert!(ran.last_line().starts_with("stopped, with "), "{ran:#?}");
     assert_whole_units(&db).await;
-    let refused = db.seeder(&["clean"]).expect_code(1).clean_output();
-    assert!(refused.error().contains("a seeding was interrupted"), "{refused:#?}");
+    // What is there is still known to be as it was made, or not.
+    db.execute(MEDDLE).await;
+    let refused = db.seeder(&["clean"]).expect_code(1);
+    assert!(refused.error().contains("leads: "), "{refused:#?}");
+    db.execute(MEND).await;
     // The rest of what was begun, without saying what that was.
     let mut command = db.bin("seeder").command();
     let ran = Ran::from(command.env_remove("SEED_PRESET").output().unwrap()).ok();
-    assert!(ran.last_line().ends_with("sample rows inserted"), "{ran:#?}");
+    assert!(ran.last_line().contains(" sample rows inserted"), "{ran:#?}");
     digest(&db);
+}
+
+/// Somebody works with a sample row, and thinks better of it.
+const MEDDLE: &str =
+    "UPDATE leads SET name = 'Somebody and ' || name WHERE email = (SELECT min(email) FROM leads)";
+const MEND: &str = "UPDATE leads SET name = substr(name, 14) WHERE name LIKE 'Somebody and %'";
+
+fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+}
+
+async fn cleaning_goes_on_where_it_stopped(db: TestDb) {
+    db.migration(&["up"]).ok();
+    db.insert_real_tenant("real").await;
+    let real = db.rows().await;
+    db.seeder(&[&LARGE[..], &["--alongside"]].concat()).ok();
+    let clean = || db.bin("seeder").args(&["clean"]).spawn();
+    let all = tenants(&db).await.unwrap();
+    let mut child = clean();
+    assert!(begun(&db, &mut child, all).await, "there is more than one batch");
+    interrupt(&child);
+    let ran = Ran::from(child.wait_with_output().unwrap()).expect_code(3);
+    assert!(ran.last_line().starts_with("stopped, with "), "{ran:#?}");
+    let left = tenants(&db).await.unwrap();
+    assert!(1 < left && left < all, "{left} of {all}");
+    assert_whole_units(&db).await;
+    // Nor does it forget meanwhile what it has to ask for.
+    db.execute(MEDDLE).await;
+    let refused = db.seeder(&["clean"]).expect_code(1);
+    assert!(refused.error().contains("leads: "), "{refused:#?}");
+    db.execute(MEND).await;
+    let mut child = clean();
+    begun(&db, &mut child, left).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Whoever seeds again gets all of them.
+    let mut again = db.bin("seeder").args(&["--alongside"]).command();
+    Ran::from(again.env_remove("SEED_PRESET").output().unwrap()).ok();
+    assert_eq!(tenants(&db).await, Some(all));
+    digest(&db);
+    let ran = db.seeder(&["clean"]).ok();
+    assert!(ran.last_line().ends_with(" sample rows removed"), "{ran:#?}");
+    assert_eq!(db.rows().await, real);
+}
+
+async fn on_a_terminal_there_are_bars(db: TestDb) {
+    db.migration(&["up"]).ok();
+    let seeder = db.bin("seeder").args(&LARGE).command();
+    let line = [seeder.get_program()].into_iter().chain(seeder.get_args());
+    let line: Vec<_> = line.map(|word| word.to_str().unwrap()).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &line.join(" "), "/dev/null"]).stdin(std::process::Stdio::null());
+    script.envs(seeder.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let shown =
+        Ran::from(script.current_dir(db.folder()).env("TERM", "xterm").output().unwrap()).ok();
+    let bar =
+        shown.stdout.split(['\r', '\n']).find(|line| line.contains("leads ") && line.contains('['));
+    assert!(bar.is_some_and(|bar| bar.contains(" of ")), "{shown:#?}");
+    assert!(shown.stdout.contains(" a second"), "{shown:#?}");
 }
 
 async fn a_larger_set_only_adds(db: TestDb) {

@@ -2,6 +2,7 @@
 
 use entity::prelude::*;
 use sea_orm::{ActiveEnum, Iterable};
+use seeder::{DataSet, Preset, Spec, factory};
 use serde_json::{Value, json};
 
 use crate::support::{Engine, Ran, TestDb};
@@ -210,6 +211,18 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
     assert_eq!((tables.len(), same), (13, 11), "{report:#}");
     let deep = db.tenantry(&["validate", "--deep"]).expect_code(1);
     assert!(deep.stdout.contains("sample-rows-altered: leads: "), "{deep:#?}");
+    // Nor is what nobody has planned as it was made.
+    let stranger = DataSet::from(Spec { tenants: 3, ..Spec::preset(Preset::Tiny) }).tenant(3);
+    let open = db.open().await;
+    factory::tenant::row(&stranger).insert(&open.connection).await.unwrap();
+    factory::company::row(&stranger, 0).insert(&open.connection).await.unwrap();
+    open.close().await;
+    let text = db.seeder(&["verify"]).expect_code(1).stdout;
+    let strange = format!("companies of {}: 0 missing, 0 changed, 1 not of", stranger.id);
+    assert!(text.contains(&strange), "{text}");
+    let open = db.open().await;
+    factory::tenant::row(&stranger).delete(&open.connection).await.unwrap();
+    open.close().await;
     let text = db.seeder(&["verify"]).expect_code(1).stdout;
     assert!(text.contains("leads of Kingsway Collective (g007m2): 0 missing, 1 changed"), "{text}");
     let repaired = db.seeder(&["--repair"]).ok();

@@ -7,7 +7,7 @@ use migration::{
     Error, IntoSchemaManagerConnection, Migrator, Result, Runner,
     db::{count_rows, quoted},
     refusal::Refusal,
-    runner::{Seeding, State, sample_ids, sample_rows, seeding},
+    runner::{Seeding, Stage, State, sample_ids, sample_rows, seeding},
     schema::{self, Schema, Table},
 };
 use sea_orm::ConnectionTrait;
@@ -73,9 +73,9 @@ pub(crate) async fn noted<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
 ) -> Result<Option<(Spec, bool)>> {
-    let Some(Seeding { spec, done }) = seeding(db, engine).await? else { return Ok(None) };
+    let Some(Seeding { spec, stage }) = seeding(db, engine).await? else { return Ok(None) };
     let spec = spec.parse().map_err(Error::Unusable)?;
-    Ok(Some((spec, done)))
+    Ok(Some((spec, stage == Stage::Done)))
 }
 
 /// How many tenants there are that the seeder did not make, and how many tenants and users that it did.

@@ -1,191 +1,368 @@
 //! Takes the sample rows away, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use entity::{Engine, Scope};
+use entity::{Engine, Scope, tenancy::TENANT_ID};
 use migration::{
-    Result,
-    db::{begin_for_tenant, count_rows, finish, quoted},
+    Error, Result,
+    db::{begin_for_tenant, finish, quoted},
     lock::{self, Purpose},
-    refusal::Refusal,
     runner::{
-        Dependent, Destructive, dependents, note_cleaned, permit_cleaning, sample_ids, sample_rows,
+        Destructive, Stage, note_cleaned, note_cleaning, permit_cleaning, sample_ids, sample_rows,
+        seeding,
     },
     schema::{Schema, Table, tenancy::ROOT},
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait,
+};
 use uuid::Uuid;
 
-use crate::{Options, Report, TableReport, admission::ready};
+use crate::{
+    Options, Report, TableReport,
+    admission::{noted, ready},
+    hanging::{check_hanging, listed},
+    loader::{UNIT, is_file, is_server, workers},
+    set::DataSet,
+    spec::Spec,
+    verify::verify_in,
+};
 
-/// Deletes every sample row, children first, in one transaction; one tenant a transaction where the
-/// engine takes no more.
+/// How many rows of each table are gone.
+type Deleted = BTreeMap<&'static str, u64>;
+
+/// Deletes every sample row, children first: few of them in one transaction, and of many some tenants a
+/// transaction, so that whatever ends it leaves whole tenants, and a second time goes on with the rest.
+///
+/// Before the first is deleted, all are looked at; what somebody changes in them after that, and before it
+/// is their turn, goes with them.
 ///
 /// # Errors
 ///
-/// [`migration::Error::Refused`] when rows that the seeder did not make hang on sample rows and
-/// would go with them, in our tables or in others. Otherwise if a migration is pending or the
-/// database fails. Nothing is changed then, or whole tenants are gone.
+/// [`Error::Refused`] when rows that the seeder did not make hang on sample rows and would go with them, in
+/// our tables or in others, and when somebody has worked with sample rows. Otherwise if a migration is
+/// pending or the database fails. Nothing is changed then, or whole tenants are gone.
 pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report> {
     let engine = options.engine_of(db).await?;
     let report = if engine.capability().writes_across_tenants {
         let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
-        let outcome = delete(&tx, engine, options.confirm.as_deref()).await;
-        finish(tx, outcome).await?
+        let outcome = locked(db, &tx, engine, options).await;
+        match finish(tx, outcome).await? {
+            Begun::Done(report) => report,
+            Begun::ByBatch(work) => out_of_file(db, engine, options, work).await?,
+        }
     } else {
-        delete_by_tenant(db, engine, options.confirm.as_deref()).await?
+        by_tenant(db, engine, options.confirm.as_deref()).await?
     };
     tracing::info!(rows = report.changed(), "sample rows removed");
     Ok(report)
 }
 
-async fn delete(tx: &DatabaseTransaction, engine: Engine, confirm: Option<&str>) -> Result<Report> {
-    let schema = ready(tx, engine).await?.schema;
-    let tables = entity::all();
-    if engine.capability().table_locks {
-        // A row that is inserted meanwhile would go by a cascade. This mode also holds off the foreign
-        // keys of tables that are not ours, which lock the rows that they refer to.
-        let names: Vec<String> = tables.iter().map(|def| quoted(def.name)).collect();
-        let names = names.join(", ");
-        tx.execute_unprepared(&format!("LOCK TABLE {names} IN EXCLUSIVE MODE")).await?;
+/// What the transaction that has the lock has come to.
+enum Begun {
+    /// It is done.
+    Done(Report),
+    /// This is to be done by transactions that take the lock for themselves, which is noted.
+    ByBatch(Work),
+}
+
+/// What is to be removed, which is permitted.
+struct Work {
+    set: DataSet,
+    schema: Schema,
+    batches: Vec<Vec<Uuid>>,
+    permit: Destructive,
+}
+
+async fn locked(
+    db: &DatabaseConnection,
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    options: &Options,
+) -> Result<Begun> {
+    let consent = options.confirm.as_deref();
+    let noted = noted(tx, engine).await?;
+    let interrupted = matches!(noted, Some((_, false)));
+    let many = match noted {
+        Some((spec, _)) if is_server(db) || is_file(db) => many(spec),
+        _ => None,
+    };
+    let Some(set) = many else {
+        let schema = ready(tx, engine).await?.schema;
+        shut(tx, engine).await?;
+        check_hanging(tx, engine, None).await?;
+        let permit = permitted(tx, engine, &schema, interrupted, consent).await?;
+        let deleted = delete(tx, engine, &schema, None, &permit).await?;
+        note_cleaned(tx, engine).await?;
+        return Ok(Begun::Done(report(&deleted, true)));
+    };
+    // Rolled back, it lets go of the tables that it has read.
+    let look = tx.begin().await?;
+    let looked = async {
+        let schema = ready(&look, engine).await?.schema;
+        check_hanging(&look, engine, None).await?;
+        let permit = permitted(&look, engine, &schema, interrupted, consent).await?;
+        Ok::<_, Error>(Work { batches: batches(&look, engine, &set).await?, set, schema, permit })
+    };
+    let looked = looked.await;
+    look.rollback().await?;
+    let work = looked?;
+    let spec = work.set.spec().to_string();
+    options.progress.begin(work.set.planned());
+    if engine == Engine::Sqlite {
+        note_cleaning(tx, engine, &spec).await?;
+        return Ok(Begun::ByBatch(work));
     }
-    check_hanging(tx, engine).await?;
-    let known: Vec<&Table> = schema.tables.values().collect();
-    let permit = permit_cleaning(tx, engine, &known, confirm).await?;
-    let mut deleted = BTreeMap::new();
-    for def in tables.iter().rev() {
-        deleted.insert(def.name, delete_from(tx, engine, &schema, def.name, &permit).await?);
+    let pool = workers(db, 1);
+    let own = DatabaseConnection::from(pool.clone());
+    note_cleaning(&own, engine, &spec).await?;
+    let mut deleted = Deleted::new();
+    for tenants in &work.batches {
+        if options.stop.is_asked_for() {
+            pool.close().await;
+            return Ok(Begun::Done(report(&deleted, false)));
+        }
+        let batch = TransactionTrait::begin(&own).await?;
+        let outcome = async {
+            batch.execute_unprepared(&options.patience.settings_sql()).await?;
+            one_batch(&batch, engine, &work, tenants, options).await
+        };
+        let outcome = outcome.await;
+        add(&mut deleted, finish(batch, outcome).await?);
     }
+    pool.close().await;
+    let rest = rest(tx, engine, &work).await?;
+    add(&mut deleted, rest);
+    Ok(Begun::Done(report(&deleted, true)))
+}
+
+/// Out of an SQLite file, whose lock is the one for writing: every batch takes it for itself.
+async fn out_of_file(
+    db: &DatabaseConnection,
+    engine: Engine,
+    options: &Options,
+    work: Work,
+) -> Result<Report> {
+    let begin = async || {
+        let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
+        let is_meant = seeding(&tx, engine).await?.is_some_and(|it| it.stage == Stage::Leaving);
+        if is_meant {
+            return Ok(tx);
+        }
+        Err(Error::Busy(
+            "somebody else has removed sample rows meanwhile, or seeded; what is there stays"
+                .to_owned(),
+        ))
+    };
+    let mut deleted = Deleted::new();
+    for tenants in &work.batches {
+        if options.stop.is_asked_for() {
+            return Ok(report(&deleted, false));
+        }
+        let batch = begin().await?;
+        let outcome = one_batch(&batch, engine, &work, tenants, options).await;
+        add(&mut deleted, finish(batch, outcome).await?);
+    }
+    let tx = begin().await?;
+    let outcome = rest(&tx, engine, &work).await;
+    add(&mut deleted, finish(tx, outcome).await?);
+    Ok(report(&deleted, true))
+}
+
+/// The data set, if it has more rows than belong into one transaction.
+fn many(spec: Spec) -> Option<DataSet> {
+    let set = DataSet::from(spec);
+    (set.planned().values().sum::<u64>() > UNIT).then_some(set)
+}
+
+/// The sample tenants that are there, in runs with about as many rows as belong into one transaction.
+async fn batches<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    set: &DataSet,
+) -> Result<Vec<Vec<Uuid>>> {
+    let sizes: BTreeMap<Uuid, u64> = set.tenants().map(|it| (it.id, it.total())).collect();
+    let (mut batches, mut rows) = (Vec::<Vec<Uuid>>::new(), UNIT);
+    for tenant in sample_tenants(db, engine).await? {
+        match batches.last_mut() {
+            Some(batch) if rows < UNIT => batch.push(tenant),
+            _ => {
+                rows = 0;
+                batches.push(vec![tenant]);
+            }
+        }
+        rows += sizes.get(&tenant).copied().unwrap_or_default().max(1);
+    }
+    Ok(batches)
+}
+
+/// Deletes what these tenants have, and them.
+async fn one_batch<C: ConnectionTrait>(
+    tx: &C,
+    engine: Engine,
+    work: &Work,
+    tenants: &[Uuid],
+    options: &Options,
+) -> Result<Deleted> {
+    shut(tx, engine).await?;
+    check_hanging(tx, engine, Some(tenants)).await?;
+    let deleted = delete(tx, engine, &work.schema, Some(tenants), &work.permit).await?;
+    for (table, rows) in &deleted {
+        options.progress.add(table, *rows);
+    }
+    Ok(deleted)
+}
+
+/// Deletes what is left when the tenants are gone.
+async fn rest<C: ConnectionTrait>(tx: &C, engine: Engine, work: &Work) -> Result<Deleted> {
+    shut(tx, engine).await?;
+    check_hanging(tx, engine, None).await?;
+    let deleted = delete(tx, engine, &work.schema, None, &work.permit).await?;
     note_cleaned(tx, engine).await?;
-    Ok(report(&deleted))
+    Ok(deleted)
+}
+
+/// Holds off everybody who would insert. Their rows would go by a cascade.
+async fn shut<C: ConnectionTrait>(tx: &C, engine: Engine) -> Result<()> {
+    if !engine.capability().table_locks {
+        return Ok(());
+    }
+    // This mode also holds off the foreign keys of tables that are not ours, which lock the rows that they
+    // refer to.
+    let names: Vec<String> = entity::all().iter().map(|def| quoted(def.name)).collect();
+    tx.execute_unprepared(&format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", "))).await?;
+    Ok(())
+}
+
+/// Permits it unless somebody has worked with sample rows.
+async fn permitted(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    schema: &Schema,
+    interrupted: bool,
+    consent: Option<&str>,
+) -> Result<Destructive> {
+    // Of rows that are not all there, the journal does not have the sum.
+    let as_made = if interrupted { as_made(tx, engine, schema).await? } else { BTreeSet::new() };
+    let tables = schema.tables.values().filter(|table| !as_made.contains(table.name.as_str()));
+    permit_cleaning(tx, engine, &tables.collect::<Vec<&Table>>(), consent).await
+}
+
+/// The tables in which every sample row that is there is as it was made.
+async fn as_made(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    schema: &Schema,
+) -> Result<BTreeSet<&'static str>> {
+    let verification = verify_in(tx, engine, None).await?;
+    let differs = |table: &str| {
+        let mut differences = verification.differences.iter().filter(|it| it.table == table);
+        differences.any(|it| it.changed + it.unknown > 0)
+    };
+    // Nobody knows what should be in a column that the entities do not have.
+    let is_known = |table: &str, columns: &[&str]| {
+        let live = schema.tables.get(table);
+        live.is_some_and(|it| it.columns.iter().all(|it| columns.contains(&it.name.as_str())))
+    };
+    let tables = entity::all().into_iter();
+    let tables = tables.filter(|def| !differs(def.name) && is_known(def.name, &def.columns));
+    Ok(tables.map(|def| def.name).collect())
+}
+
+/// Deletes the sample rows of all tables, or those that belong to these tenants.
+async fn delete<C: ConnectionTrait>(
+    tx: &C,
+    engine: Engine,
+    schema: &Schema,
+    tenants: Option<&[Uuid]>,
+    permit: &Destructive,
+) -> Result<Deleted> {
+    let mut deleted = Deleted::new();
+    for def in entity::all().iter().rev() {
+        let only = match tenants {
+            None => String::new(),
+            Some(tenants) => {
+                let owner = match def.scope {
+                    Scope::Tenant => TENANT_ID,
+                    Scope::Shared if def.name == ROOT => "id",
+                    Scope::Shared => continue,
+                };
+                format!("{} IN ({}) AND ", quoted(owner), listed(engine, tenants))
+            }
+        };
+        deleted.insert(def.name, delete_from(tx, engine, schema, def.name, &only, permit).await?);
+    }
+    Ok(deleted)
 }
 
 /// The same on an engine that lets a transaction write to one tenant, or to what is shared.
-async fn delete_by_tenant(
+async fn by_tenant(
     db: &DatabaseConnection,
     engine: Engine,
     confirm: Option<&str>,
 ) -> Result<Report> {
     let schema = ready(db, engine).await?.schema;
-    check_hanging(db, engine).await?;
+    check_hanging(db, engine, None).await?;
     let tables = entity::all();
     let permit = permit_cleaning(db, engine, &[], confirm).await?;
-    let mut deleted: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut deleted = Deleted::new();
     for tenant in sample_tenants(db, engine).await? {
         let tx = begin_for_tenant(db, tenant).await?;
         for def in tables.iter().rev().filter(|def| def.scope == Scope::Tenant) {
             *deleted.entry(def.name).or_default() +=
-                delete_from(&tx, engine, &schema, def.name, &permit).await?;
+                delete_from(&tx, engine, &schema, def.name, "", &permit).await?;
         }
         tx.commit().await?;
     }
     for def in tables.iter().rev().filter(|def| def.scope == Scope::Shared) {
         if def.name != ROOT {
-            deleted.insert(def.name, delete_from(db, engine, &schema, def.name, &permit).await?);
+            let rows = delete_from(db, engine, &schema, def.name, "", &permit).await?;
+            deleted.insert(def.name, rows);
         }
     }
     // One by one, as they came.
     for tenant in sample_tenants(db, engine).await? {
-        let sql = format!("DELETE FROM {} WHERE id = '{tenant}'", quoted(ROOT));
-        let stmt = Statement::from_string(engine.backend(), sql);
-        *deleted.entry(ROOT).or_default() += db.execute_raw(stmt).await?.rows_affected();
+        let only = format!("id = '{tenant}' AND ");
+        *deleted.entry(ROOT).or_default() +=
+            delete_from(db, engine, &schema, ROOT, &only, &permit).await?;
     }
     note_cleaned(db, engine).await?;
-    Ok(report(&deleted))
+    Ok(report(&deleted, true))
 }
 
 /// The ids of the tenants that the seeder made.
-async fn sample_tenants(db: &DatabaseConnection, engine: Engine) -> Result<Vec<Uuid>> {
+async fn sample_tenants<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Vec<Uuid>> {
     let samples = sample_ids(engine, "id", ROOT);
     let sql = format!("SELECT id FROM {} WHERE {samples} ORDER BY id", quoted(ROOT));
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<std::result::Result<_, _>>()?)
 }
 
-/// Deletes the sample rows of one table; returns how many there were.
+/// Deletes the sample rows of one table that also meet a condition; returns how many there were.
 async fn delete_from<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
     schema: &Schema,
     table: &str,
+    only: &str,
     _permit: &Destructive,
 ) -> Result<u64> {
     let Some(known) = schema.tables.get(table) else { return Ok(0) };
-    let sql = format!("DELETE FROM {} WHERE {}", quoted(table), sample_rows(engine, known));
+    let sql = format!("DELETE FROM {} WHERE {only}{}", quoted(table), sample_rows(engine, known));
     let stmt = Statement::from_string(engine.backend(), sql);
     Ok(db.execute_raw(stmt).await?.rows_affected())
 }
 
-fn report(deleted: &BTreeMap<&'static str, u64>) -> Report {
-    let tables = entity::all();
-    let of = |counts: &BTreeMap<&'static str, u64>, table| counts.get(table).copied();
-    let tables = tables.iter().map(|def| TableReport {
-        table: def.name,
-        changed: of(deleted, def.name).unwrap_or_default(),
-        updated: 0,
-        planned: of(deleted, def.name).unwrap_or_default(),
+fn add(deleted: &mut Deleted, more: Deleted) {
+    for (table, rows) in more {
+        *deleted.entry(table).or_default() += rows;
+    }
+}
+
+fn report(deleted: &Deleted, done: bool) -> Report {
+    let tables = entity::all().into_iter().map(|def| {
+        let rows = deleted.get(def.name).copied().unwrap_or_default();
+        TableReport { table: def.name, changed: rows, updated: 0, planned: rows }
     });
-    Report { tables: tables.collect(), stopped: false }
-}
-
-/// Refuses where rows that the seeder did not make belong to sample rows.
-async fn check_hanging<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<()> {
-    let hanging = hanging(db, engine).await?;
-    if hanging.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::plain(format!(
-        "refused, because rows that the seeder did not make belong to sample rows, in {}: move or \
-         delete them first; nothing was changed",
-        hanging.join(", ")
-    ))
-    .into())
-}
-
-/// The tables with rows that the seeder did not make and that refer to sample rows.
-async fn hanging<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Vec<String>> {
-    let schema = Schema::from_entities()?;
-    let ours: Vec<String> = schema.tables.keys().cloned().collect();
-    let mut tables = Vec::new();
-    let mut conditions = Vec::new();
-    let mut heirs = Vec::new();
-    // Every key that there is, also those that somebody made by hand, in this schema or another;
-    // and those that the engine does not take.
-    let left_out = schema.left_out(engine).foreign_keys.into_iter();
-    let left_out = left_out.map(|(table, key)| Dependent::foreign_key(&table, &key));
-    for dependent in dependents(db, engine, &ours).await?.into_iter().chain(left_out) {
-        let Dependent::ForeignKey { table, sql_name, columns, target, ref_columns, .. } = dependent
-        else {
-            // What is in a table that inherits would be deleted through ours.
-            if let Dependent::Heir { table, .. } = dependent {
-                heirs.push(table);
-            }
-            continue;
-        };
-        let Some(parent) = schema.tables.get(&target) else { continue };
-        let real = match schema.tables.get(&table) {
-            Some(own) => format!("({}) IS NOT TRUE", sample_rows(engine, own)),
-            // In a table that is not ours, no row is the seeder's.
-            None => "true".to_owned(),
-        };
-        let joined: Vec<String> = columns
-            .iter()
-            .zip(&ref_columns)
-            .map(|(from, to)| format!("p.{} = c.{}", quoted(to), quoted(from)))
-            .collect();
-        let condition = format!(
-            "{real} AND EXISTS (SELECT 1 FROM {} p WHERE {} AND {})",
-            quoted(&target),
-            joined.join(" AND "),
-            sample_rows(engine, parent)
-        );
-        tables.push(table);
-        conditions.push((format!("{sql_name} c"), condition));
-    }
-    let counts = count_rows(db, engine, &conditions).await?;
-    let hanging = tables.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
-    let mut hanging: Vec<String> = hanging.map(|(table, _)| table).chain(heirs).collect();
-    hanging.sort();
-    hanging.dedup();
-    Ok(hanging)
+    Report { tables: tables.collect(), stopped: !done }
 }

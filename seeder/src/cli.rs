@@ -1,6 +1,10 @@
 //! The command line of `seeder`.
 
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal as _, stderr},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Datelike as _, Utc};
 use clap::{Args, Parser, Subcommand};
@@ -14,9 +18,11 @@ use migration::{
 use serde::Serialize;
 
 use crate::{
-    Dataset, Difference, Options, Plan, Preset, Report, Skew, Spec, Stop, TableDigest, TableReport,
-    Verification,
+    Dataset, Difference, Options, Plan, Preset, Progress, Report, Skew, Spec, Stop, TableDigest,
+    TableReport, Verification,
+    bars::{self, Bars},
     export::{Format, export},
+    loader::FEW,
     spec::{WHOLE, thousandths},
     verify::narrowed,
 };
@@ -230,6 +236,7 @@ impl Command for Seeder {
             bulk: self.bulk,
             workers: self.workers.into(),
             stop: Stop::default(),
+            progress: Progress::default(),
         };
         let code = match self.command {
             Some(Action::Plan { spec, bulk, json }) => {
@@ -249,15 +256,19 @@ impl Command for Seeder {
             }
             Some(Action::Clean { confirm }) => {
                 let report = with_consent(confirm, out, async |confirm| {
-                    crate::clean(&db.connection, &Options { confirm, ..options.clone() }).await
+                    let options = Options { confirm, ..options.clone() };
+                    stoppable(&options, crate::clean(&db.connection, &options)).await
                 })
                 .await?;
                 print(&report, out)?;
                 out.done(&match report.changed() {
+                    rows if report.stopped => {
+                        format!("stopped, with {rows} sample rows removed; another time it goes on from there")
+                    }
                     0 => "nothing to remove: there are no sample rows".to_owned(),
                     rows => format!("{rows} sample rows removed"),
                 })?;
-                0
+                if report.stopped { STOPPED } else { 0 }
             }
             None if self.repair => {
                 let report = crate::repair(&db.connection, &options).await?;
@@ -273,10 +284,10 @@ impl Command for Seeder {
                 0
             }
             None => {
-                let report =
-                    stoppable(&options.stop, crate::seed(&db.connection, &options)).await?;
+                let began = Instant::now();
+                let report = stoppable(&options, crate::seed(&db.connection, &options)).await?;
                 print(&report, out)?;
-                out.done(&summary(&report))?;
+                out.done(&(summary(&report) + &pace(&report, began.elapsed())))?;
                 if report.stopped { STOPPED } else { 0 }
             }
         };
@@ -288,21 +299,46 @@ impl Command for Seeder {
 /// The exit code of a seeding that was asked to stop.
 const STOPPED: u8 = 3;
 
-/// Waits, and asks it to stop at the first Ctrl-C. The second one ends the process.
-async fn stoppable<T>(stop: &Stop, seeding: impl Future<Output = T>) -> T {
-    let mut seeding = std::pin::pin!(seeding);
-    tokio::select! {
-        seeded = &mut seeding => return seeded,
-        _ = tokio::signal::ctrl_c() => stop.ask(),
-    }
-    tracing::warn!("stopping after what is under way; Ctrl-C once more stops at once");
-    tokio::select! {
-        seeded = &mut seeding => seeded,
-        _ = tokio::signal::ctrl_c() => {
-            #[allow(clippy::disallowed_methods, reason = "it is asked for, and a transaction may be cut off")]
-            std::process::exit(130)
+/// Waits, shows how far it is on a terminal, and asks it to stop at the first Ctrl-C. The second one ends the
+/// process.
+async fn stoppable<T>(options: &Options, work: impl Future<Output = T>) -> T {
+    const STOPPING: &str = "stopping after what is under way; Ctrl-C once more stops at once";
+    let mut work = std::pin::pin!(work);
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut bars = stderr().is_terminal().then(|| Bars::new(&options.progress));
+    let mut looks = tokio::time::interval(bars::EVERY);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = &mut interrupt => {
+                if options.stop.is_asked_for() {
+                    drop(bars);
+                    #[allow(clippy::disallowed_methods, reason = "it is asked for, and a transaction may be cut off")]
+                    std::process::exit(130)
+                }
+                options.stop.ask();
+                if let Some(bars) = &bars {
+                    bars.say(STOPPING);
+                } else {
+                    tracing::warn!("{STOPPING}");
+                }
+                interrupt.set(tokio::signal::ctrl_c());
+            }
+            _ = looks.tick(), if bars.is_some() => bars.iter_mut().for_each(Bars::draw),
         }
     }
+}
+
+/// How long it took, where anybody would have waited.
+fn pace(report: &Report, took: Duration) -> String {
+    let rows = report.changed();
+    if rows < FEW {
+        return String::new();
+    }
+    let seconds = took.as_secs_f64();
+    #[allow(clippy::cast_precision_loss, reason = "there are not so many")]
+    let rate = rows as f64 / seconds.max(0.001);
+    format!(" in {seconds:.1} s, {rate:.0} a second")
 }
 
 /// Prints what would be inserted.

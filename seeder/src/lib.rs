@@ -13,12 +13,14 @@
 //! ```
 
 mod admission;
+mod bars;
 mod clean;
 pub mod cli;
 mod compare;
 pub mod digest;
 pub mod export;
 pub mod factory;
+mod hanging;
 mod hash;
 mod ids;
 mod loader;
@@ -39,7 +41,7 @@ pub use clean::clean;
 pub use loader::Loader;
 pub use options::{Options, Report, TableReport};
 pub use plan::Plan;
-pub use progress::Stop;
+pub use progress::{Progress, SoFar, Stop};
 pub use seeding::{repair, seed};
 pub use set::DataSet;
 pub use spec::{Dataset, Preset, Skew, Spec};

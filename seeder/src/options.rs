@@ -5,7 +5,10 @@ use migration::{Result, lock::Patience};
 use sea_orm::DatabaseConnection;
 use serde::Serialize;
 
-use crate::{progress::Stop, spec::Spec};
+use crate::{
+    progress::{Progress, Stop},
+    spec::Spec,
+};
 
 /// What the seeder may do.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +33,8 @@ pub struct Options {
     pub workers: usize,
     /// Stops it after the current unit, when asked.
     pub stop: Stop,
+    /// Tells how far it is.
+    pub progress: Progress,
 }
 
 impl Options {

@@ -1,8 +1,9 @@
 //! How far it is, and how to stop it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -29,41 +30,92 @@ impl Stop {
     }
 }
 
-/// Says every few seconds how far it is.
-pub(crate) struct Progress {
-    planned: u64,
-    began: Instant,
-    state: Mutex<(u64, Instant)>,
+/// How far a seeding is, for whoever watches it. Unless somebody does, there is a line of the log every few
+/// seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    so_far: SoFar,
+    began: Option<Instant>,
+    said: Option<Instant>,
+    is_watched: bool,
+}
+
+/// What is done and what is planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SoFar {
+    /// By table: rows that are done, and all that are to be done.
+    pub tables: BTreeMap<&'static str, (u64, u64)>,
+    /// What it is at, where that is something else than rows.
+    pub phase: Option<String>,
+}
+
+impl SoFar {
+    /// Rows that are done, and all that are to be done.
+    #[must_use]
+    pub fn rows(&self) -> (u64, u64) {
+        self.tables.values().fold((0, 0), |sum, (done, planned)| (sum.0 + done, sum.1 + planned))
+    }
 }
 
 impl Progress {
-    pub(crate) fn new(planned: u64) -> Self {
-        let began = Instant::now();
-        Self { planned, began, state: Mutex::new((0, began)) }
+    /// How far it is. From now on nothing is logged of it.
+    #[must_use]
+    pub fn watch(&self) -> SoFar {
+        let mut state = self.state();
+        state.is_watched = true;
+        state.so_far.clone()
     }
 
-    /// So many rows are there now.
+    /// So many rows of each table are to be done.
+    pub(crate) fn begin(&self, planned: impl IntoIterator<Item = (&'static str, u64)>) {
+        let mut state = self.state();
+        let tables = planned.into_iter().filter(|(_, rows)| *rows > 0);
+        state.so_far.tables = tables.map(|(table, rows)| (table, (0, rows))).collect();
+        (state.began, state.said) = (Some(Instant::now()), Some(Instant::now()));
+    }
+
+    /// So many more rows of a table are done.
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "of an estimate"
     )]
-    pub(crate) fn add(&self, rows: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 += rows;
-        if state.1.elapsed() < EVERY {
+    pub(crate) fn add(&self, table: &'static str, rows: u64) {
+        let mut state = self.state();
+        if let Some((done, _)) = state.so_far.tables.get_mut(table) {
+            *done += rows;
+        }
+        let (Some(began), Some(said)) = (state.began, state.said) else { return };
+        if state.is_watched || said.elapsed() < EVERY {
             return;
         }
-        state.1 = Instant::now();
-        let rate = state.0 as f64 / self.began.elapsed().as_secs_f64().max(0.001);
-        let left = self.planned.saturating_sub(state.0) as f64 / rate.max(1.0);
+        state.said = Some(Instant::now());
+        let (done, planned) = state.so_far.rows();
+        drop(state);
+        let rate = done as f64 / began.elapsed().as_secs_f64().max(0.001);
+        let left = planned.saturating_sub(done) as f64 / rate.max(1.0);
         tracing::info!(
-            "{} of {} rows, {} rows a second, {} s left",
-            state.0,
-            self.planned,
+            "{done} of {planned} rows, {} rows a second, {} s left",
             rate as u64,
             left.ceil() as u64
         );
+    }
+
+    /// It is at something else than rows.
+    pub(crate) fn enter(&self, phase: &str) {
+        let mut state = self.state();
+        state.so_far.phase = Some(phase.to_owned());
+        if !state.is_watched && state.said.is_none_or(|said| said.elapsed() >= EVERY) {
+            state.said = Some(Instant::now());
+            tracing::info!("{phase}");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -58,8 +58,8 @@ fn loading<'a>(
     options: &'a Options,
     set: &'a DataSet,
 ) -> Loading<'a> {
-    let (patience, stop) = (&options.patience, &options.stop);
-    Loading { db, engine, set, workers: options.workers.max(1), patience, stop }
+    let Options { patience, stop, progress, .. } = options;
+    Loading { db, engine, set, workers: options.workers.max(1), patience, stop, progress }
 }
 
 /// What the transaction that has the lock has come to.

@@ -83,7 +83,7 @@ impl Consented {
     /// Whether nothing would be lost beyond that.
     fn covers(&self, request: &Request<'_>, counts: &[Count], by_hand: &[String]) -> bool {
         let same = |now: &Count, then: &Count| {
-            let rows = |it: &Count| (it.real_rows, it.which.clone(), it.edited.clone());
+            let rows = |it: &Count| (it.real_rows, it.which.clone(), it.edited);
             // Going forward, rows come and go: see [`hash`].
             now.table == then.table && (request.command == "up" || rows(now) == rows(then))
         };
@@ -152,7 +152,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     for (table, sum) in tables.iter().zip(edited) {
         let count = counts.iter_mut().find(|count| count.table == table.name);
         if let (Some(count), Some(sum)) = (count, sum) {
-            count.real_rows += sum.rows;
+            count.real_rows += sum.contents.rows;
             count.edited = Some(sum);
         }
     }
@@ -547,7 +547,7 @@ async fn count(
         };
         let table = tables.iter().find(|table| table.name == count.table);
         if let Some(table) = table.filter(|_| engine == Engine::Sqlite && count.real_rows > 0) {
-            count.which = Some(real_rows(tx, table).await?.content.to_string());
+            count.which = Some(real_rows(tx, table).await?.contents.sum.to_string());
         }
         counts.push(count);
     }

@@ -55,7 +55,10 @@ pub use recorder::record;
 pub(crate) use recorder::record_in;
 pub use repair::Became;
 pub use sample_rows::{sample_ids, sample_rows};
-pub use samples::{Seeding, note_cleaned, note_seeded, note_seeding, permit_cleaning, seeding};
+pub use samples::{
+    Seeding, Stage, Sum, note_cleaned, note_cleaning, note_seeded, note_seeding, permit_cleaning,
+    seeding, sums_by_tenant,
+};
 use session::Session;
 pub use stored::Contents;
 

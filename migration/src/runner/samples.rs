@@ -9,8 +9,8 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use entity::Engine;
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+use entity::{Engine, tenancy::TENANT_ID};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, prelude::Uuid};
 
 use super::{
     bookkeeping::{self, identity},
@@ -29,15 +29,13 @@ use crate::{
     schema::Table,
 };
 
-/// What is in the sample rows of one table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sum {
-    /// How many there are.
-    pub rows: i64,
-    /// The sum over the rows of a number made of each, modulo 2^64.
-    pub content: u64,
-    /// How many rows have anything but the default in a column that the sum is not over.
-    beside: i64,
+/// What is in the sample rows of one table, or of one tenant in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// What is in the columns that it is over.
+    pub contents: Contents,
+    /// How many rows have anything but the default in a column that it is not over.
+    pub beside: i64,
 }
 
 /// Rows a time, where rows are fetched.
@@ -62,8 +60,29 @@ async fn samples<C: ConnectionTrait>(
 pub struct Seeding {
     /// Which rows, in the seeder's words.
     pub spec: String,
-    /// Whether all of them were inserted, or at least begun.
-    pub done: bool,
+    /// How far they have come.
+    pub stage: Stage,
+}
+
+/// How far sample rows have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Inserting them has begun.
+    Begun,
+    /// All of them are there.
+    Done,
+    /// Removing them has begun.
+    Leaving,
+}
+
+impl Stage {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Done => "done",
+            Self::Leaving => "leaving",
+        }
+    }
 }
 
 /// The name under which the journal says which rows there are.
@@ -82,11 +101,10 @@ pub async fn seeding<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Optio
 fn seeding_in(entries: &[journal::Entry]) -> Option<Seeding> {
     let is_it = |it: &&journal::Entry| it.event == Some(Event::Seeded) && it.name == DATA_SET;
     let newest = entries.iter().rev().find(is_it)?;
-    let done = newest.fingerprint.as_deref() == Some(DONE);
-    newest.reason.clone().map(|spec| Seeding { spec, done })
+    let is_noted = |stage: &Stage| newest.fingerprint.as_deref() == Some(stage.text());
+    let stage = [Stage::Done, Stage::Leaving].into_iter().find(is_noted).unwrap_or(Stage::Begun);
+    newest.reason.clone().map(|spec| Seeding { spec, stage })
 }
-
-const DONE: &str = "done";
 
 /// Notes that these rows are about to be inserted, unless that is noted.
 ///
@@ -94,13 +112,30 @@ const DONE: &str = "done";
 ///
 /// If a query fails.
 pub async fn note_seeding<C: ConnectionTrait>(tx: &C, engine: Engine, spec: &str) -> Result<()> {
-    let bookkeeping = Migrator::bookkeeping();
-    let entries = read(tx, engine, &bookkeeping).await?;
-    if seeding_in(&entries).is_some_and(|noted| noted.spec == spec && !noted.done) {
+    note_stage(tx, engine, spec, Stage::Begun).await
+}
+
+/// Notes that these rows are about to be removed, unless that is noted.
+///
+/// # Errors
+///
+/// If a query fails.
+pub async fn note_cleaning<C: ConnectionTrait>(tx: &C, engine: Engine, spec: &str) -> Result<()> {
+    note_stage(tx, engine, spec, Stage::Leaving).await
+}
+
+async fn note_stage<C: ConnectionTrait>(
+    tx: &C,
+    engine: Engine,
+    spec: &str,
+    stage: Stage,
+) -> Result<()> {
+    let entries = read(tx, engine, &Migrator::bookkeeping()).await?;
+    if seeding_in(&entries).is_some_and(|noted| noted.spec == spec && noted.stage == stage) {
         return Ok(());
     }
-    let begun = Note { reason: Some(spec), ..Note::seeded(DATA_SET, "begun") };
-    note(tx, engine, &entries, &[begun]).await
+    let noted = Note { reason: Some(spec), ..Note::seeded(DATA_SET, stage.text()) };
+    note(tx, engine, &entries, &[noted]).await
 }
 
 /// Notes that all of these rows are there, and what is in those of each table: over which columns, and
@@ -119,14 +154,15 @@ pub async fn note_seeded<C: ConnectionTrait>(
     let mut notes = Vec::new();
     if can_tell(engine) {
         for (table, columns, contents) in tables {
-            let sum = Sum { rows: contents.rows, content: contents.sum, beside: 0 };
-            if noted(&entries, table).as_ref() != Some(&(columns.clone(), sum.clone())) {
+            let sum = Sum { contents: *contents, beside: 0 };
+            if noted(&entries, table).as_ref() != Some(&(columns.clone(), sum)) {
                 notes.push(Note::seeded(table, &text(columns, &sum)));
             }
         }
     }
-    if seeding_in(&entries).is_none_or(|noted| noted.spec != spec || !noted.done) {
-        notes.push(Note { reason: Some(spec), ..Note::seeded(DATA_SET, DONE) });
+    let is_done = |noted: &Seeding| noted.spec == spec && noted.stage == Stage::Done;
+    if !seeding_in(&entries).as_ref().is_some_and(is_done) {
+        notes.push(Note { reason: Some(spec), ..Note::seeded(DATA_SET, Stage::Done.text()) });
     }
     note(tx, engine, &entries, &notes).await
 }
@@ -169,7 +205,7 @@ pub(super) async fn noted_anew<C: ConnectionTrait>(
 ) -> Result<Vec<(String, String)>> {
     let seeded: Vec<&Table> = tables
         .iter()
-        .filter(|table| noted(entries, &table.name).is_some_and(|(_, sum)| sum.rows > 0))
+        .filter(|table| noted(entries, &table.name).is_some_and(|(_, sum)| sum.contents.rows > 0))
         .copied()
         .collect();
     let now = samples(tx, engine, &seeded).await?;
@@ -179,7 +215,7 @@ pub(super) async fn noted_anew<C: ConnectionTrait>(
 
 /// How the journal has it.
 fn text(columns: &[String], sum: &Sum) -> String {
-    format!("{}:{:016x}:{}", sum.rows, sum.content, columns.join(","))
+    format!("{}:{:016x}:{}", sum.contents.rows, sum.contents.sum, columns.join(","))
 }
 
 /// Permits the sample rows of these tables to be deleted, unless somebody has worked with them.
@@ -201,7 +237,7 @@ pub async fn permit_cleaning<C: ConnectionTrait>(
     for (table, sum) in tables.iter().zip(edited(tx, engine, &entries, tables).await?) {
         let Some(sum) = sum else { continue };
         let _ = write!(text, "\n{} {sum:?}", table.name);
-        let (name, rows) = (table.name.clone(), sum.rows);
+        let (name, rows) = (table.name.clone(), sum.contents.rows);
         losses.push(Loss {
             table: name,
             columns: Vec::new(),
@@ -217,9 +253,6 @@ pub async fn permit_cleaning<C: ConnectionTrait>(
     let reason = if losses.is_empty() {
         "refused, because this database is production's, where no row goes without consent; nothing was \
          changed"
-    } else if seeding_in(&entries).is_some_and(|seeding| !seeding.done) {
-        "refused, because a seeding was interrupted, so that nobody knows which sample rows are as they were \
-         made: the seeder goes on with it; nothing was changed"
     } else {
         "refused, because somebody has worked with sample rows; nothing was changed"
     };
@@ -243,7 +276,9 @@ pub(super) async fn edited<C: ConnectionTrait>(
     });
     let sums = sums(tx, engine, &asked.collect::<Vec<_>>()).await?;
     let compared = sums.into_iter().zip(noted);
-    Ok(compared.map(|(now, (_, noted))| (now.rows > 0 && now != noted).then_some(now)).collect())
+    Ok(compared
+        .map(|(now, (_, noted))| (now.contents.rows > 0 && now != noted).then_some(now))
+        .collect())
 }
 
 /// On Nile, a transaction may not look at all tenants and write to the journal beside.
@@ -268,9 +303,9 @@ fn noted(entries: &[journal::Entry], table: &str) -> Option<(Vec<String>, Sum)> 
     let text = newest?.fingerprint.as_deref()?;
     let mut parts = text.splitn(3, ':');
     let rows = parts.next()?.parse().ok()?;
-    let content = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let sum = u64::from_str_radix(parts.next()?, 16).ok()?;
     let columns = parts.next()?.split(',').map(ToOwned::to_owned).collect();
-    Some((columns, Sum { rows, content, beside: 0 }))
+    Some((columns, Sum { contents: Contents { rows, sum }, beside: 0 }))
 }
 
 /// Sums up the sample rows of each table, over these of its columns.
@@ -292,16 +327,9 @@ async fn sums<C: ConnectionTrait>(
     // PostgreSQL sums up by itself.
     let parts: Vec<String> = asked
         .map(|(at, (table, columns))| {
-            // The first 15 hexadecimal digits, so that each is a positive number.
-            let content = format!(
-                "('x0' || left(md5({}), 15))::bit(64)::bigint",
-                text_sql(engine, table, columns)
-            );
             format!(
-                "SELECT {at}::bigint AS at, count(*) AS rows, \
-                 (coalesce(sum({content}), 0) % 18446744073709551616)::text AS content, \
-                 count(*) FILTER (WHERE {}) AS beside FROM {} WHERE {}",
-                beside(engine, table, columns),
+                "SELECT {at}::bigint AS at, {} FROM {} WHERE {}",
+                sum_sql(engine, table, columns),
                 quoted(&table.name),
                 sample_rows(engine, table)
             )
@@ -312,15 +340,64 @@ async fn sums<C: ConnectionTrait>(
     }
     let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));
     for row in tx.query_all_raw(stmt).await? {
-        let (at, content): (i64, String) = (row.try_get("", "at")?, row.try_get("", "content")?);
+        let at: i64 = row.try_get("", "at")?;
         let Some(sum) = usize::try_from(at).ok().and_then(|at| sums.get_mut(at)) else { continue };
-        *sum = Sum {
-            rows: row.try_get("", "rows")?,
-            content: content.parse().unwrap_or_default(),
-            beside: row.try_get("", "beside")?,
-        };
+        *sum = summed(&row)?;
     }
     Ok(sums)
+}
+
+/// What is in the sample rows of a table over these of its columns, tenant by tenant; under `None` if the
+/// table belongs to no tenant. `None` instead of all on an engine that has no such sums.
+///
+/// # Errors
+///
+/// If a query fails.
+pub async fn sums_by_tenant<C: ConnectionTrait>(
+    tx: &C,
+    engine: Engine,
+    table: &Table,
+    columns: &[&str],
+) -> Result<Option<BTreeMap<Option<Uuid>, Sum>>> {
+    if !can_tell(engine) {
+        return Ok(None);
+    }
+    let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+    let tenant = table.column(TENANT_ID).map_or("NULL", |_| TENANT_ID);
+    if engine == Engine::Sqlite {
+        return Ok(Some(
+            sums_here(tx, table, &columns, &sample_rows(engine, table), tenant).await?,
+        ));
+    }
+    let sql = format!(
+        "SELECT {tenant}::uuid AS tenant, {} FROM {} WHERE {} GROUP BY 1",
+        sum_sql(engine, table, &columns),
+        quoted(&table.name),
+        sample_rows(engine, table)
+    );
+    let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    let sums = rows.iter().map(|row| Ok((row.try_get("", "tenant")?, summed(row)?)));
+    Ok(Some(sums.collect::<Result<_, DbErr>>()?))
+}
+
+/// The parts of a sum that PostgreSQL takes; see [`summed`].
+fn sum_sql(engine: Engine, table: &Table, columns: &[String]) -> String {
+    // The first 15 hexadecimal digits, so that each is a positive number.
+    let content =
+        format!("('x0' || left(md5({}), 15))::bit(64)::bigint", text_sql(engine, table, columns));
+    format!(
+        "count(*) AS rows, (coalesce(sum({content}), 0) % 18446744073709551616)::text AS content, \
+         count(*) FILTER (WHERE {}) AS beside",
+        beside(engine, table, columns)
+    )
+}
+
+/// What [`sum_sql`] came to.
+fn summed(row: &QueryResult) -> Result<Sum, DbErr> {
+    let content: String = row.try_get("", "content")?;
+    let contents =
+        Contents { rows: row.try_get("", "rows")?, sum: content.parse().unwrap_or_default() };
+    Ok(Sum { contents, beside: row.try_get("", "beside")? })
 }
 
 /// Sums up the rows of an SQLite table that are not the seeder's.
@@ -330,23 +407,37 @@ pub(super) async fn real_rows<C: ConnectionTrait>(tx: &C, table: &Table) -> Resu
     sum_here(tx, table, &columns, &condition).await
 }
 
-/// SQLite has nothing to sum up with, so the rows come here, some at a time.
 async fn sum_here<C: ConnectionTrait>(
     tx: &C,
     table: &Table,
     columns: &[String],
     condition: &str,
 ) -> Result<Sum, DbErr> {
+    let mut sums = sums_here(tx, table, columns, condition, "NULL").await?;
+    Ok(sums.remove(&None).unwrap_or_default())
+}
+
+/// SQLite has nothing to sum up with, so the rows come here, some at a time. `tenant` is SQL for the id of
+/// a row's tenant.
+async fn sums_here<C: ConnectionTrait>(
+    tx: &C,
+    table: &Table,
+    columns: &[String],
+    condition: &str,
+    tenant: &str,
+) -> Result<BTreeMap<Option<Uuid>, Sum>, DbErr> {
     let engine = Engine::Sqlite;
+    let mut sums: BTreeMap<Option<Uuid>, Sum> = BTreeMap::new();
     let Some(number) = table.rowid() else {
         // Whoever has taken all names of the row's number knows what he does.
-        return Ok(Sum { rows: 1, content: 0, beside: 1 });
+        sums.insert(None, Sum { contents: Contents { rows: 1, sum: 0 }, beside: 1 });
+        return Ok(sums);
     };
-    let (mut sum, mut last) = (Sum::default(), i64::MIN);
+    let mut last = i64::MIN;
     loop {
         let sql = format!(
-            "SELECT {number} AS row, {} AS content, ({}) AS beside FROM {} WHERE {number} > {last} AND {} \
-             ORDER BY {number} LIMIT {PAGE}",
+            "SELECT {number} AS row, {tenant} AS tenant, {} AS content, ({}) AS beside FROM {} \
+             WHERE {number} > {last} AND {} ORDER BY {number} LIMIT {PAGE}",
             text_sql(engine, table, columns),
             beside(engine, table, columns),
             quoted(&table.name),
@@ -356,12 +447,12 @@ async fn sum_here<C: ConnectionTrait>(
         for row in &rows {
             last = row.try_get("", "row")?;
             let content: String = row.try_get("", "content")?;
-            sum.rows += 1;
-            sum.content = sum.content.wrapping_add(of_text(&content));
+            let sum = sums.entry(row.try_get("", "tenant")?).or_default();
+            sum.contents.extend(Contents { rows: 1, sum: of_text(&content) });
             sum.beside += i64::from(row.try_get::<bool>("", "beside")?);
         }
         if rows.len() < PAGE {
-            return Ok(sum);
+            return Ok(sums);
         }
     }
 }

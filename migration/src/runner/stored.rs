@@ -36,6 +36,12 @@ impl Contents {
         self.sum = self.sum.wrapping_add(number);
     }
 
+    /// How many rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        u64::try_from(self.rows).unwrap_or_default()
+    }
+
     /// Adds the rows of another.
     pub fn extend(&mut self, other: Self) {
         self.rows += other.rows;
@@ -83,9 +89,8 @@ pub(super) fn text_sql(engine: Engine, table: &Table, columns: &[String]) -> Str
 fn on_sqlite(values: &[Value]) -> String {
     let mut out = String::with_capacity(512);
     let hex = |out: &mut String, bytes: &[u8]| {
-        for byte in bytes {
-            let _ = write!(out, "{byte:02X}");
-        }
+        let digit = |bits: u8| char::from(b"0123456789ABCDEF"[usize::from(bits)]);
+        out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
     };
     for value in values {
         match value {

@@ -77,16 +77,17 @@ pub(super) async fn load(
     )
     .await?;
     let asides = asides(&mut tx, &tables).await?;
-    tracing::info!("loading without {} indexes and foreign keys", asides.len());
+    tracing::debug!("loading without {} indexes and foreign keys", asides.len());
     for aside in &asides {
         run(&mut tx, &aside.drop).await?;
     }
     let mut sink = Copy { connection: &mut tx, watched: Some(watched) };
     let tally = everything(&mut sink, set).await?;
-    tracing::info!("building them");
     // Indexes first: foreign keys are checked by them.
-    for aside in asides.iter().rev() {
+    for (at, aside) in asides.iter().rev().enumerate() {
         tracing::debug!("{}", aside.create);
+        let count = asides.len();
+        watched.progress.enter(&format!("index or foreign key {} of {count}", at + 1));
         watched.check()?;
         run(&mut tx, &aside.create).await?;
     }

@@ -8,19 +8,25 @@ use std::sync::Arc;
 use entity::{Table, prelude::*};
 use migration::{Error, Result, db::quoted, runner::Contents};
 use sea_orm::{
-    DbErr, IdenStatic, Iterable, RuntimeErr, Value,
+    DbBackend, DbErr, IdenStatic, Iterable, RuntimeErr, Statement, Value, Values,
     sea_query::OptionEnum,
-    sqlx::{self, PgConnection},
+    sqlx::{self, AssertSqlSafe, PgConnection},
 };
+use sea_query_sqlx::SqlxValues;
 
 use super::{
     collision::explained,
+    insert::Statements,
     sink::{Sink, values},
 };
 use crate::progress::{Progress, Stop};
 
 /// Bytes that are sent at a time.
 const CHUNK: usize = 1 << 18;
+
+/// From here on a COPY is quicker than one INSERT. It ends with a small packet, which waits for the one
+/// before to be acknowledged, up to 40 ms, since sqlx leaves Nagle's algorithm on.
+const WORTHWHILE: usize = 1_000;
 
 /// 2000-01-01 UTC in microseconds since 1970: from there PostgreSQL counts.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -52,7 +58,7 @@ impl Watched<'_> {
 impl Sink for Copy<'_> {
     async fn take<E>(
         &mut self,
-        rows: impl Iterator<Item = E::ActiveModel> + Send,
+        mut rows: impl Iterator<Item = E::ActiveModel> + Send,
         contents: &mut Contents,
     ) -> Result<u64>
     where
@@ -60,11 +66,18 @@ impl Sink for Copy<'_> {
         E::ActiveModel: Send,
     {
         let table = E::default().table_name();
-        let mut rows = rows.peekable();
-        if rows.peek().is_none() {
-            return Ok(0);
-        }
         let failed = |error: sqlx::Error| failed(error, table);
+        let few: Vec<E::ActiveModel> = rows.by_ref().take(WORTHWHILE).collect();
+        if few.len() < WORTHWHILE {
+            let rows = few.len() as u64;
+            let inserted = self.insert::<E>(few, contents).await?;
+            if let Some(watched) = self.watched {
+                watched.progress.add(table, rows);
+                watched.check()?;
+            }
+            return Ok(inserted);
+        }
+        let rows = few.into_iter().chain(rows);
         let columns: Vec<String> =
             E::Column::iter().map(|column| quoted(column.as_str())).collect();
         let sql =
@@ -81,7 +94,7 @@ impl Sink for Copy<'_> {
             fresh += 1;
             if bytes.len() >= CHUNK {
                 if let Some(watched) = self.watched {
-                    watched.progress.add(fresh);
+                    watched.progress.add(table, fresh);
                     watched.check()?;
                 }
                 fresh = 0;
@@ -92,6 +105,27 @@ impl Sink for Copy<'_> {
         bytes.extend((-1_i16).to_be_bytes());
         stream.send(bytes.as_slice()).await.map_err(failed)?;
         stream.finish().await.map_err(failed)
+    }
+}
+
+impl Copy<'_> {
+    async fn insert<E: Table>(
+        &mut self,
+        few: Vec<E::ActiveModel>,
+        contents: &mut Contents,
+    ) -> Result<u64> {
+        let mut statements = Statements::<E>::new(Engine::Postgres, DbBackend::Postgres);
+        let mut few = few.into_iter();
+        let mut inserted = 0;
+        while let Some(Statement { sql, values, .. }) = statements.next(&mut few, contents) {
+            let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
+            // Hardly ever are there as many again, and the server would keep it.
+            let insert = sqlx::query_with(AssertSqlSafe(sql), values).persistent(false);
+            let done = insert.execute(&mut *self.connection).await;
+            inserted +=
+                done.map_err(|error| failed(error, E::default().table_name()))?.rows_affected();
+        }
+        Ok(inserted)
     }
 }
 

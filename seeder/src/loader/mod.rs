@@ -11,6 +11,7 @@ mod probe;
 mod sink;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Mutex, PoisonError},
 };
@@ -21,7 +22,7 @@ use migration::{
     Error, Result,
     db::{begin_for_tenant, finish},
     lock::{self, Patience, Purpose},
-    runner::{note_seeding, seeding},
+    runner::{Seeding, Stage, note_seeding, seeding},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseConnectionType, DatabaseTransaction,
@@ -47,12 +48,15 @@ use crate::{
 };
 
 /// Up to here, INSERTs are as quick as anything else, and all of it is one transaction.
-const FEW: u64 = 5_000;
+pub(crate) const FEW: u64 = 5_000;
 
-/// Rows that are worth a transaction of their own. On SQLite a commit writes every page that was touched;
-/// on a server each COPY ends with a small packet that may wait for the one before to be acknowledged, up
-/// to 40 ms, since sqlx leaves Nagle's algorithm on.
-const UNIT: u64 = 50_000;
+/// Rows that are worth a transaction of their own. On SQLite a commit writes every page that was touched,
+/// and on a server each COPY waits at its end; in larger ones a server has nothing to do for longer while
+/// rows are made, and the other way around.
+pub(crate) const UNIT: u64 = 50_000;
+
+/// The users come before everything else.
+const USERS: &str = "users";
 
 /// A way to load rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -78,8 +82,7 @@ impl Loader {
     ///
     /// [`Error::Unusable`] if `bulk` is wanted and this is no PostgreSQL server.
     pub fn choose(db: &DatabaseConnection, engine: Engine, rows: u64, bulk: bool) -> Result<Self> {
-        let is_server = matches!(db.inner, DatabaseConnectionType::SqlxPostgresPoolConnection(_));
-        let is_file = matches!(db.inner, DatabaseConnectionType::SqlxSqlitePoolConnection(_));
+        let is_server = is_server(db);
         if bulk && !(is_server && engine == Engine::Postgres) {
             return Err(Error::Unusable(
                 "--bulk is for a PostgreSQL server that keeps its own indexes, and not for a rehearsal; leave \
@@ -90,8 +93,7 @@ impl Loader {
         Ok(match engine {
             _ if bulk => Self::Bulk,
             _ if !engine.capability().writes_across_tenants => Self::InsertByTenant,
-            // A rehearsal sees one connection, and in it one transaction.
-            Engine::Sqlite if is_file && rows > UNIT => Self::InsertByUnit,
+            Engine::Sqlite if is_file(db) && rows > UNIT => Self::InsertByUnit,
             Engine::Sqlite => Self::Insert,
             _ if is_server && rows > FEW => Self::Copy,
             _ => Self::Insert,
@@ -183,13 +185,26 @@ impl Missing {
         self.users.is_empty() && self.tasks.iter().all(|(task, _)| *task == Task::Sum)
     }
 
+    /// How many rows of each table there are to be made.
+    pub(crate) fn planned(&self, set: &DataSet) -> BTreeMap<&'static str, u64> {
+        let mut planned = BTreeMap::new();
+        let mut add = |ordinals: &[u32], are_users: bool| {
+            for (table, rows) in ordinals.iter().flat_map(|ordinal| set.tenant(*ordinal).rows()) {
+                if are_users == (table == USERS) {
+                    *planned.entry(table).or_default() += u64::from(rows);
+                }
+            }
+        };
+        add(&self.users, true);
+        for (_, ordinals) in self.tasks.iter().filter(|(task, _)| *task != Task::Sum) {
+            add(ordinals, false);
+        }
+        planned
+    }
+
     /// How many rows there are to be made.
     pub(crate) fn rows(&self, set: &DataSet) -> u64 {
-        let tasks = self.tasks.iter().filter(|(task, _)| *task != Task::Sum);
-        let ordinals = tasks.flat_map(|(_, ordinals)| ordinals);
-        let rows: u64 = ordinals.map(|ordinal| set.tenant(*ordinal).total()).sum();
-        let users = self.users.iter().map(|ordinal| u64::from(set.tenant(*ordinal).counts.users));
-        rows.max(users.sum())
+        self.planned(set).values().sum()
     }
 }
 
@@ -201,6 +216,7 @@ pub(crate) struct Loading<'a> {
     pub workers: usize,
     pub patience: &'a Patience,
     pub stop: &'a Stop,
+    pub progress: &'a Progress,
 }
 
 impl Loading<'_> {
@@ -226,7 +242,7 @@ impl Loading<'_> {
     /// Inserts what is missing, one transaction a unit. False beside it if it was told to stop before the
     /// end.
     pub(crate) async fn by_unit(&self, missing: &Missing) -> Result<(Tally, bool)> {
-        let progress = Progress::new(missing.rows(self.set));
+        self.progress.begin(missing.planned(self.set));
         let mut tally = Tally::default();
         let pool = (self.engine != Engine::Sqlite).then(|| workers(self.db, self.workers));
         for ordinals in missing.users.chunks(1_000) {
@@ -234,7 +250,7 @@ impl Loading<'_> {
                 return Ok((tally, false));
             }
             let users = self.users(pool.as_ref(), &self.tenants(ordinals)).await?;
-            progress.add(users.inserted());
+            self.tell(&users);
             tally.extend(&users);
         }
         // First what is missing, so that it gets on however often it is killed.
@@ -250,7 +266,9 @@ impl Loading<'_> {
             while let Some((task, ordinals)) = next() {
                 let tenants = self.tenants(ordinals);
                 let unit = self.unit(pool.as_ref(), *task, &tenants).await?;
-                progress.add(unit.inserted());
+                if *task != Task::Sum {
+                    self.tell(&unit);
+                }
                 tally.extend(&unit);
             }
             Ok::<_, migration::Error>(tally)
@@ -280,9 +298,9 @@ impl Loading<'_> {
 
     /// Loads everything into empty tables.
     pub(crate) async fn bulk(&self) -> Result<Tally> {
-        let progress = Progress::new(self.set.planned().values().sum());
+        self.progress.begin(self.set.planned());
         let pool = workers(self.db, 2);
-        let watched = Watched { progress: &progress, stop: self.stop };
+        let watched = Watched { progress: self.progress, stop: self.stop };
         let (tx, tally) = bulk::load(&pool, self.set, self.patience, watched).await?;
         // If it is killed between the commit and the note on it, it is known which rows these are.
         let db = DatabaseConnection::from(pool.clone());
@@ -335,7 +353,10 @@ impl Loading<'_> {
     /// Fails if somebody has seeded other rows or removed these since they were begun.
     pub(crate) async fn check_meant<C: ConnectionTrait>(&self, db: &C) -> Result<()> {
         let noted = seeding(db, self.engine).await?;
-        if noted.is_none_or(|noted| noted.spec != self.set.spec().to_string()) {
+        let is_meant = |noted: &Seeding| {
+            noted.spec == self.set.spec().to_string() && noted.stage != Stage::Leaving
+        };
+        if !noted.as_ref().is_some_and(is_meant) {
             return Err(Error::Busy(
                 "somebody else has seeded other rows meanwhile, or removed these; what is there stays"
                     .to_owned(),
@@ -347,7 +368,7 @@ impl Loading<'_> {
     /// Inserts what is missing on an engine that lets a transaction write to one tenant or to what is
     /// shared, and whose tenants come one by one, each before anything else in its transaction.
     pub(crate) async fn by_tenant(&self, missing: &Missing) -> Result<(Tally, bool)> {
-        let progress = Progress::new(missing.rows(self.set));
+        self.progress.begin(missing.planned(self.set));
         let mut shared = Insert { db: self.db, engine: self.engine };
         let mut tally = sink::users(&mut shared, &self.tenants(&missing.users)).await?;
         for (task, ordinals) in &missing.tasks {
@@ -361,11 +382,18 @@ impl Loading<'_> {
                 let scoped =
                     sink::scoped(&mut Insert { db: &tx, engine: self.engine }, &tenants).await;
                 unit.extend(&finish(tx, scoped).await?);
-                progress.add(unit.inserted());
+                self.tell(&unit);
                 tally.extend(&unit);
             }
         }
         Ok((tally, true))
+    }
+
+    /// Tells whoever watches of rows that are there now.
+    fn tell(&self, unit: &Tally) {
+        for (table, (_, contents)) in &unit.0 {
+            self.progress.add(table, contents.rows());
+        }
     }
 
     fn tenants(&self, ordinals: &[u32]) -> Vec<Tenant> {
@@ -385,8 +413,18 @@ impl Loading<'_> {
     }
 }
 
+/// Whether it is a PostgreSQL server. A rehearsal sees one connection, and in it one transaction.
+pub(crate) fn is_server(db: &DatabaseConnection) -> bool {
+    matches!(db.inner, DatabaseConnectionType::SqlxPostgresPoolConnection(_))
+}
+
+/// Whether it is an SQLite file, and no rehearsal.
+pub(crate) fn is_file(db: &DatabaseConnection) -> bool {
+    matches!(db.inner, DatabaseConnectionType::SqlxSqlitePoolConnection(_))
+}
+
 /// Connections to the same database for so many workers.
-fn workers(db: &DatabaseConnection, count: usize) -> PgPool {
+pub(crate) fn workers(db: &DatabaseConnection, count: usize) -> PgPool {
     let pool = db.get_postgres_connection_pool();
     let connections = u32::try_from(count).unwrap_or(1).max(1);
     let options = pool.options().clone().min_connections(0).max_connections(connections);

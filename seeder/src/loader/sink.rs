@@ -35,11 +35,6 @@ impl Tally {
         }
     }
 
-    /// How many rows were inserted.
-    pub(crate) fn inserted(&self) -> u64 {
-        self.0.values().map(|(inserted, _)| inserted).sum()
-    }
-
     async fn add<E>(
         &mut self,
         sink: &mut impl Sink,
