@@ -58,6 +58,7 @@ fn main() {
     for _ in 0..rounds {
         postgres.add("\\copy, full schema", bench.psql_copy(files.path()));
         postgres.add("COPY", bench.seed(Engine::Postgres, &[]).0);
+        postgres.add("COPY, 1 worker", bench.seed(Engine::Postgres, &["--workers", "1"]).0);
         postgres.add("COPY, 2 workers", bench.seed(Engine::Postgres, &["--workers", "2"]).0);
         postgres.add("script, builds after", bench.psql_script(files.path()));
         postgres.add("--bulk", bench.seed(Engine::Postgres, &["--bulk"]).0);
@@ -73,7 +74,13 @@ fn main() {
     ratio("--bulk : script", postgres.of("script, builds after"), postgres.of("--bulk"), 0.85);
     ratio("SQLite : .import", sqlite.of(".import"), sqlite.of("INSERT"), 1.2);
     ratio("factories : --bulk", postgres.of("--bulk"), postgres.of("factories alone"), 5.0);
-    ratio("2 workers : 1", postgres.of("COPY"), postgres.of("COPY, 2 workers"), 0.0);
+    ratio(
+        "1 worker : \\copy",
+        postgres.of("\\copy, full schema"),
+        postgres.of("COPY, 1 worker"),
+        0.0,
+    );
+    ratio("2 workers : 1", postgres.of("COPY, 1 worker"), postgres.of("COPY, 2 workers"), 0.0);
 
     for engine in [Engine::Postgres, Engine::Sqlite] {
         let db = TestDb::new(engine);
@@ -183,7 +190,9 @@ impl Bench {
         let tables = "SET search_path = public;\n";
         let began = Instant::now();
         let copies = copies(files);
-        psql(&db.url, &format!("BEGIN;\n{tables}{copies}\n{after}\nANALYZE;\nCOMMIT;\n"));
+        let names: Vec<&str> = entity::all().iter().map(|def| def.name).collect();
+        let analyze = format!("ANALYZE {};", names.join(", "));
+        psql(&db.url, &format!("BEGIN;\n{tables}{copies}\n{after}\n{analyze}\nCOMMIT;\n"));
         began.elapsed()
     }
 

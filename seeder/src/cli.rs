@@ -38,9 +38,10 @@ pub struct Seeder {
     database: DatabaseArgs,
     #[command(flatten)]
     spec: SpecArgs,
-    /// How many connections load at once, on a PostgreSQL server
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=64))]
-    workers: u8,
+    /// How many connections load at once, on a PostgreSQL server; without it, as many as this machine has
+    /// processors, up to 4
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: Option<u8>,
     /// Load into empty tables without their indexes and foreign keys, and build those afterwards, all in
     /// one transaction; on a PostgreSQL server, as the owner of the tables
     #[arg(long, conflicts_with_all = ["workers", "repair"])]
@@ -234,7 +235,7 @@ impl Command for Seeder {
             spec: self.spec.given(there.as_ref()),
             tenant: self.tenant,
             bulk: self.bulk,
-            workers: self.workers.into(),
+            workers: self.workers.map_or(0, usize::from),
             stop: Stop::default(),
             progress: Progress::default(),
         };

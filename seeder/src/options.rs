@@ -29,7 +29,8 @@ pub struct Options {
     pub tenant: Option<u32>,
     /// Load into empty tables without secondary indexes and foreign keys, and build those afterwards.
     pub bulk: bool,
-    /// How many connections load at once, where the loader can do that; 0 counts as 1.
+    /// How many connections load at once, where the loader can do that; 0 for as many as this machine has
+    /// processors, up to 4.
     pub workers: usize,
     /// Stops it after the current unit, when asked.
     pub stop: Stop,
@@ -38,6 +39,14 @@ pub struct Options {
 }
 
 impl Options {
+    /// How many connections load at once.
+    pub(crate) fn workers(&self) -> usize {
+        if self.workers > 0 {
+            return self.workers;
+        }
+        std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
+    }
+
     /// The engine that these options mean.
     pub(crate) async fn engine_of(&self, db: &DatabaseConnection) -> Result<Engine> {
         Ok(match self.engine {
