@@ -190,8 +190,8 @@ impl Bench {
         let tables = "SET search_path = public;\n";
         let began = Instant::now();
         let copies = copies(files);
-        let names: Vec<&str> = entity::all().iter().map(|def| def.name).collect();
-        let analyze = format!("ANALYZE {};", names.join(", "));
+        let names = entity::all().into_iter().map(|def| format!("public.{}", def.name));
+        let analyze = format!("ANALYZE {};", names.collect::<Vec<_>>().join(", "));
         psql(&db.url, &format!("BEGIN;\n{tables}{copies}\n{after}\n{analyze}\nCOMMIT;\n"));
         began.elapsed()
     }

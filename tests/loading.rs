@@ -98,7 +98,7 @@ async fn begun(db: &TestDb, child: &mut Child, before: i64) -> bool {
 
 async fn asked_to_stop_it_finishes_what_is_under_way(db: TestDb) {
     db.migration(&["up"]).ok();
-    let mut child = db.bin("seeder").args(&LARGE).spawn();
+    let mut child = db.bin("seeder").args(&[&LARGE[..], &["--workers", "1"]].concat()).spawn();
     assert!(begun(&db, &mut child, 0).await, "there is more than one unit");
     interrupt(&child);
     let ran = Ran::from(child.wait_with_output().unwrap()).expect_code(3);
@@ -146,6 +146,7 @@ async fn cleaning_goes_on_where_it_stopped(db: TestDb) {
     let refused = db.seeder(&["clean"]).expect_code(1);
     assert!(refused.error().contains("leads: "), "{refused:#?}");
     db.execute(MEND).await;
+    db.migration(&["reset"]).expect_code(1);
     let mut child = clean();
     begun(&db, &mut child, left).await;
     child.kill().unwrap();
@@ -158,6 +159,43 @@ async fn cleaning_goes_on_where_it_stopped(db: TestDb) {
     let ran = db.seeder(&["clean"]).ok();
     assert!(ran.last_line().ends_with(" sample rows removed"), "{ran:#?}");
     assert_eq!(db.rows().await, real);
+}
+
+/// What happens while batches are removed is seen before it would be lost.
+#[tokio::test]
+async fn cleaning_looks_again() {
+    let notes = "CREATE TABLE notes (slug text REFERENCES tenants (slug) ON DELETE CASCADE)";
+    for (meddle, said) in [
+        (MEDDLE, "somebody has worked with the rows while others were removed; nothing else was"),
+        (
+            "INSERT INTO notes SELECT slug FROM tenants LIMIT 1",
+            "in notes: move or delete them first; nothing else was",
+        ),
+    ] {
+        let db = TestDb::new(Engine::Postgres);
+        db.migration(&["up"]).ok();
+        db.seeder(&LARGE).ok();
+        let all = tenants(&db).await;
+        let function = format!(
+            "{notes}; CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN {meddle}; RETURN NULL; END $$"
+        );
+        db.execute(&function).await;
+        db.execute("CREATE TRIGGER meddle AFTER DELETE ON tenants EXECUTE FUNCTION meddle()").await;
+        let refused = db.seeder(&["clean"]).expect_code(1);
+        assert!(refused.stderr.contains(said), "{refused:#?}");
+        assert!(
+            refused.stderr.contains(" sample rows are gone; another time it goes on"),
+            "{refused:#?}"
+        );
+        let left = tenants(&db).await;
+        assert!(Some(0) < left && left < all, "{left:?} of {all:?}");
+        db.execute("DROP TRIGGER meddle ON tenants").await;
+        db.execute(MEND).await;
+        db.execute("DELETE FROM notes").await;
+        db.seeder(&["clean"]).ok();
+        assert_eq!(tenants(&db).await, Some(0));
+    }
 }
 
 async fn on_a_terminal_there_are_bars(db: TestDb) {

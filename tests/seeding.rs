@@ -185,6 +185,9 @@ async fn clean_sees_columns_made_by_hand(db: TestDb) {
     db.execute("DELETE FROM seaql_migrations_journal WHERE event = 'seeded'").await;
     let refused = db.seeder(&["clean"]).expect_code(1);
     assert!(refused.error().contains("leads: 43 rows"), "{refused:#?}");
+    // Consent is to what is in the rows now, and not only to how many there are.
+    db.execute("UPDATE leads SET name = 'Somebody'").await;
+    db.seeder(&["clean", "--confirm", &refused.hash()]).expect_code(1);
 }
 
 async fn what_differs_from_what_was_made_is_found(db: TestDb) {

@@ -123,6 +123,8 @@ async fn open_sqlite(path: &Path, mode: FileMode, absent: Absent) -> Result<Data
         .create_if_missing(absent == Absent::Create && mode == FileMode::Create)
         .read_only(mode == FileMode::ReadOnly)
         .foreign_keys(true)
+        // Those that insert are large, and few of them are in use at a time.
+        .statement_cache_capacity(8)
         .busy_timeout(BUSY_TIMEOUT);
     let failed = |error: &sqlx::Error| {
         unusable(format!("cannot use the SQLite file {shown}: {}", explain_sqlx(error)))
@@ -385,6 +387,17 @@ pub async fn count_rows<C: ConnectionTrait>(
         }
     }
     Ok(counts)
+}
+
+/// SQL for these ids, one after the other.
+#[must_use]
+pub fn listed(engine: Engine, ids: &[Uuid]) -> String {
+    let listed = ids.iter().map(|id| match engine {
+        // As sqlx keeps them there.
+        Engine::Sqlite => format!("X'{}'", id.simple()),
+        _ => format!("'{id}'"),
+    });
+    listed.collect::<Vec<_>>().join(", ")
 }
 
 /// An SQLite database in memory, gone when it is closed. It enforces no foreign key: what is tried

@@ -18,13 +18,15 @@ pub(crate) struct Bars {
 }
 
 impl Bars {
-    pub(crate) fn new(progress: &Progress) -> Self {
-        Self {
+    /// `None` where they could not be seen.
+    pub(crate) fn new(progress: &Progress) -> Option<Self> {
+        let all = MultiProgress::new();
+        (!all.is_hidden()).then(|| Self {
             progress: progress.clone(),
-            all: MultiProgress::new(),
+            all,
             tables: Vec::new(),
             total: ProgressBar::hidden(),
-        }
+        })
     }
 
     /// Shows how far it is now.

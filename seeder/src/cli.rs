@@ -1,7 +1,6 @@
 //! The command line of `seeder`.
 
 use std::{
-    io::{IsTerminal as _, stderr},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -16,6 +15,7 @@ use migration::{
     report::{Envelope, Finding},
 };
 use serde::Serialize;
+use tokio::time::MissedTickBehavior;
 
 use crate::{
     Dataset, Difference, Options, Plan, Preset, Progress, Report, Skew, Spec, Stop, TableDigest,
@@ -306,8 +306,9 @@ async fn stoppable<T>(options: &Options, work: impl Future<Output = T>) -> T {
     const STOPPING: &str = "stopping after what is under way; Ctrl-C once more stops at once";
     let mut work = std::pin::pin!(work);
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut bars = stderr().is_terminal().then(|| Bars::new(&options.progress));
+    let mut bars = Bars::new(&options.progress);
     let mut looks = tokio::time::interval(bars::EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             done = &mut work => return done,
@@ -333,7 +334,7 @@ async fn stoppable<T>(options: &Options, work: impl Future<Output = T>) -> T {
 /// How long it took, where anybody would have waited.
 fn pace(report: &Report, took: Duration) -> String {
     let rows = report.changed();
-    if rows < FEW {
+    if rows < FEW || report.stopped {
         return String::new();
     }
     let seconds = took.as_secs_f64();

@@ -20,7 +20,6 @@ mod compare;
 pub mod digest;
 pub mod export;
 pub mod factory;
-mod hanging;
 mod hash;
 mod ids;
 mod loader;

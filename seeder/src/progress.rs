@@ -73,7 +73,8 @@ impl Progress {
     pub(crate) fn begin(&self, planned: impl IntoIterator<Item = (&'static str, u64)>) {
         let mut state = self.state();
         let tables = planned.into_iter().filter(|(_, rows)| *rows > 0);
-        state.so_far.tables = tables.map(|(table, rows)| (table, (0, rows))).collect();
+        let tables = tables.map(|(table, rows)| (table, (0, rows))).collect();
+        state.so_far = SoFar { tables, phase: None };
         (state.began, state.said) = (Some(Instant::now()), Some(Instant::now()));
     }
 

@@ -148,15 +148,29 @@ pub async fn with_consent<T>(
         Err(Error::Refused(refusal)) if asked && refusal.hash.is_some() => {
             out.note(&refusal.to_string());
             out.prompt("Type yes to go ahead: ");
-            let mut answer = String::new();
-            stdin().lock().read_line(&mut answer)?;
-            if answer.trim() == "yes" {
+            if answer().await?.trim() == "yes" {
                 attempt(refusal.hash).await
             } else {
                 Err(Refusal::plain("not confirmed; nothing was changed").into())
             }
         }
         other => other,
+    }
+}
+
+/// A line from the terminal. Ctrl-C ends the process there, also where it has been asked for as a signal
+/// before, and so does nothing by itself any more.
+async fn answer() -> Result<String> {
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    tokio::select! {
+        line = line => Ok(line.map_err(std::io::Error::other)??),
+        _ = tokio::signal::ctrl_c() => {
+            #[allow(clippy::disallowed_methods, reason = "it is asked for, and nothing is under way")]
+            std::process::exit(130)
+        }
     }
 }
 

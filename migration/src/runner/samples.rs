@@ -22,11 +22,11 @@ use super::{
 use crate::{
     Migrator,
     config::PRODUCTION,
-    db::quoted,
+    db::{listed, quoted},
     error::Result,
     fingerprint::sha256,
     refusal::{Loss, Refusal},
-    schema::Table,
+    schema::{Table, tenancy::ROOT},
 };
 
 /// What is in the sample rows of one table, or of one tenant in it.
@@ -271,8 +271,10 @@ pub(super) async fn edited<C: ConnectionTrait>(
     let noted: Vec<(Vec<String>, Sum)> =
         tables.iter().map(|table| noted(entries, &table.name).unwrap_or_default()).collect();
     let asked = tables.iter().zip(&noted).map(|(table, (columns, _))| {
-        let has_all = columns.iter().all(|name| table.column(name).is_some());
-        (*table, if has_all { columns.clone() } else { Vec::new() })
+        let is_there = |name: &String| table.column(name).is_some();
+        let usable = !columns.is_empty() && columns.iter().all(is_there);
+        let all = || table.columns.iter().map(|it| it.name.clone()).collect();
+        (*table, if usable { columns.clone() } else { all() })
     });
     let sums = sums(tx, engine, &asked.collect::<Vec<_>>()).await?;
     let compared = sums.into_iter().zip(noted);
@@ -347,8 +349,9 @@ async fn sums<C: ConnectionTrait>(
     Ok(sums)
 }
 
-/// What is in the sample rows of a table over these of its columns, tenant by tenant; under `None` if the
-/// table belongs to no tenant. `None` instead of all on an engine that has no such sums.
+/// What is in the sample rows of a table over these of its columns, tenant by tenant, of all tenants or of
+/// these; under `None` if the table belongs to no tenant. It is for an engine whose transactions write across
+/// tenants.
 ///
 /// # Errors
 ///
@@ -358,26 +361,29 @@ pub async fn sums_by_tenant<C: ConnectionTrait>(
     engine: Engine,
     table: &Table,
     columns: &[&str],
-) -> Result<Option<BTreeMap<Option<Uuid>, Sum>>> {
-    if !can_tell(engine) {
-        return Ok(None);
-    }
+    tenants: Option<&[Uuid]>,
+) -> Result<BTreeMap<Option<Uuid>, Sum>> {
     let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
-    let tenant = table.column(TENANT_ID).map_or("NULL", |_| TENANT_ID);
+    let tenant = match table.name.as_str() {
+        ROOT => "id",
+        _ if table.column(TENANT_ID).is_some() => TENANT_ID,
+        _ => "NULL",
+    };
+    let mut samples = sample_rows(engine, table);
+    if let Some(tenants) = tenants {
+        samples = format!("{tenant} IN ({}) AND {samples}", listed(engine, tenants));
+    }
     if engine == Engine::Sqlite {
-        return Ok(Some(
-            sums_here(tx, table, &columns, &sample_rows(engine, table), tenant).await?,
-        ));
+        return Ok(sums_here(tx, table, &columns, &samples, tenant).await?);
     }
     let sql = format!(
-        "SELECT {tenant}::uuid AS tenant, {} FROM {} WHERE {} GROUP BY 1",
+        "SELECT {tenant}::uuid AS tenant, {} FROM {} WHERE {samples} GROUP BY 1",
         sum_sql(engine, table, &columns),
         quoted(&table.name),
-        sample_rows(engine, table)
     );
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     let sums = rows.iter().map(|row| Ok((row.try_get("", "tenant")?, summed(row)?)));
-    Ok(Some(sums.collect::<Result<_, DbErr>>()?))
+    Ok(sums.collect::<Result<_, DbErr>>()?)
 }
 
 /// The parts of a sum that PostgreSQL takes; see [`summed`].

@@ -104,6 +104,9 @@ impl Sink for Copy<'_> {
         }
         bytes.extend((-1_i16).to_be_bytes());
         stream.send(bytes.as_slice()).await.map_err(failed)?;
+        if let Some(watched) = self.watched {
+            watched.progress.add(table, fresh);
+        }
         stream.finish().await.map_err(failed)
     }
 }
@@ -131,6 +134,12 @@ impl Copy<'_> {
 
 /// An error of sqlx as SeaORM has it.
 pub(super) fn failed(error: sqlx::Error, table: &str) -> Error {
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        return Error::Unusable(
+            "the server takes no further connection: use fewer --workers, or raise its limit or the role's"
+                .to_owned(),
+        );
+    }
     explained(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))), table)
 }
 

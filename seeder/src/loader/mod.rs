@@ -30,6 +30,7 @@ use sea_orm::{
     sqlx::{self, postgres::PgPool},
 };
 use serde::Serialize;
+use tokio::task::yield_now;
 
 pub(crate) use self::{
     collision::explained,
@@ -56,7 +57,7 @@ pub(crate) const FEW: u64 = 5_000;
 pub(crate) const UNIT: u64 = 50_000;
 
 /// The users come before everything else.
-const USERS: &str = "users";
+pub(crate) const USERS: &str = "users";
 
 /// A way to load rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -266,7 +267,10 @@ impl Loading<'_> {
             while let Some((task, ordinals)) = next() {
                 let tenants = self.tenants(ordinals);
                 let unit = self.unit(pool.as_ref(), *task, &tenants).await?;
-                if *task != Task::Sum {
+                if *task == Task::Sum {
+                    // Otherwise nobody would hear of a Ctrl-C.
+                    yield_now().await;
+                } else {
                     self.tell(&unit);
                 }
                 tally.extend(&unit);
@@ -371,6 +375,7 @@ impl Loading<'_> {
         self.progress.begin(missing.planned(self.set));
         let mut shared = Insert { db: self.db, engine: self.engine };
         let mut tally = sink::users(&mut shared, &self.tenants(&missing.users)).await?;
+        self.tell(&tally);
         for (task, ordinals) in &missing.tasks {
             for ordinal in ordinals.iter().filter(|_| *task != Task::Sum) {
                 if self.stop.is_asked_for() {
@@ -408,6 +413,7 @@ impl Loading<'_> {
         for ordinal in there {
             let tenants = [self.set.tenant(ordinal)];
             tally.extend(&sink::users(&mut Nowhere(self.engine), &tenants).await?);
+            yield_now().await;
         }
         Ok(tally)
     }

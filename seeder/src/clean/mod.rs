@@ -1,11 +1,14 @@
 //! Takes the sample rows away, and nothing else.
 
+mod batches;
+mod hanging;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{Engine, Scope, tenancy::TENANT_ID};
 use migration::{
     Error, Result,
-    db::{begin_for_tenant, finish, quoted},
+    db::{begin_for_tenant, finish, listed, quoted},
     lock::{self, Purpose},
     runner::{
         Destructive, Stage, note_cleaned, note_cleaning, permit_cleaning, sample_ids, sample_rows,
@@ -18,12 +21,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use self::{
+    batches::{Seen, Work, batches, in_batches, is_many, left},
+    hanging::check_hanging,
+};
 use crate::{
     Options, Report, TableReport,
-    admission::{noted, ready},
-    hanging::{check_hanging, listed},
-    loader::{UNIT, is_file, is_server, workers},
-    set::DataSet,
+    admission::ready,
+    loader::{is_file, is_server, workers},
     spec::Spec,
     verify::verify_in,
 };
@@ -33,9 +38,6 @@ type Deleted = BTreeMap<&'static str, u64>;
 
 /// Deletes every sample row, children first: few of them in one transaction, and of many some tenants a
 /// transaction, so that whatever ends it leaves whole tenants, and a second time goes on with the rest.
-///
-/// Before the first is deleted, all are looked at; what somebody changes in them after that, and before it
-/// is their turn, goes with them.
 ///
 /// # Errors
 ///
@@ -52,7 +54,7 @@ pub async fn clean(db: &DatabaseConnection, options: &Options) -> Result<Report>
             Begun::ByBatch(work) => out_of_file(db, engine, options, work).await?,
         }
     } else {
-        by_tenant(db, engine, options.confirm.as_deref()).await?
+        by_tenant(db, engine, options).await?
     };
     tracing::info!(rows = report.changed(), "sample rows removed");
     Ok(report)
@@ -66,14 +68,6 @@ enum Begun {
     ByBatch(Work),
 }
 
-/// What is to be removed, which is permitted.
-struct Work {
-    set: DataSet,
-    schema: Schema,
-    batches: Vec<Vec<Uuid>>,
-    permit: Destructive,
-}
-
 async fn locked(
     db: &DatabaseConnection,
     tx: &DatabaseTransaction,
@@ -81,16 +75,20 @@ async fn locked(
     options: &Options,
 ) -> Result<Begun> {
     let consent = options.confirm.as_deref();
-    let noted = noted(tx, engine).await?;
-    let interrupted = matches!(noted, Some((_, false)));
-    let many = match noted {
-        Some((spec, _)) if is_server(db) || is_file(db) => many(spec),
+    let noted = seeding(tx, engine).await?;
+    let interrupted = noted.as_ref().is_some_and(|noted| noted.stage != Stage::Done);
+    // Whoever can read this no more asks for consent.
+    let spec: Option<Spec> = noted.and_then(|noted| noted.spec.parse().ok());
+    let interrupted = interrupted && spec.is_some();
+    let many = spec.filter(is_many);
+    let own = match many {
+        Some(_) if is_server(db) => own_connection(db).await,
         _ => None,
     };
-    let Some(set) = many else {
+    let Some(spec) = many.filter(|_| is_file(db) || own.is_some()) else {
         let schema = ready(tx, engine).await?.schema;
         shut(tx, engine).await?;
-        check_hanging(tx, engine, None).await?;
+        check_hanging(tx, engine, None, false).await?;
         let permit = permitted(tx, engine, &schema, interrupted, consent).await?;
         let deleted = delete(tx, engine, &schema, None, &permit).await?;
         note_cleaned(tx, engine).await?;
@@ -100,40 +98,45 @@ async fn locked(
     let look = tx.begin().await?;
     let looked = async {
         let schema = ready(&look, engine).await?.schema;
-        check_hanging(&look, engine, None).await?;
+        check_hanging(&look, engine, None, false).await?;
+        // First, so that what changes meanwhile is seen by one or the other.
+        let seen = Seen::of(&look, engine, &schema).await?;
         let permit = permitted(&look, engine, &schema, interrupted, consent).await?;
-        Ok::<_, Error>(Work { batches: batches(&look, engine, &set).await?, set, schema, permit })
+        let tenants = sample_tenants(&look, engine).await?;
+        options.progress.begin(left(&spec, &tenants));
+        Ok::<_, Error>(Work { batches: batches(&spec, tenants), spec, schema, permit, seen })
     };
     let looked = looked.await;
     look.rollback().await?;
     let work = looked?;
-    let spec = work.set.spec().to_string();
-    options.progress.begin(work.set.planned());
-    if engine == Engine::Sqlite {
-        note_cleaning(tx, engine, &spec).await?;
+    if options.stop.is_asked_for() {
+        return Ok(Begun::Done(report(&Deleted::new(), false)));
+    }
+    let Some(own) = own else {
+        note_cleaning(tx, engine, &work.spec.to_string()).await?;
         return Ok(Begun::ByBatch(work));
-    }
-    let pool = workers(db, 1);
-    let own = DatabaseConnection::from(pool.clone());
-    note_cleaning(&own, engine, &spec).await?;
-    let mut deleted = Deleted::new();
-    for tenants in &work.batches {
-        if options.stop.is_asked_for() {
-            pool.close().await;
-            return Ok(Begun::Done(report(&deleted, false)));
-        }
+    };
+    note_cleaning(&own, engine, &work.spec.to_string()).await?;
+    let begin = async || {
         let batch = TransactionTrait::begin(&own).await?;
-        let outcome = async {
-            batch.execute_unprepared(&options.patience.settings_sql()).await?;
-            one_batch(&batch, engine, &work, tenants, options).await
-        };
-        let outcome = outcome.await;
-        add(&mut deleted, finish(batch, outcome).await?);
+        batch.execute_unprepared(&options.patience.settings_sql()).await?;
+        Ok(batch)
+    };
+    let done = in_batches(begin, engine, options, &work).await;
+    own.close().await?;
+    done.map(Begun::Done)
+}
+
+/// Another connection to the same server, if it takes one.
+async fn own_connection(db: &DatabaseConnection) -> Option<DatabaseConnection> {
+    let pool = workers(db, 1);
+    match pool.acquire().await {
+        Ok(_) => Some(DatabaseConnection::from(pool)),
+        Err(error) => {
+            tracing::debug!(%error, "no second connection: all of it is one transaction");
+            None
+        }
     }
-    pool.close().await;
-    let rest = rest(tx, engine, &work).await?;
-    add(&mut deleted, rest);
-    Ok(Begun::Done(report(&deleted, true)))
 }
 
 /// Out of an SQLite file, whose lock is the one for writing: every batch takes it for itself.
@@ -143,83 +146,8 @@ async fn out_of_file(
     options: &Options,
     work: Work,
 ) -> Result<Report> {
-    let begin = async || {
-        let tx = lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx;
-        let is_meant = seeding(&tx, engine).await?.is_some_and(|it| it.stage == Stage::Leaving);
-        if is_meant {
-            return Ok(tx);
-        }
-        Err(Error::Busy(
-            "somebody else has removed sample rows meanwhile, or seeded; what is there stays"
-                .to_owned(),
-        ))
-    };
-    let mut deleted = Deleted::new();
-    for tenants in &work.batches {
-        if options.stop.is_asked_for() {
-            return Ok(report(&deleted, false));
-        }
-        let batch = begin().await?;
-        let outcome = one_batch(&batch, engine, &work, tenants, options).await;
-        add(&mut deleted, finish(batch, outcome).await?);
-    }
-    let tx = begin().await?;
-    let outcome = rest(&tx, engine, &work).await;
-    add(&mut deleted, finish(tx, outcome).await?);
-    Ok(report(&deleted, true))
-}
-
-/// The data set, if it has more rows than belong into one transaction.
-fn many(spec: Spec) -> Option<DataSet> {
-    let set = DataSet::from(spec);
-    (set.planned().values().sum::<u64>() > UNIT).then_some(set)
-}
-
-/// The sample tenants that are there, in runs with about as many rows as belong into one transaction.
-async fn batches<C: ConnectionTrait>(
-    db: &C,
-    engine: Engine,
-    set: &DataSet,
-) -> Result<Vec<Vec<Uuid>>> {
-    let sizes: BTreeMap<Uuid, u64> = set.tenants().map(|it| (it.id, it.total())).collect();
-    let (mut batches, mut rows) = (Vec::<Vec<Uuid>>::new(), UNIT);
-    for tenant in sample_tenants(db, engine).await? {
-        match batches.last_mut() {
-            Some(batch) if rows < UNIT => batch.push(tenant),
-            _ => {
-                rows = 0;
-                batches.push(vec![tenant]);
-            }
-        }
-        rows += sizes.get(&tenant).copied().unwrap_or_default().max(1);
-    }
-    Ok(batches)
-}
-
-/// Deletes what these tenants have, and them.
-async fn one_batch<C: ConnectionTrait>(
-    tx: &C,
-    engine: Engine,
-    work: &Work,
-    tenants: &[Uuid],
-    options: &Options,
-) -> Result<Deleted> {
-    shut(tx, engine).await?;
-    check_hanging(tx, engine, Some(tenants)).await?;
-    let deleted = delete(tx, engine, &work.schema, Some(tenants), &work.permit).await?;
-    for (table, rows) in &deleted {
-        options.progress.add(table, *rows);
-    }
-    Ok(deleted)
-}
-
-/// Deletes what is left when the tenants are gone.
-async fn rest<C: ConnectionTrait>(tx: &C, engine: Engine, work: &Work) -> Result<Deleted> {
-    shut(tx, engine).await?;
-    check_hanging(tx, engine, None).await?;
-    let deleted = delete(tx, engine, &work.schema, None, &work.permit).await?;
-    note_cleaned(tx, engine).await?;
-    Ok(deleted)
+    let begin = async || Ok(lock::begin(db, engine, Purpose::Seed, &options.patience).await?.tx);
+    in_batches(begin, engine, options, &work).await
 }
 
 /// Holds off everybody who would insert. Their rows would go by a cascade.
@@ -254,6 +182,14 @@ async fn as_made(
     engine: Engine,
     schema: &Schema,
 ) -> Result<BTreeSet<&'static str>> {
+    let lacks = |table: &str, column: &str| {
+        schema.tables.get(table).is_some_and(|live| live.column(column).is_none())
+    };
+    let mut defs = entity::all().into_iter();
+    if defs.any(|def| def.columns.iter().any(|column| lacks(def.name, column))) {
+        // Then no row is what a factory makes.
+        return Ok(BTreeSet::new());
+    }
     let verification = verify_in(tx, engine, None).await?;
     let differs = |table: &str| {
         let mut differences = verification.differences.iter().filter(|it| it.table == table);
@@ -296,17 +232,16 @@ async fn delete<C: ConnectionTrait>(
 }
 
 /// The same on an engine that lets a transaction write to one tenant, or to what is shared.
-async fn by_tenant(
-    db: &DatabaseConnection,
-    engine: Engine,
-    confirm: Option<&str>,
-) -> Result<Report> {
+async fn by_tenant(db: &DatabaseConnection, engine: Engine, options: &Options) -> Result<Report> {
     let schema = ready(db, engine).await?.schema;
-    check_hanging(db, engine, None).await?;
+    check_hanging(db, engine, None, false).await?;
     let tables = entity::all();
-    let permit = permit_cleaning(db, engine, &[], confirm).await?;
+    let permit = permit_cleaning(db, engine, &[], options.confirm.as_deref()).await?;
     let mut deleted = Deleted::new();
     for tenant in sample_tenants(db, engine).await? {
+        if options.stop.is_asked_for() {
+            return Ok(report(&deleted, false));
+        }
         let tx = begin_for_tenant(db, tenant).await?;
         for def in tables.iter().rev().filter(|def| def.scope == Scope::Tenant) {
             *deleted.entry(def.name).or_default() +=
@@ -351,12 +286,6 @@ async fn delete_from<C: ConnectionTrait>(
     let sql = format!("DELETE FROM {} WHERE {only}{}", quoted(table), sample_rows(engine, known));
     let stmt = Statement::from_string(engine.backend(), sql);
     Ok(db.execute_raw(stmt).await?.rows_affected())
-}
-
-fn add(deleted: &mut Deleted, more: Deleted) {
-    for (table, rows) in more {
-        *deleted.entry(table).or_default() += rows;
-    }
 }
 
 fn report(deleted: &Deleted, done: bool) -> Report {

@@ -3,7 +3,7 @@
 use entity::{Engine, tenancy::TENANT_ID};
 use migration::{
     Result,
-    db::{count_rows, quoted},
+    db::{count_rows, listed, quoted},
     refusal::Refusal,
     runner::{Dependent, dependents, sample_rows},
     schema::{Schema, tenancy::ROOT},
@@ -12,11 +12,12 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 /// Refuses where rows that the seeder did not make belong to sample rows: to any, or to those of these
-/// tenants.
-pub(crate) async fn check_hanging<C: ConnectionTrait>(
+/// tenants. `goes_on` if some are gone already.
+pub(super) async fn check_hanging<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
     tenants: Option<&[Uuid]>,
+    goes_on: bool,
 ) -> Result<()> {
     let hanging = hanging(db, engine, tenants).await?;
     if hanging.is_empty() {
@@ -24,9 +25,9 @@ pub(crate) async fn check_hanging<C: ConnectionTrait>(
     }
     Err(Refusal::plain(format!(
         "refused, because rows that the seeder did not make belong to sample rows, in {}: move or \
-         delete them first; {} changed",
+         delete them first; nothing {}was changed",
         hanging.join(", "),
-        if tenants.is_some() { "no tenant that is still there was" } else { "nothing was" }
+        if goes_on { "else " } else { "" }
     ))
     .into())
 }
@@ -66,19 +67,23 @@ async fn hanging<C: ConnectionTrait>(
             .zip(&ref_columns)
             .map(|(from, to)| format!("p.{} = c.{}", quoted(to), quoted(from)))
             .collect();
-        // What refers to a tenant's row names the tenant, too.
-        let owner = if target == ROOT { "id" } else { TENANT_ID };
-        let owner = columns.iter().zip(&ref_columns).find(|(_, to)| *to == owner);
-        let only = match (tenants, owner) {
-            (None, _) => String::new(),
-            (Some(tenants), Some((from, _))) => {
-                format!("c.{} IN ({}) AND ", quoted(from), listed(engine, tenants))
-            }
-            // Of what belongs to no tenant, nothing goes with one.
-            (Some(_), None) => continue,
-        };
+        let mut only = String::new();
+        if let Some(tenants) = tenants {
+            let owner = match target.as_str() {
+                ROOT => "id",
+                _ if parent.column(TENANT_ID).is_some() => TENANT_ID,
+                // It goes with no tenant.
+                _ => continue,
+            };
+            let listed = listed(engine, tenants);
+            // By the referring row where it names the tenant, too, as ours do, since that has an index.
+            only = match columns.iter().zip(&ref_columns).find(|(_, to)| *to == owner) {
+                Some((from, _)) => format!("c.{} IN ({listed}) AND ", quoted(from)),
+                None => format!("p.{} IN ({listed}) AND ", quoted(owner)),
+            };
+        }
         let condition = format!(
-            "{only}{real} AND EXISTS (SELECT 1 FROM {} p WHERE {} AND {})",
+            "{real} AND EXISTS (SELECT 1 FROM {} p WHERE {only}{} AND {})",
             quoted(&target),
             joined.join(" AND "),
             sample_rows(engine, parent)
@@ -92,13 +97,4 @@ async fn hanging<C: ConnectionTrait>(
     hanging.sort();
     hanging.dedup();
     Ok(hanging)
-}
-
-/// SQL for these ids, one after the other.
-pub(crate) fn listed(engine: Engine, ids: &[Uuid]) -> String {
-    let listed = ids.iter().map(|id| match engine {
-        Engine::Sqlite => format!("X'{}'", id.simple()),
-        _ => format!("'{id}'"),
-    });
-    listed.collect::<Vec<_>>().join(", ")
 }
