@@ -1,8 +1,8 @@
 //! How far it is, on a terminal.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::progress::{Progress, SoFar};
 
@@ -35,18 +35,18 @@ impl Bars {
         if tables.is_empty() {
             return;
         }
-        let whole: Vec<&str> = tables.keys().copied().collect();
-        if self.tables.iter().map(|(table, _)| *table).ne(whole) {
-            self.begin(tables.iter().map(|(table, (_, planned))| (*table, *planned)));
+        if self.tables.len() != tables.len() {
+            let in_order = entity::all().into_iter().map(|def| def.name);
+            self.begin(in_order.filter_map(|name| Some((name, tables.get(name)?.1))));
         }
         for (table, bar) in &self.tables {
-            let (done, planned) = tables[table];
+            let Some((done, planned)) = tables.get(table).copied() else { continue };
             bar.set_position(done);
             if done >= planned && !bar.is_finished() {
                 bar.abandon();
             }
         }
-        self.total.set_position(self.tables.iter().map(|(table, _)| tables[table].0).sum());
+        self.total.set_position(tables.values().map(|(done, _)| done).sum());
         self.total.set_message(phase.unwrap_or_default());
     }
 
@@ -58,9 +58,13 @@ impl Bars {
     fn begin(&mut self, planned: impl Iterator<Item = (&'static str, u64)>) {
         let _ = self.all.clear();
         let style = ProgressStyle::with_template(
-            "{prefix:<16} [{bar:24}] {pos:>9} of {len:<9} {per_sec:>14} {eta:>5} {wide_msg}",
+            "{prefix:<16} [{bar:24}] {pos:>9} of {len:<9} {rate:>9} {eta:>5} {wide_msg}",
         );
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.progress_chars("=> ").with_key("rate", rate);
         let bar = |name, rows| {
             let bar = ProgressBar::new(rows).with_style(style.clone()).with_prefix(name);
             self.all.add(bar)
