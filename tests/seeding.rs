@@ -231,6 +231,17 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
     let repaired = db.seeder(&["--repair"]).ok();
     assert_eq!(repaired.last_line(), "1 sample rows created, 1 updated");
     assert_eq!(db.seeder(&["verify"]).ok().stdout, clean.stdout);
+    // Also where two have exchanged what has to be unique.
+    let open = db.open().await;
+    let users = User::find().all(&open.connection).await.unwrap();
+    open.close().await;
+    let [one, other] = [&users[0].email, &users[1].email];
+    for (from, to) in [(one.as_str(), "between"), (other, one), ("between", other)] {
+        db.execute(&format!("UPDATE users SET email = '{to}' WHERE email = '{from}'")).await;
+    }
+    let repaired = db.seeder(&["--repair"]).ok();
+    assert_eq!(repaired.last_line(), "0 sample rows created, 2 updated");
+    assert_eq!(db.seeder(&["verify"]).ok().stdout, clean.stdout);
 }
 
 /// What is in the rows is one number, on whichever engine they are.

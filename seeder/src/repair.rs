@@ -3,14 +3,19 @@
 use std::{collections::BTreeMap, mem};
 
 use entity::prelude::*;
-use migration::{Result, db::begin_for_tenant, runner::Contents};
+use migration::{
+    Result,
+    db::{begin_for_tenant, listed, quoted},
+    runner::Contents,
+    schema::{ColumnType, Schema},
+};
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, Iterable,
     PrimaryKeyToColumn, sea_query::OnConflict,
 };
 
 use crate::{
-    compare::{Comparison, Found},
+    compare::{Comparison, Found, id_of},
     factory,
     loader::{explained, values},
     set::DataSet,
@@ -74,28 +79,36 @@ impl Mending {
     async fn shared_tables<C: ConnectionTrait>(&mut self, db: &C, set: &DataSet) -> Result<()> {
         let id = tenant::Column::Id;
         let samples = shared_samples::<Tenant>(self.engine, id, set, roots(set));
-        let tenants = Comparison::new(db, id, samples, roots(set));
-        self.table::<Tenant, C, _>(db, tenants).await?;
+        let tenants = || Comparison::new(db, id, samples.clone(), roots(set));
+        self.table::<Tenant, C, _>(db, id, tenants).await?;
         let id = user::Column::Id;
         let samples = shared_samples::<User>(self.engine, id, set, users(set));
-        let users = Comparison::new(db, id, samples, users(set));
-        self.table::<User, C, _>(db, users).await
+        let users = || Comparison::new(db, id, samples.clone(), users(set));
+        self.table::<User, C, _>(db, id, users).await
     }
 
     async fn tenant<C: ConnectionTrait>(&mut self, db: &C, tenant: &Owner) -> Result<()> {
         macro_rules! tables {
             ($($entity:ident, $factory:ident, $count:ident;)*) => {$(
                 let own = Condition::all().add(<$entity as TenantScoped>::tenant_column().eq(tenant.id));
-                let rows = (0..tenant.counts.$count).map(|n| factory::$factory::row(tenant, n));
-                let rows = Comparison::new(db, <$entity as TenantScoped>::id_column(), own, rows);
-                self.table::<$entity, C, _>(db, rows).await?;
+                let id = <$entity as TenantScoped>::id_column();
+                let rows = || {
+                    let made = (0..tenant.counts.$count).map(|n| factory::$factory::row(tenant, n));
+                    Comparison::new(db, id, own.clone(), made)
+                };
+                self.table::<$entity, C, _>(db, id, rows).await?;
             )*};
         }
         factory::for_each_scoped!(tables);
         Ok(())
     }
 
-    async fn table<E, C, I>(&mut self, db: &C, mut rows: Comparison<'_, C, E, I>) -> Result<()>
+    async fn table<'c, E, C, I>(
+        &mut self,
+        db: &'c C,
+        id: E::Column,
+        compared: impl Fn() -> Comparison<'c, C, E, I>,
+    ) -> Result<()>
     where
         E: Table,
         E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
@@ -103,7 +116,13 @@ impl Mending {
         C: ConnectionTrait,
         I: Iterator<Item = E::ActiveModel>,
     {
-        let mended = self.mendings.entry(E::default().table_name()).or_default();
+        let table = E::default().table_name();
+        let unique = unique_texts(table)?;
+        if !unique.is_empty() {
+            self.park(db, id, compared(), &unique).await?;
+        }
+        let mut rows = compared();
+        let mended = self.mendings.entry(table).or_default();
         let mut wrong = Vec::new();
         while let Some(found) = rows.next().await? {
             let row = match found {
@@ -130,6 +149,53 @@ impl Mending {
         }
         put::<E, C>(db, wrong).await
     }
+
+    /// Gives changed rows their ids for what has to be unique of them, since they may have exchanged it.
+    async fn park<E, C, I>(
+        &self,
+        db: &C,
+        id: E::Column,
+        mut rows: Comparison<'_, C, E, I>,
+        unique: &[String],
+    ) -> Result<()>
+    where
+        E: Table,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync,
+        C: ConnectionTrait,
+        I: Iterator<Item = E::ActiveModel>,
+    {
+        let mut changed = Vec::new();
+        while let Some(found) = rows.next().await? {
+            if let Found::Changed { made, .. } = found {
+                changed.extend(id_of(&made, id));
+            }
+        }
+        let own = if self.engine == Engine::Sqlite { "lower(hex(id))" } else { "id::text" };
+        let set: Vec<String> = unique.iter().map(|it| format!("{} = {own}", quoted(it))).collect();
+        for ids in changed.chunks(CHUNK) {
+            let sql = format!(
+                "UPDATE {} SET {} WHERE id IN ({})",
+                quoted(E::default().table_name()),
+                set.join(", "),
+                listed(self.engine, ids)
+            );
+            db.execute_unprepared(&sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The text columns of a table that have to be unique.
+fn unique_texts(table: &str) -> Result<Vec<String>> {
+    let schema = Schema::from_entities()?;
+    let Some(table) = schema.tables.get(table) else { return Ok(Vec::new()) };
+    let is_unique = |name: &str| {
+        let mut uniques = table.indexes.iter().filter(|index| index.unique);
+        uniques.any(|index| index.parts.iter().any(|part| part.expr == name))
+    };
+    let is_text = |ty: &ColumnType| matches!(ty, ColumnType::Text | ColumnType::Varchar(_));
+    let texts = table.columns.iter().filter(|it| is_text(&it.ty) && is_unique(&it.name));
+    Ok(texts.map(|column| column.name.clone()).collect())
 }
 
 /// Inserts rows, and updates those that are there.
