@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use clap::{Args, Parser, Subcommand};
 use migration::{
     Result,
-    cli::{Command, Printer, Waiting, open_patiently, with_consent},
+    cli::{Command, Printer, Waiting, open_patiently, typed, with_typed_consent},
     config::{DatabaseArgs, env, is_production},
     db::{Absent, Database},
     report::{Envelope, Finding},
@@ -256,11 +256,11 @@ impl Command for Seeder {
                 show(&db, crate::verify(&db.connection, &options).await?, json, out)?
             }
             Some(Action::Clean { confirm }) => {
-                let report = with_consent(confirm, out, async |confirm| {
+                let attempt = async |confirm| {
                     let options = Options { confirm, ..options.clone() };
                     stoppable(&options, crate::clean(&db.connection, &options)).await
-                })
-                .await?;
+                };
+                let report = with_typed_consent(confirm, out, attempt, stoppably_typed).await?;
                 print(&report, out)?;
                 out.done(&match report.changed() {
                     rows if report.stopped => {
@@ -327,6 +327,18 @@ async fn stoppable<T>(options: &Options, work: impl Future<Output = T>) -> T {
                 interrupt.set(tokio::signal::ctrl_c());
             }
             _ = looks.tick(), if bars.is_some() => bars.iter_mut().for_each(Bars::draw),
+        }
+    }
+}
+
+/// A line from the terminal. Ctrl-C ends the process here: since [`stoppable`] has asked for it, it does
+/// nothing by itself any more.
+async fn stoppably_typed() -> Result<String> {
+    tokio::select! {
+        line = tokio::task::spawn_blocking(typed) => line.map_err(std::io::Error::other)?,
+        _ = tokio::signal::ctrl_c() => {
+            #[allow(clippy::disallowed_methods, reason = "it is asked for, and nothing is under way")]
+            std::process::exit(130)
         }
     }
 }

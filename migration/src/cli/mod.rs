@@ -143,6 +143,20 @@ pub async fn with_consent<T>(
     out: &mut Printer,
     attempt: impl AsyncFn(Option<String>) -> Result<T>,
 ) -> Result<T> {
+    with_typed_consent(confirm, out, attempt, async || typed()).await
+}
+
+/// The same, for a command that reads what was typed in another way than [`typed`].
+///
+/// # Errors
+///
+/// As [`with_consent`].
+pub async fn with_typed_consent<T>(
+    confirm: Option<String>,
+    out: &mut Printer,
+    attempt: impl AsyncFn(Option<String>) -> Result<T>,
+    answer: impl AsyncFn() -> Result<String>,
+) -> Result<T> {
     let asked = confirm.is_none() && stdin().is_terminal() && stderr().is_terminal();
     match attempt(confirm).await {
         Err(Error::Refused(refusal)) if asked && refusal.hash.is_some() => {
@@ -158,20 +172,15 @@ pub async fn with_consent<T>(
     }
 }
 
-/// A line from the terminal. Ctrl-C ends the process there, also where it has been asked for as a signal
-/// before, and so does nothing by itself any more.
-async fn answer() -> Result<String> {
-    let line = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    tokio::select! {
-        line = line => Ok(line.map_err(std::io::Error::other)??),
-        _ = tokio::signal::ctrl_c() => {
-            #[allow(clippy::disallowed_methods, reason = "it is asked for, and nothing is under way")]
-            std::process::exit(130)
-        }
-    }
+/// A line from the terminal.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn typed() -> Result<String> {
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    Ok(line)
 }
 
 /// Applies, rolls back and lists the migrations of Tenantry's schema
