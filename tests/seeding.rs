@@ -239,8 +239,24 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
     for (from, to) in [(one.as_str(), "between"), (other, one), ("between", other)] {
         db.execute(&format!("UPDATE users SET email = '{to}' WHERE email = '{from}'")).await;
     }
+    // And what is somebody's own is not touched, whatever id it has.
+    let open = db.open().await;
+    let tenants = entity::prelude::Tenant::find().all(&open.connection).await.unwrap();
+    let real = tenants.iter().find(|tenant| tenant.name == "real").unwrap();
+    let domain = Domain::find().one(&open.connection).await.unwrap().unwrap();
+    let own = domain::ActiveModel { tenant_id: Set(real.id), ..domain.clone().into() };
+    own.reset_all().insert(&open.connection).await.unwrap();
+    open.close().await;
+    let name = domain.name;
+    db.execute(&format!(
+        "UPDATE domains SET name = 'x.example' WHERE name = '{name}' AND tenant_id <> \
+        (SELECT id FROM tenants WHERE name = 'real')"
+    ))
+    .await;
     let repaired = db.seeder(&["--repair"]).ok();
-    assert_eq!(repaired.last_line(), "0 sample rows created, 2 updated");
+    assert_eq!(repaired.last_line(), "0 sample rows created, 3 updated");
+    let both = format!("SELECT count(*) FROM domains WHERE name = '{name}'");
+    assert_eq!(db.number(&both).await, 2);
     assert_eq!(db.seeder(&["verify"]).ok().stdout, clean.stdout);
 }
 

@@ -6,8 +6,8 @@ use entity::prelude::*;
 use migration::{
     Result,
     db::{begin_for_tenant, listed, quoted},
-    runner::Contents,
-    schema::{ColumnType, Schema},
+    runner::{Contents, sample_rows},
+    schema::{self, ColumnType, Schema},
 };
 use sea_orm::{
     Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, Iterable,
@@ -46,7 +46,7 @@ pub(crate) async fn within(
     engine: Engine,
     set: &DataSet,
 ) -> Result<Mendings> {
-    let mut mending = Mending { engine, mendings: Mendings::new() };
+    let mut mending = Mending::new(engine)?;
     mending.shared_tables(tx, set).await?;
     for tenant in set.tenants() {
         mending.tenant(tx, &tenant).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn by_tenant(
     engine: Engine,
     set: &DataSet,
 ) -> Result<Mendings> {
-    let mut mending = Mending { engine, mendings: Mendings::new() };
+    let mut mending = Mending::new(engine)?;
     mending.shared_tables(db, set).await?;
     for tenant in set.tenants() {
         let tx = begin_for_tenant(db, tenant.id).await?;
@@ -72,10 +72,15 @@ pub(crate) async fn by_tenant(
 
 struct Mending {
     engine: Engine,
+    schema: Schema,
     mendings: Mendings,
 }
 
 impl Mending {
+    fn new(engine: Engine) -> Result<Self> {
+        Ok(Self { engine, schema: Schema::from_entities()?, mendings: Mendings::new() })
+    }
+
     async fn shared_tables<C: ConnectionTrait>(&mut self, db: &C, set: &DataSet) -> Result<()> {
         let id = tenant::Column::Id;
         let samples = shared_samples::<Tenant>(self.engine, id, set, roots(set));
@@ -117,9 +122,11 @@ impl Mending {
         I: Iterator<Item = E::ActiveModel>,
     {
         let table = E::default().table_name();
-        let unique = unique_texts(table)?;
-        if !unique.is_empty() {
-            self.park(db, id, compared(), &unique).await?;
+        if let Some(known) = self.schema.tables.get(table) {
+            let unique = unique_texts(known);
+            if !unique.is_empty() {
+                self.park(db, id, compared(), known, &unique).await?;
+            }
         }
         let mut rows = compared();
         let mended = self.mendings.entry(table).or_default();
@@ -156,7 +163,8 @@ impl Mending {
         db: &C,
         id: E::Column,
         mut rows: Comparison<'_, C, E, I>,
-        unique: &[String],
+        table: &schema::Table,
+        unique: &[&str],
     ) -> Result<()>
     where
         E: Table,
@@ -174,10 +182,12 @@ impl Mending {
         let set: Vec<String> = unique.iter().map(|it| format!("{} = {own}", quoted(it))).collect();
         for ids in changed.chunks(CHUNK) {
             let sql = format!(
-                "UPDATE {} SET {} WHERE id IN ({})",
-                quoted(E::default().table_name()),
+                // A row of somebody's own tenant may have the same id.
+                "UPDATE {} SET {} WHERE id IN ({}) AND {}",
+                quoted(&table.name),
                 set.join(", "),
-                listed(self.engine, ids)
+                listed(self.engine, ids),
+                sample_rows(self.engine, table)
             );
             db.execute_unprepared(&sql).await?;
         }
@@ -186,16 +196,14 @@ impl Mending {
 }
 
 /// The text columns of a table that have to be unique.
-fn unique_texts(table: &str) -> Result<Vec<String>> {
-    let schema = Schema::from_entities()?;
-    let Some(table) = schema.tables.get(table) else { return Ok(Vec::new()) };
+fn unique_texts(table: &schema::Table) -> Vec<&str> {
     let is_unique = |name: &str| {
         let mut uniques = table.indexes.iter().filter(|index| index.unique);
         uniques.any(|index| index.parts.iter().any(|part| part.expr == name))
     };
     let is_text = |ty: &ColumnType| matches!(ty, ColumnType::Text | ColumnType::Varchar(_));
     let texts = table.columns.iter().filter(|it| is_text(&it.ty) && is_unique(&it.name));
-    Ok(texts.map(|column| column.name.clone()).collect())
+    texts.map(|column| column.name.as_str()).collect()
 }
 
 /// Inserts rows, and updates those that are there.
