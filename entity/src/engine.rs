@@ -1,7 +1,8 @@
 //! The database engines and what each of them can do.
 //!
 //! What is said of Nile is what its documentation says and others have measured; nothing here was
-//! tried on Nile itself. Whatever is not known to work there counts as missing.
+//! tried on Nile itself. Whatever is not known to work there counts as missing. What is said of
+//! Citus was tried on Citus 13.2.
 
 use std::{
     collections::HashMap,
@@ -27,6 +28,9 @@ pub enum Engine {
     /// Nile (<https://www.thenile.dev>): PostgreSQL 15, re-engineered for tenants, which it keeps
     /// apart itself.
     Nile,
+    /// Citus (<https://www.citusdata.com>): PostgreSQL that spreads tables over several servers, by
+    /// an extension.
+    Citus,
 }
 
 /// What an engine can do. Code asks here, and for an engine's name only where it writes its SQL.
@@ -57,8 +61,12 @@ pub struct Capability {
     pub session_settings: bool,
     /// A tenant-scoped table may refer to a shared one that is not `tenants`.
     pub foreign_keys_to_shared: bool,
-    /// `tenants` may have uniques.
+    /// `tenants` may have uniques beside its key.
     pub unique_on_tenants: bool,
+    /// Tables are spread over several servers (nodes): `tenants` and what is tenant-scoped by
+    /// tenant, and what is shared is on each. A node works on another as the role that asked it,
+    /// which has to be let in there.
+    pub distributes_tables: bool,
     /// An index may have an expression among its parts.
     pub expression_indexes: bool,
     /// Tables, columns, indexes and constraints may get other names. Where not, an index is made anew
@@ -125,12 +133,15 @@ const NILE_BUILT_INS: &[BuiltIn] = &[
 pub const IS_NILE: &str =
     "position('_nile_shared' IN pg_catalog.current_setting('search_path')) > 0";
 
+/// SQL that is true on Citus: its extension is in the database.
+pub const IS_CITUS: &str = "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')";
+
 /// Which engine each database turned out to be, by host, port and name, so that it is asked once.
 static DETECTED: Mutex<Option<HashMap<String, Engine>>> = Mutex::new(None);
 
 impl Engine {
     /// Every engine.
-    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Nile];
+    pub const ALL: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::Nile, Self::Citus];
 
     /// The engine of that [name](Self::name).
     #[must_use]
@@ -138,7 +149,7 @@ impl Engine {
         Self::ALL.into_iter().find(|engine| engine.name() == name)
     }
 
-    /// The plain engine behind a SeaORM backend, which does not tell Nile from PostgreSQL; `None`
+    /// The plain engine behind a SeaORM backend, which does not tell Nile or Citus from PostgreSQL; `None`
     /// for backends that Tenantry does not support.
     #[must_use]
     pub fn of(backend: DbBackend) -> Option<Self> {
@@ -181,11 +192,11 @@ impl Engine {
         }
         let mut connection = db.get_postgres_connection_pool().acquire().await.map_err(failed)?;
         // By the simple protocol, which leaves no statement behind on a connection that is shared.
-        let asked = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {IS_NILE}")));
+        let asked = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {IS_NILE}, {IS_CITUS}")));
         let row = asked.fetch_one(&mut *connection).await.map_err(failed)?;
         let is_nile = row.try_get(0).map_err(failed)?
             && refuses_nobody(&mut connection).await.map_err(failed)?;
-        let engine = if is_nile { Self::Nile } else { Self::Postgres };
+        let engine = Self::which(is_nile, row.try_get(1).map_err(failed)?);
         known(Some(engine));
         Ok(engine)
     }
@@ -201,10 +212,20 @@ impl Engine {
         if plain != Self::Postgres {
             return Ok(plain);
         }
-        let stmt = Statement::from_string(DbBackend::Postgres, format!("SELECT {IS_NILE}"));
-        let row = db.query_one_raw(stmt).await?;
-        let is_nile = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(false);
-        Ok(if is_nile { Self::Nile } else { plain })
+        let sql = format!("SELECT {IS_NILE} AS is_nile, {IS_CITUS} AS is_citus");
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let Some(row) = row else { return Ok(plain) };
+        Ok(Self::which(row.try_get("", "is_nile")?, row.try_get("", "is_citus")?))
+    }
+
+    /// The engine behind a PostgreSQL connection, by what it answered.
+    #[must_use]
+    pub fn which(is_nile: bool, is_citus: bool) -> Self {
+        match (is_nile, is_citus) {
+            (true, _) => Self::Nile,
+            (_, true) => Self::Citus,
+            _ => Self::Postgres,
+        }
     }
 
     fn plain<C: ConnectionTrait>(db: &C) -> Result<Self, DbErr> {
@@ -217,7 +238,7 @@ impl Engine {
     pub fn backend(self) -> DbBackend {
         match self {
             Self::Sqlite => DbBackend::Sqlite,
-            Self::Postgres | Self::Nile => DbBackend::Postgres,
+            Self::Postgres | Self::Nile | Self::Citus => DbBackend::Postgres,
         }
     }
 
@@ -228,6 +249,7 @@ impl Engine {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
             Self::Nile => "nile",
+            Self::Citus => "citus",
         }
     }
 
@@ -248,6 +270,7 @@ impl Engine {
                 session_settings: false,
                 foreign_keys_to_shared: true,
                 unique_on_tenants: true,
+                distributes_tables: false,
                 expression_indexes: true,
                 renames: true,
                 drop_default: true,
@@ -267,11 +290,18 @@ impl Engine {
                 session_settings: true,
                 foreign_keys_to_shared: true,
                 unique_on_tenants: true,
+                distributes_tables: false,
                 expression_indexes: true,
                 renames: true,
                 drop_default: true,
                 writes_across_tenants: true,
                 built_ins: &[],
+            },
+            Self::Citus => Capability {
+                // A unique has to have the column by which a table is distributed.
+                unique_on_tenants: false,
+                distributes_tables: true,
+                ..Self::Postgres.capability()
             },
             Self::Nile => Capability {
                 random_uuid_default: true,
@@ -287,6 +317,7 @@ impl Engine {
                 session_settings: false,
                 foreign_keys_to_shared: false,
                 unique_on_tenants: false,
+                distributes_tables: false,
                 expression_indexes: false,
                 renames: false,
                 drop_default: false,

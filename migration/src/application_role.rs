@@ -23,6 +23,11 @@ pub struct RoleFacts {
     pub schema: String,
     /// Whether it exists.
     pub exists: bool,
+    /// Whether it has to log in by itself: where tables are spread over several nodes, one node works
+    /// on another as the role.
+    pub has_to_log_in: bool,
+    /// Whether it may log in.
+    pub may_log_in: bool,
     /// Whether it is a superuser or has BYPASSRLS, so that no policy binds it.
     pub bypasses_policies: bool,
     /// Whether the role that asks may SET ROLE to it.
@@ -54,16 +59,17 @@ pub async fn facts<C: ConnectionTrait>(
     if !engine.capability().row_level_security {
         return Ok(None);
     }
-    let stmt = Statement::from_string(engine.backend(), facts_sql(name, "true"));
+    let stmt = Statement::from_string(engine.backend(), facts_sql(name, engine, "true"));
     let row = db.query_one_raw(stmt).await?;
     row.map(|row| RoleFacts::from_query_result(&row, "")).transpose()
 }
 
 /// The statement behind [`facts`], which asks for another column as well.
-pub(crate) fn facts_sql(name: &str, column: &str) -> String {
+pub(crate) fn facts_sql(name: &str, engine: Engine, column: &str) -> String {
     format!(
         "SELECT {name} AS name, current_user::text AS asked_by, n.nspname::text AS schema, \
-         r.oid IS NOT NULL AS exists, \
+         r.oid IS NOT NULL AS exists, {distributed} AS has_to_log_in, \
+         coalesce(r.rolcanlogin, false) AS may_log_in, \
          coalesce(r.rolsuper OR r.rolbypassrls, false) AS bypasses_policies, \
          coalesce(pg_has_role(current_user, r.oid, 'MEMBER'), false) AS may_be_set, \
          EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') \
@@ -78,6 +84,7 @@ pub(crate) fn facts_sql(name: &str, column: &str) -> String {
          FROM pg_namespace n LEFT JOIN pg_roles r ON r.rolname = {name} \
          WHERE n.nspname = current_schema()",
         name = literal(name),
+        distributed = engine.capability().distributes_tables,
     )
 }
 
@@ -85,7 +92,15 @@ impl RoleFacts {
     /// What makes the role.
     #[must_use]
     pub fn create_sql(&self) -> String {
-        format!("CREATE ROLE {} NOLOGIN", quoted(&self.name))
+        let login = if self.has_to_log_in { "LOGIN" } else { "NOLOGIN" };
+        format!("CREATE ROLE {} {login}", quoted(&self.name))
+    }
+
+    /// What lets it log in, if it has to and may not.
+    #[must_use]
+    pub fn login_sql(&self) -> Option<String> {
+        (self.exists && self.has_to_log_in && !self.may_log_in)
+            .then(|| format!("ALTER ROLE {} LOGIN", quoted(&self.name)))
     }
 
     /// What lets the role that asks become it.
@@ -138,6 +153,19 @@ impl RoleFacts {
                 ),
             );
             return found;
+        }
+        if let Some(sql) = self.login_sql() {
+            add(
+                "application-role-login",
+                format!(
+                    "{name} may not log in, and nodes work on each other as the role: no tenant \
+                     scope sees a row"
+                ),
+                format!(
+                    "as a role that may alter it, run `{sql}`; docs/scaling.md says how nodes \
+                         let it in"
+                ),
+            );
         }
         if self.bypasses_policies {
             add(

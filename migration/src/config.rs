@@ -23,7 +23,7 @@ pub mod env {
     pub const APP_ENV: &str = "APP_ENV";
     /// The role that applications work as. Without it, `tenantry_app`.
     pub const TENANTRY_APP_ROLE: &str = "TENANTRY_APP_ROLE";
-    /// The engine behind a PostgreSQL URL: `postgres` or `nile`. Without it, the server is asked.
+    /// The engine behind a PostgreSQL URL: `postgres`, `nile` or `citus`. Without it, the server is asked.
     pub const TENANTRY_ENGINE: &str = "TENANTRY_ENGINE";
     /// How many sample rows, as the seeder's `--preset` says it.
     pub const SEED_PRESET: &str = "SEED_PRESET";
@@ -82,7 +82,7 @@ pub struct DatabaseArgs {
         env = env::TENANTRY_ENGINE,
         hide_env_values = true,
         value_name = "ENGINE",
-        value_parser = PossibleValuesParser::new(["postgres", "nile"]),
+        value_parser = PossibleValuesParser::new(["postgres", "nile", "citus"]),
         global = true
     )]
     pub engine: Option<String>,
@@ -434,9 +434,9 @@ pub fn engine() -> Result<Option<Engine>> {
 }
 
 fn engine_named(name: &str) -> Result<Engine> {
-    Engine::named(name)
-        .filter(|engine| engine.backend() == DbBackend::Postgres)
-        .ok_or_else(|| Error::Config("the engine has to be `postgres` or `nile`".to_owned()))
+    Engine::named(name).filter(|engine| engine.backend() == DbBackend::Postgres).ok_or_else(|| {
+        Error::Config("the engine has to be `postgres`, `nile` or `citus`".to_owned())
+    })
 }
 
 /// The name of the environment in which production data lives.

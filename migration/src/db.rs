@@ -8,7 +8,7 @@ use std::{
 
 use entity::{
     Engine,
-    engine::{IS_NILE, refuses_nobody},
+    engine::{IS_CITUS, IS_NILE, refuses_nobody},
     tenancy::{APPLICATION_ROLE, TENANT_SETTING},
 };
 use sea_orm::{
@@ -257,14 +257,16 @@ async fn greet(
     // A name that is not there is no error to the server, and no schema is current then.
     let path = schema.map(|schema| format!("SET search_path = {}; ", quoted(schema)));
     let sql = format!(
-        "{}SELECT {IS_NILE} AS is_nile, current_schema() IS NOT NULL AS schema_exists",
+        "{}SELECT {IS_NILE} AS is_nile, {IS_CITUS} AS is_citus, \
+         current_schema() IS NOT NULL AS schema_exists",
         path.unwrap_or_default()
     );
     let row = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
-    let engine = match engine {
-        Some(engine) => engine,
-        None if row.try_get("is_nile")? && refuses_nobody(connection).await? => Engine::Nile,
-        None => Engine::Postgres,
+    let engine = if let Some(engine) = engine {
+        engine
+    } else {
+        let is_nile = row.try_get("is_nile")? && refuses_nobody(connection).await?;
+        Engine::which(is_nile, row.try_get("is_citus")?)
     };
     if engine.capability().session_settings {
         // Without a limit of the role's own, nobody waits for another session's lock for ever.
@@ -398,6 +400,17 @@ pub fn listed(engine: Engine, ids: &[Uuid]) -> String {
         _ => format!("'{id}'"),
     });
     listed.collect::<Vec<_>>().join(", ")
+}
+
+/// SQL for how much room the relation `c` of `pg_class` takes with all that belongs to it, in bytes:
+/// on Citus, on all nodes. There, no row may have been changed in the transaction.
+pub(crate) fn total_size(engine: Engine) -> &'static str {
+    if engine.capability().distributes_tables {
+        "CASE WHEN EXISTS (SELECT FROM pg_dist_partition d WHERE d.logicalrelid = c.oid) \
+         THEN citus_total_relation_size(c.oid, false) ELSE pg_total_relation_size(c.oid) END"
+    } else {
+        "pg_total_relation_size(c.oid)"
+    }
 }
 
 /// An SQLite database in memory, gone when it is closed. It enforces no foreign key: what is tried

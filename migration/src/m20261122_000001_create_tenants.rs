@@ -24,6 +24,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::distribute(manager, "tenants", "id").await?;
         v1::create_index(
             manager,
             Index::create().name("tenants_slug_key").table("tenants").unique().col("slug").take(),

@@ -28,6 +28,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::replicate(manager, "users").await?;
         v1::create_index(
             manager,
             Index::create()

@@ -59,6 +59,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::distribute_beside(manager, "team_members", "tenant_id", "tenants").await?;
         v1::create_index(
             manager,
             Index::create()

@@ -33,6 +33,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::distribute_beside(manager, "companies", "tenant_id", "tenants").await?;
         v1::create_index(
             manager,
             Index::create()

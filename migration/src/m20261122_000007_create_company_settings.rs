@@ -46,6 +46,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::distribute_beside(manager, "company_settings", "tenant_id", "tenants").await?;
         v1::create_index(
             manager,
             Index::create()

@@ -44,6 +44,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::distribute_beside(manager, "email_accounts", "tenant_id", "tenants").await?;
         v1::create_index(
             manager,
             Index::create()

@@ -39,6 +39,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::distribute_beside(manager, "leads", "tenant_id", "tenants").await?;
         v1::create_index(
             manager,
             Index::create()

@@ -34,6 +34,7 @@ impl MigrationTrait for Migration {
                 .take(),
         )
         .await?;
+        v1::distribute_beside(manager, "inbox_messages", "tenant_id", "tenants").await?;
         v1::create_index(
             manager,
             Index::create()

@@ -62,7 +62,16 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
     let capability = db.engine.capability();
     if capability.row_level_security {
         match attack(db, &facts.drift).await {
-            Ok(matrix) => facts.isolation = Some(matrix),
+            Ok((matrix, without)) => {
+                facts.isolation = Some(matrix);
+                if !without.is_empty() {
+                    facts.notes.push(format!(
+                        "isolation was attacked with two tenants that exist, and not on tables \
+                         where one of them has no row: {}",
+                        without.join(", ")
+                    ));
+                }
+            }
             Err(why) => facts.notes.push(format!("isolation was not attacked: {why}")),
         }
     } else if !capability.isolates_tenants {
@@ -94,13 +103,20 @@ fn is_incomplete(drift: &Drift) -> bool {
 }
 
 /// Attacks one tenant as another, unless it is clear that no scope can begin.
-async fn attack(db: &Database, drift: &Drift) -> std::result::Result<Matrix, String> {
+/// Says on which tables that could not be tried.
+async fn attack(
+    db: &Database,
+    drift: &Drift,
+) -> std::result::Result<(Matrix, Vec<String>), String> {
     if is_incomplete(drift) {
         return Err("tables or columns are missing".to_owned());
     }
     match &drift.application_role {
         Some(role) if !role.exists => Err(format!("{} does not exist", role.name)),
-        _ => isolation::probe(db, &drift.entities).await,
+        _ if db.engine.capability().distributes_tables => {
+            isolation::probe_existing(db, &drift.entities).await
+        }
+        _ => Ok((isolation::probe(db, &drift.entities).await?, Vec::new())),
     }
 }
 
@@ -199,6 +215,7 @@ async fn duplicates(
     let uniques: Vec<&(Table, Index)> = left_out
         .indexes
         .iter()
+        .chain(&left_out.uniques)
         .filter(|(table, index)| {
             let parts = index.parts.iter().all(|part| has(table, &part.expr));
             index.unique && parts && live.tables.contains_key(&table.name)
@@ -247,10 +264,16 @@ async fn large_tables(
         // Where tables are spread over tenants, nobody knows their size.
         return Ok(live.tables.keys().cloned().collect());
     }
+    let size = if capability.distributes_tables {
+        "CASE WHEN EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = c.oid) \
+         THEN citus_relation_size(c.oid) ELSE pg_relation_size(c.oid) END"
+    } else {
+        "pg_relation_size(c.oid)"
+    };
     let sql = format!(
         "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n \
          ON n.oid = c.relnamespace WHERE n.nspname = current_schema() \
-         AND c.relkind IN ('r', 'p') AND coalesce(pg_relation_size(c.oid), 0) > {SMALL_TABLE} ORDER BY 1"
+         AND c.relkind IN ('r', 'p') AND coalesce({size}, 0) > {SMALL_TABLE} ORDER BY 1"
     );
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     let mut large = Vec::new();

@@ -27,7 +27,10 @@ use sqlx_core::transaction::TransactionManager as _;
 use uuid::Uuid;
 
 use super::{ScopeOptions, statement};
-use crate::{Engine, tenancy::TENANT_SETTING};
+use crate::{
+    Engine,
+    tenancy::{SETTINGS_ON_EACH_NODE, TENANT_SETTING},
+};
 
 type Manager<DB> = <DB as Database>::TransactionManager;
 
@@ -149,7 +152,11 @@ impl Session {
         options: &ScopeOptions,
     ) -> Result<Self, DbErr> {
         let role = engine.capability().row_level_security.then(|| options.role.clone());
-        let mut begin = format!("BEGIN; SET LOCAL {TENANT_SETTING} = '{tenant}'");
+        let mut begin = "BEGIN; ".to_owned();
+        if engine.capability().distributes_tables {
+            begin.push_str(SETTINGS_ON_EACH_NODE);
+        }
+        let _ = write!(begin, "SET LOCAL {TENANT_SETTING} = '{tenant}'");
         if let Some(role) = &role {
             // `SET ROLE none` means no role, however it is quoted, and longer names are cut.
             if role == "none" || role.is_empty() || role.len() > 63 {

@@ -15,13 +15,14 @@ const ALLOWED: [&str; 11] = [
 
 /// What is refused wherever it stands, because it changes settings, outlives the transaction, or
 /// runs another text: by a part of its name, in small letters.
-const FORBIDDEN: [(&str, &str); 7] = [
+const FORBIDDEN: [(&str, &str); 8] = [
     ("set_config", "changes of settings"),
     ("pg_settings", "changes of settings"),
     ("pg_advisory_lock", "locks of the session: there are pg_advisory_xact_lock and the like"),
     ("pg_try_advisory_lock", "locks of the session: there is pg_try_advisory_xact_lock"),
     ("to_xml", "functions that run another text"),
     ("dblink", "connections of their own"),
+    ("run_command_on_", "statements for other nodes, which no setting goes along with"),
     ("u&\"", "names in Unicode escapes"),
 ];
 
@@ -162,6 +163,7 @@ mod tests {
             "UPDATE pg_settings SET setting = 'evil' WHERE name = 'search_path'",
             "SELECT query_to_xml('select 1', true, true, '')",
             "SELECT pg_advisory_lock(1)",
+            "SELECT run_command_on_workers('SELECT 1')",
             "SELECT * INTO leak FROM leads",
             "SELECT 1 AS id INTO TEMP leads",
             "EXPLAIN ANALYZE CREATE TABLE leak AS SELECT 1",

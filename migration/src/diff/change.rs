@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::conversion;
 use crate::schema::{
-    Check, Column, ForeignKey, Grant, Index, Policy, PrimaryKey, RowSecurity, Table,
+    Check, Column, Distribution, ForeignKey, Grant, Index, Policy, PrimaryKey, RowSecurity, Table,
     ddl::{LOCAL_NOW, Literal, NOW},
 };
 
@@ -57,6 +57,8 @@ pub enum Change {
     AlterCheck { table: String, from: Check, to: Check },
     /// A key or a check gets another name.
     RenameConstraint { table: String, from: String, to: String },
+    /// Rows move to other nodes, where the engine has several.
+    AlterDistribution { table: String, from: Option<Distribution>, to: Option<Distribution> },
     /// Row-level security is switched on or off.
     AlterRowSecurity { table: String, from: RowSecurity, to: RowSecurity },
     /// A policy is added.
@@ -120,6 +122,7 @@ impl Change {
             | Self::DropCheck { table, .. }
             | Self::AlterCheck { table, .. }
             | Self::RenameConstraint { table, .. }
+            | Self::AlterDistribution { table, .. }
             | Self::AlterRowSecurity { table, .. }
             | Self::AddPolicy { table, .. }
             | Self::DropPolicy { table, .. }
@@ -176,6 +179,7 @@ impl Change {
             | Self::AddIndex { .. }
             | Self::AlterIndex { .. }
             | Self::AddCheck { .. }
+            | Self::AlterDistribution { .. }
             | Self::AlterCheck { .. } => Hazard::BlocksWrites,
         }
     }
@@ -258,6 +262,10 @@ impl fmt::Display for Change {
             Self::RenameConstraint { table, from, to } => {
                 write!(f, "the constraint {from} on {table} is renamed to {to}")
             }
+            Self::AlterDistribution { table, to, .. } => match to {
+                Some(to) => write!(f, "where the engine has several nodes, {table} is {to}"),
+                None => write!(f, "{table} is on one node"),
+            },
             Self::AlterRowSecurity { table, to, .. } => {
                 write!(f, "row-level security of {table} is {to}")
             }

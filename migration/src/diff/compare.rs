@@ -148,9 +148,13 @@ fn diff_checks(table: &str, from: &[Check], to: &[Check], changes: &mut Vec<Chan
     }
 }
 
-/// Compares row-level security, policies and grants.
+/// Compares where rows are, row-level security, policies and grants.
 fn diff_access(from: &Table, to: &Table, changes: &mut Vec<Change>) {
     let table = || to.name.clone();
+    if from.distribution != to.distribution {
+        let (from, to) = (from.distribution.clone(), to.distribution.clone());
+        changes.push(Change::AlterDistribution { table: table(), from, to });
+    }
     if from.row_security != to.row_security {
         let (from, to) = (from.row_security, to.row_security);
         changes.push(Change::AlterRowSecurity { table: table(), from, to });

@@ -73,6 +73,7 @@ impl Change {
                 }
             }
             Self::AlterRowSecurity { from, .. } => table.row_security = *from,
+            Self::AlterDistribution { from, .. } => table.distribution.clone_from(from),
             Self::AddPolicy { policy, .. } => table.policies.retain(|p| p.name != policy.name),
             Self::DropPolicy { policy, .. } => table.policies.push(policy.clone()),
             Self::AlterPolicy { from, to, .. } | Self::RenamePolicy { from, to, .. } => {

@@ -3,7 +3,7 @@
 use crate::{
     diff::Change,
     report::Finding,
-    schema::{Check, PrimaryKey, RowSecurity, names},
+    schema::{Check, Distribution, PrimaryKey, RowSecurity, names},
 };
 
 /// What to do about a table that is not there.
@@ -15,11 +15,18 @@ const MEND: &str = "apply what is pending, if `migration status` names something
                     `migration generate NAME --unless-there`, or accept it in \
                     migration/accepted_drift.json";
 
+/// What to do about a table that is on one node only.
+const DISTRIBUTE: &str = "run `cargo run -p migration -- distribute`";
+
 /// What is wrong with a database that would need this change to become what the entities say.
 #[must_use]
 pub fn finding(change: &Change) -> Finding {
     let (code, message) = described(change);
-    let help = if matches!(change, Change::AddTable { .. }) { APPLY } else { MEND };
+    let help = match change {
+        Change::AddTable { .. } => APPLY,
+        Change::AlterDistribution { from: None, .. } => DISTRIBUTE,
+        _ => MEND,
+    };
     Finding {
         code,
         table: change.table().to_owned(),
@@ -41,6 +48,7 @@ pub fn object(change: &Change) -> Option<String> {
             return None;
         }
         Change::AlterRowSecurity { .. } => "row-level security".to_owned(),
+        Change::AlterDistribution { .. } => "distribution".to_owned(),
         Change::AddPolicy { policy, .. }
         | Change::DropPolicy { policy, .. }
         | Change::AlterPolicy { from: policy, .. }
@@ -147,6 +155,12 @@ fn described(change: &Change) -> (&'static str, String) {
         }
         Change::RenameConstraint { from, to, .. } => {
             ("constraint-name", format!("the constraint {from} should be named {to}"))
+        }
+        Change::AlterDistribution { from, to, .. } => {
+            let said = |distribution: &Option<Distribution>| {
+                distribution.as_ref().map_or_else(|| "on one node".to_owned(), ToString::to_string)
+            };
+            ("distribution", format!("the table is {}, and should be {}", said(from), said(to)))
         }
         Change::AlterRowSecurity { .. }
         | Change::AddPolicy { .. }

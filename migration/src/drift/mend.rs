@@ -8,9 +8,10 @@ use super::Drift;
 use crate::{
     diff::Renames,
     error::Result,
+    lock,
     ops::{
         context::{ApplicationRole, Context},
-        v1::FOREIGN_KEYS_ENFORCED,
+        v1::{FOREIGN_KEYS_ENFORCED, is_distribution},
     },
     plan::{Backfills, PlannedMigration, Request, plan},
     runner::{Direction, record_in},
@@ -60,7 +61,10 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
         script.push_str("PRAGMA foreign_keys = 0;\n");
     }
     script.push_str("BEGIN;\n");
-    for sql in statements.iter().filter(|sql| !sql.starts_with("SELECT ")) {
+    if engine.capability().distributes_tables {
+        let _ = writeln!(script, "{};", lock::ON_CITUS);
+    }
+    for sql in statements.iter().filter(|sql| !sql.starts_with("SELECT ") || is_distribution(sql)) {
         let _ = writeln!(script, "{sql};");
     }
     if rebuilds {

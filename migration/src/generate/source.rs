@@ -12,9 +12,10 @@ use crate::{
     diff::Change,
     plan::{AccessStep, Object, Operation, Plan, Rebuild, Step},
     schema::{
-        Action, BTREE, Column, ColumnType, ForeignKey, Grant, Grantee, INCLUDE, Index,
-        NULLS_NOT_DISTINCT, Table,
+        Action, BTREE, Column, ColumnType, Distribution, ForeignKey, Grant, Grantee, INCLUDE,
+        Index, NULLS_NOT_DISTINCT, Table,
         ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID},
+        tenancy,
     },
 };
 
@@ -182,6 +183,21 @@ impl File {
                     let _ = write!(source, ".rebuild({call})");
                 }
                 source + ".run(manager)"
+            }
+            Operation::Distribute { table, distribution } => match distribution {
+                Distribution::By(column) if table == tenancy::ROOT => {
+                    format!("v1::distribute(manager, {}, {})", text(table), text(column))
+                }
+                Distribution::By(column) => format!(
+                    "v1::distribute_beside(manager, {}, {}, {})",
+                    text(table),
+                    text(column),
+                    text(tenancy::ROOT)
+                ),
+                _ => format!("v1::replicate(manager, {})", text(table)),
+            },
+            Operation::Undistribute { table } => {
+                format!("v1::undistribute(manager, {})", text(table))
             }
             Operation::AlterAccess { table, steps } => {
                 let steps: String = steps.iter().map(access_step).collect();

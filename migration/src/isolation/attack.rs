@@ -118,7 +118,7 @@ pub const CATALOGUE: &[Attack] = &[
     sql(
         "own-row",
         "reads its own row",
-        "SELECT 1 FROM {table} WHERE {tenant} = {a}",
+        "SELECT 1 FROM {table} WHERE {tenant} = {a} LIMIT 1",
         OWNED,
         Expect::OwnRow,
         "nothing: this shows that the role works at all",
@@ -142,7 +142,7 @@ pub const CATALOGUE: &[Attack] = &[
     sql(
         "count",
         "counts more rows than its own",
-        "SELECT count(*) FROM {table} HAVING count(*) > 1",
+        "SELECT count(*) FROM {table} HAVING count(*) > {own}",
         OWNED,
         Expect::NoRow,
         POLICY,

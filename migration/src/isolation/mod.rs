@@ -4,9 +4,14 @@
 //! The [probe] makes two tenants of its own, one row a table, in a transaction that is rolled back,
 //! and tries as the application role what somebody would who works for the first and is after the
 //! second. Of rows that exist it asks one thing: whether one that is not the tenant's is visible.
+//! On Citus the two tenants are ones that [exist], since no role sees there what another has
+//! inserted in the same transaction.
+//!
+//! [exist]: probe_existing
 
 mod across;
 pub mod attack;
+mod existing;
 mod probe;
 mod rows;
 
@@ -18,7 +23,7 @@ use std::{
 use serde::Serialize;
 
 pub use across::look_across;
-pub use probe::{probe, probe_from};
+pub use probe::{probe, probe_existing, probe_from};
 
 use crate::report::Finding;
 

@@ -1,10 +1,10 @@
 //! Trying the attacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{
-    scope,
-    tenancy::{TENANT_ID, TENANT_SETTING},
+    Engine, scope,
+    tenancy::{SETTINGS_ON_EACH_NODE, TENANT_ID, TENANT_SETTING},
 };
 use futures_util::TryStreamExt as _;
 use sea_orm::{
@@ -15,11 +15,13 @@ use sea_orm::{
 use super::{
     Line, Matrix, Outcome,
     attack::{Attack, Attempt, CATALOGUE, Expect, On},
+    existing,
     rows::Rows,
 };
 use crate::{
     db::{Database, literal, quoted},
     error::explain_sqlx,
+    lock::ON_CITUS,
     report::DATABASE,
     schema::{ForeignKey, Schema, Table, tenancy},
 };
@@ -27,8 +29,11 @@ use crate::{
 /// The two tenants, and what is attacked.
 struct Stage<'a> {
     schema: &'a Schema,
+    engine: Engine,
     a: Rows,
     b: Rows,
+    /// The tables that are attacked, if not all of them.
+    only: Option<BTreeSet<String>>,
 }
 
 /// An attack that goes through must not read for ever, nor wait for somebody.
@@ -44,7 +49,8 @@ struct Try<'t> {
 enum How {
     Sql(String),
     CopyOut(String),
-    CopyIn(String),
+    /// The statement, and the one value that is sent.
+    CopyIn(String, String),
     /// A text for a tenant scope.
     Client(&'static str),
 }
@@ -86,6 +92,42 @@ const REFUSALS: [&str; 3] = ["42501", "23503", "0A000"];
 ///
 /// The reason why nothing was tried.
 pub async fn probe(db: &Database, schema: &Schema) -> std::result::Result<Matrix, String> {
+    let stage = Stage::of(schema, db.engine);
+    play_on(db, stage, true).await
+}
+
+/// As [`probe`], with two tenants that are there, and the tables in which both have rows; says which
+/// tables those are not. For engines on which what the owner has inserted is not seen by another
+/// role in the same transaction. Where an attack would go through, it is undone all the same.
+///
+/// # Errors
+///
+/// As [`probe`], and if there are no two tenants with rows.
+pub async fn probe_existing(
+    db: &Database,
+    schema: &Schema,
+) -> std::result::Result<(Matrix, Vec<String>), String> {
+    let found = existing::two_tenants(db, schema).await.map_err(|error| error.to_string())?;
+    let Some([a, b]) = found else {
+        return Err("it takes two tenants with rows, and there are less".to_owned());
+    };
+    let is_furnished = |table: &&Table| {
+        kind(table) == On::Shared || (a.count(&table.name) > 0 && b.count(&table.name) > 0)
+    };
+    let (with, without): (Vec<&Table>, Vec<&Table>) =
+        schema.tables.values().partition(is_furnished);
+    let only = with.into_iter().map(|table| table.name.clone()).collect();
+    let stage = Stage { schema, engine: db.engine, a, b, only: Some(only) };
+    let matrix = play_on(db, stage, false).await?;
+    Ok((matrix, without.into_iter().map(|table| table.name.clone()).collect()))
+}
+
+/// Plays on `db`, in a transaction that is rolled back, with tenants that are made up first or not.
+async fn play_on(
+    db: &Database,
+    stage: Stage<'_>,
+    furnish: bool,
+) -> std::result::Result<Matrix, String> {
     if !db.engine.capability().row_level_security {
         return Err(format!("{} has no row-level security to be attacked", db.engine));
     }
@@ -93,10 +135,11 @@ pub async fn probe(db: &Database, schema: &Schema) -> std::result::Result<Matrix
         return Err("in a rehearsal, nobody else sees the tables".to_owned());
     }
     let pool: &PgPool = db.connection.get_postgres_connection_pool();
-    let stage = Stage::of(schema);
     let mut tx = pool.begin().await.map_err(sentence)?;
     let played = async {
-        stage.furnish(&mut tx).await?;
+        if furnish {
+            stage.furnish(&mut tx).await?;
+        }
         stage.play(&mut tx, &db.application_role).await
     };
     let played = played.await;
@@ -117,7 +160,7 @@ pub async fn probe_from(
     db: &Database,
     schema: &Schema,
 ) -> std::result::Result<Matrix, String> {
-    let stage = Stage::of(schema);
+    let stage = Stage::of(schema, db.engine);
     let mut tx = db.connection.get_postgres_connection_pool().begin().await.map_err(sentence)?;
     stage.furnish(&mut tx).await?;
     tx.commit().await.map_err(sentence)?;
@@ -134,15 +177,24 @@ fn sentence(error: sqlx::Error) -> String {
 }
 
 impl<'a> Stage<'a> {
-    fn of(schema: &'a Schema) -> Self {
-        Self { schema, a: Rows::of(schema), b: Rows::of(schema) }
+    fn of(schema: &'a Schema, engine: Engine) -> Self {
+        Self { schema, engine, a: Rows::of(schema), b: Rows::of(schema), only: None }
+    }
+
+    /// Begins, with limits that every node keeps.
+    async fn limit(&self, tx: &mut PgConnection) -> std::result::Result<(), String> {
+        if self.engine.capability().distributes_tables {
+            run(tx, &format!("{ON_CITUS}; {SETTINGS_ON_EACH_NODE}")).await.map_err(sentence)?;
+        }
+        run(tx, LIMITS).await.map_err(sentence)?;
+        Ok(())
     }
 
     /// Makes up the two tenants, in one round trip.
     async fn furnish(&self, tx: &mut PgConnection) -> std::result::Result<(), String> {
         let inserts = self.a.inserts.iter().chain(&self.b.inserts);
         let script: Vec<&str> = inserts.map(|(_, insert)| insert.as_str()).collect();
-        run(tx, LIMITS).await.map_err(sentence)?;
+        self.limit(tx).await?;
         let made = run(tx, &script.join("; ")).await.map_err(sentence)?;
         if made == script.len() as u64 {
             return Ok(());
@@ -156,7 +208,7 @@ impl<'a> Stage<'a> {
         tx: &mut PgConnection,
         role: &str,
     ) -> std::result::Result<Vec<Line>, String> {
-        run(tx, LIMITS).await.map_err(sentence)?;
+        self.limit(tx).await?;
         run(tx, &format!("SET LOCAL ROLE {}", quoted(role))).await.map_err(|error| {
             format!("the role {role} cannot be worked as: {}", explain_sqlx(&error))
         })?;
@@ -199,7 +251,11 @@ impl<'a> Stage<'a> {
                 _ => None,
             });
         }
-        for table in self.schema.tables.values().filter(|table| attack.on.contains(&kind(table))) {
+        let is_attacked = |table: &&Table| {
+            attack.on.contains(&kind(table))
+                && self.only.as_ref().is_none_or(|only| only.contains(&table.name))
+        };
+        for table in self.schema.tables.values().filter(is_attacked) {
             tries.extend(self.ways(attack, table).into_iter().map(|how| on(&table.name, how)));
         }
         tries
@@ -218,7 +274,9 @@ impl<'a> Stage<'a> {
             ))],
             Attempt::CopyIn => {
                 let (name, column) = (quoted(&table.name), column_of_tenant(table).unwrap_or("id"));
-                vec![How::CopyIn(format!("COPY {name} ({}) FROM STDIN", quoted(column)))]
+                let sql = format!("COPY {name} ({}) FROM STDIN", quoted(column));
+                let value = self.b.tenant().trim_end_matches("::uuid").trim_matches('\'');
+                vec![How::CopyIn(sql, value.to_owned())]
             }
             Attempt::Client(_) => Vec::new(),
         }
@@ -244,7 +302,13 @@ impl<'a> Stage<'a> {
                     Some(format!("{} = {value}", quoted(column)))
                 })
                 .collect();
-            let sql = format!("UPDATE {{table}} SET {} WHERE {{tenant}} = {{a}}", set.join(", "));
+            // One row is enough, where there are many.
+            let own = self.a.value(&table.name, "id").map(|id| format!(" AND id = {id}"));
+            let sql = format!(
+                "UPDATE {{table}} SET {} WHERE {{tenant}} = {{a}}{}",
+                set.join(", "),
+                own.unwrap_or_default()
+            );
             // A key may be checked at the end of the transaction only. The count is the update's.
             let sql = format!("SET CONSTRAINTS ALL IMMEDIATE; {}", self.filled(&sql, table));
             (tenancy::is_tenant_scoped(parent) && !set.is_empty()).then_some(sql)
@@ -253,7 +317,8 @@ impl<'a> Stage<'a> {
     }
 
     fn filled(&self, template: &str, table: &Table) -> String {
-        filled(template, table, self.a.tenant(), self.b.tenant())
+        let own = self.a.count(&table.name).to_string();
+        filled(template, table, self.a.tenant(), self.b.tenant()).replace("{own}", &own)
     }
 }
 
@@ -309,7 +374,9 @@ async fn try_all(tx: &mut PgConnection, tries: &[Try<'_>]) -> Vec<Outcome> {
                 None => Outcome::Unknown("it was not tried".to_owned()),
             },
             How::CopyOut(sql) => judged(expect, copy_out(tx, sql).await.map_err(Failure::of)),
-            How::CopyIn(sql) => judged(expect, copy_in(tx, sql).await.map_err(Failure::of)),
+            How::CopyIn(sql, value) => {
+                judged(expect, copy_in(tx, sql, value).await.map_err(Failure::of))
+            }
             How::Client(text) if scope::check(text).is_err() => Outcome::Refused,
             How::Client(_) => Outcome::Through,
         });
@@ -381,16 +448,18 @@ async fn copy_out(tx: &mut PgConnection, sql: &str) -> std::result::Result<u64, 
     copied
 }
 
-/// One row, if the server would take any.
-async fn copy_in(tx: &mut PgConnection, sql: &str) -> std::result::Result<u64, sqlx::Error> {
-    let copied = match tx.copy_in_raw(sql).await {
-        Ok(copy) => {
-            // That it was let in is what counts; the error of giving up is our own.
-            let _ = copy.abort("only tried").await;
-            Ok(1)
-        }
-        Err(error) => Err(error),
+/// Sends a row with one value. Citus looks at it on the node where it goes, and lets COPY begin.
+async fn copy_in(
+    tx: &mut PgConnection,
+    sql: &str,
+    value: &str,
+) -> std::result::Result<u64, sqlx::Error> {
+    let copied = async {
+        let mut copy = tx.copy_in_raw(sql).await?;
+        copy.send(format!("{value}\n").as_bytes()).await?;
+        copy.finish().await
     };
+    let copied = copied.await;
     run(tx, "ROLLBACK TO SAVEPOINT attack").await?;
     copied
 }
@@ -402,8 +471,8 @@ fn judged(expect: Expect, sent: Sent) -> Outcome {
         (Expect::NoRow | Expect::Refused, Ok(_)) => Outcome::Through,
         (_, Err(failure)) => match failure.code.as_deref() {
             Some(code) if REFUSALS.contains(&code) => Outcome::Refused,
-            // unique_violation: the policy had let the row pass.
-            Some("23505") => Outcome::Through,
+            // unique_violation, not_null_violation: the policy had let the row pass.
+            Some("23505" | "23502") => Outcome::Through,
             _ => Outcome::Unknown(failure.message),
         },
     }

@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Rows {
     /// Values, as SQL, by table and column.
     values: BTreeMap<(String, String), String>,
+    /// How many rows there are, by table; one, where nothing else is said.
+    counts: BTreeMap<String, u64>,
     /// The statements that insert them, by table, in foreign-key order.
     pub inserts: Vec<(String, String)>,
 }
@@ -29,6 +31,26 @@ impl Rows {
             rows.inserts.push((table.name.clone(), insert));
         }
         rows
+    }
+
+    /// What a tenant has that exists: the values of a row of each table, and how many there are.
+    pub(super) fn existing(
+        schema: &Schema,
+        values: BTreeMap<(String, String), String>,
+        counts: BTreeMap<String, u64>,
+    ) -> Self {
+        let mut rows = Self { values, counts, inserts: Vec::new() };
+        let inserts = schema.in_foreign_key_order().into_iter().map(|table| {
+            let insert = rows.clone().insert_as(table, true);
+            (table.name.clone(), insert)
+        });
+        rows.inserts = inserts.collect();
+        rows
+    }
+
+    /// How many rows the tenant has in a table.
+    pub(super) fn count(&self, table: &str) -> u64 {
+        self.counts.get(table).copied().unwrap_or(1)
     }
 
     /// The value of a column, as SQL.
@@ -46,8 +68,13 @@ impl Rows {
         self.clone().insert(table)
     }
 
-    /// Where a column takes one of several values, the server picks those that its checks let pass.
     fn insert(&mut self, table: &Table) -> String {
+        self.insert_as(table, false)
+    }
+
+    /// Inserts a row, or the row that is there. Where a column takes one of several values, the server
+    /// picks those that its checks let pass.
+    fn insert_as(&mut self, table: &Table, same: bool) -> String {
         let (mut fixed, mut picked) = (Vec::new(), Vec::new());
         for column in &table.columns {
             let checks: Vec<&str> = table
@@ -56,8 +83,9 @@ impl Rows {
                 .map(|check| check.expr.as_str())
                 .filter(|check| expr::mentions(check, &column.name))
                 .collect();
-            if let Some(value) = self.key_value(table, column) {
-                let key = (table.name.clone(), column.name.clone());
+            let key = (table.name.clone(), column.name.clone());
+            let known = self.values.get(&key).filter(|_| same).cloned();
+            if let Some(value) = known.or_else(|| self.key_value(table, column)) {
                 self.values.insert(key, value.clone());
                 fixed.push((&column.name, value));
             } else if column.nullable || column.default.is_some() {

@@ -70,7 +70,8 @@ impl Target {
     pub fn engine(self) -> Engine {
         match self {
             Self::Nile => Engine::Nile,
-            Self::Postgres | Self::Citus => Engine::Postgres,
+            Self::Postgres => Engine::Postgres,
+            Self::Citus => Engine::Citus,
         }
     }
 }

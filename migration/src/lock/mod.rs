@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use entity::Engine;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::time::{Instant, sleep};
@@ -152,6 +152,9 @@ pub async fn take(tx: &DatabaseTransaction, engine: Engine) -> Result<()> {
     let sql = format!("SELECT {} AS locked", try_for(Purpose::Migrate));
     let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
     if row.map(|row| row.try_get("", "locked")).transpose()?.unwrap_or(false) {
+        if engine.capability().distributes_tables {
+            prepare_nodes(tx, &[]).await?;
+        }
         return Ok(());
     }
     let holder = holder::on_postgres(tx, engine).await?;
@@ -252,10 +255,46 @@ async fn attempt(
         Err(error) => {
             // The error says more than a failed rollback would.
             let _ = tx.rollback().await;
-            Err(error.into())
+            Err(error)
         }
     }
 }
+
+/// What a transaction needs that changes tables which are spread over several nodes, in this order:
+///
+/// - one connection to each node, so that what was done on it is seen by what comes after it;
+/// - no care of Citus's for tables that are not distributed yet, but refer to one that is on every
+///   node already: it would take them into its metadata, and then refuse to distribute them;
+/// - the settings here on the other nodes as well, where it waits for locks, too.
+///
+/// The lock itself is the coordinator's, and so is the schema: on another node nothing is done.
+async fn prepare_nodes(tx: &DatabaseTransaction, settings: &[(&str, String)]) -> Result<()> {
+    let sql = "SELECT groupid AS node, (SELECT nodename || ':' || nodeport FROM pg_dist_node \
+               WHERE groupid = 0) AS coordinator FROM pg_dist_local_group";
+    let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    if let Some(row) = row.filter(|row| row.try_get("", "node").is_ok_and(|node: i32| node != 0)) {
+        let coordinator: Option<String> = row.try_get("", "coordinator")?;
+        return Err(Error::Unusable(format!(
+            "this is a worker of a Citus cluster, and tables and sample rows are made through its \
+             coordinator: connect to {}; nothing was changed",
+            coordinator.as_deref().unwrap_or("that")
+        )));
+    }
+    let mut sql = format!("{ON_CITUS}; SET LOCAL citus.propagate_set_commands = 'local'");
+    for (name, value) in settings.iter().filter(|(name, _)| ON_EACH_NODE.contains(name)) {
+        sql = format!("{sql}; SET LOCAL {name} = '{value}'");
+    }
+    tx.execute_unprepared(&format!("{sql}; SET LOCAL citus.propagate_set_commands = 'none'"))
+        .await?;
+    Ok(())
+}
+
+/// The first two of them.
+pub(crate) const ON_CITUS: &str = "SET LOCAL citus.multi_shard_modify_mode = 'sequential'; \
+     SET LOCAL citus.enable_local_reference_table_foreign_keys = off";
+
+/// The settings that matter wherever rows are.
+const ON_EACH_NODE: [&str; 3] = ["row_security", "lock_timeout", "statement_timeout"];
 
 /// Sets what the transaction needs and tries for the lock, in one statement.
 async fn lock_on_postgres(
@@ -263,7 +302,7 @@ async fn lock_on_postgres(
     engine: Engine,
     purpose: Purpose,
     patience: &Patience,
-) -> Result<(bool, Option<i32>), DbErr> {
+) -> Result<(bool, Option<i32>)> {
     let mut columns = Vec::new();
     if engine.capability().session_settings {
         columns.extend(
@@ -282,7 +321,11 @@ async fn lock_on_postgres(
     let Some(row) = row else { return Ok((false, None)) };
     let tells = engine.capability().session_settings;
     let backend = tells.then(|| row.try_get("", "backend")).transpose()?;
-    Ok((row.try_get("", "locked")?, backend))
+    let locked = row.try_get("", "locked")?;
+    if locked && engine.capability().distributes_tables {
+        prepare_nodes(tx, &patience.settings()).await?;
+    }
+    Ok((locked, backend))
 }
 
 impl Patience {

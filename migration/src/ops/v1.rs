@@ -3,6 +3,7 @@
 mod access;
 mod alter;
 mod create;
+mod distribute;
 mod rebuild;
 
 pub use access::{AlterAccess, alter_access};
@@ -10,7 +11,9 @@ pub(crate) use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_sec
 pub(crate) use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};
 pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
-pub(crate) use create::{is_column, is_left_out};
+pub(crate) use create::{is_column, is_left_out, is_unique_kept};
+pub(crate) use distribute::is_distribution;
+pub use distribute::{distribute, distribute_beside, replicate, undistribute};
 pub(crate) use rebuild::FOREIGN_KEYS_ENFORCED;
 pub use rebuild::{Rebuild, rebuild};
 

@@ -153,7 +153,17 @@ impl Work<'_> {
             match altered.get_mut(name) {
                 Some(altered) => {
                     unfilled.extend(altered.unfilled.iter().map(|c| (name.to_owned(), c.clone())));
+                    let moved = self.changes.iter().find_map(|change| match change {
+                        Change::AlterDistribution { table, from, to } if table == name => {
+                            Some((from, to))
+                        }
+                        _ => None,
+                    });
+                    if moved.is_some_and(|(from, _)| from.is_some()) {
+                        operations.push(Operation::Undistribute { table: name.to_owned() });
+                    }
                     altered.write(name, !late.is_empty(), operations);
+                    operations.extend(moved.and_then(|_| distribute(table)));
                 }
                 None => create(table, late, operations),
             }
@@ -278,11 +288,18 @@ fn access(table: &Table, steps: Vec<AccessStep>) -> Option<Operation> {
     (!steps.is_empty()).then(|| Operation::AlterAccess { table: table.name.clone(), steps })
 }
 
+/// The operation that puts a table's rows where they belong.
+fn distribute(table: &Table) -> Option<Operation> {
+    let distribution = table.distribution.clone()?;
+    Some(Operation::Distribute { table: table.name.clone(), distribution })
+}
+
 /// Creates a table without the keys that have to wait, with its indexes and who may use it.
 fn create(table: &Table, late: &[ForeignKey], operations: &mut Vec<Operation>) {
     let mut now = Table { indexes: Vec::new(), ..table.clone() };
     now.foreign_keys.retain(|key| !late.contains(key));
     operations.push(Operation::CreateTable { table: now });
+    operations.extend(distribute(table));
     for index in &table.indexes {
         operations.push(Operation::CreateIndex { table: table.clone(), index: index.clone() });
     }

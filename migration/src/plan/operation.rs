@@ -9,8 +9,8 @@ use sea_orm_migration::{
 use crate::{
     ops::v1,
     schema::{
-        Check, Column, ForeignKey, Grant, Grantee, Index, Policy, PrimaryKey, RowSecurity, Table,
-        ddl, tenancy,
+        Check, Column, Distribution, ForeignKey, Grant, Grantee, Index, Policy, PrimaryKey,
+        RowSecurity, Table, ddl, tenancy,
     },
 };
 
@@ -40,6 +40,10 @@ pub enum Operation {
     AlterTable { table: String, steps: Vec<Step>, rebuild: Option<Rebuild> },
     /// Alters who may see and change a table's rows.
     AlterAccess { table: String, steps: Vec<AccessStep> },
+    /// Says where a table's rows are, where the engine has several nodes.
+    Distribute { table: String, distribution: Distribution },
+    /// Makes a plain table of one that was distributed.
+    Undistribute { table: String },
 }
 
 /// One step of altering a table.
@@ -197,6 +201,17 @@ impl Operation {
                 let alter = v1::alter_access(table);
                 steps.iter().fold(alter, |alter, step| step.add_to(alter)).run(manager).await
             }
+            Self::Distribute { table, distribution } => match distribution {
+                Distribution::By(column) if table == tenancy::ROOT => {
+                    v1::distribute(manager, table, column).await
+                }
+                Distribution::By(column) => {
+                    v1::distribute_beside(manager, table, column, tenancy::ROOT).await
+                }
+                Distribution::Replicated => v1::replicate(manager, table).await,
+                Distribution::Other(_) => Ok(()),
+            },
+            Self::Undistribute { table } => v1::undistribute(manager, table).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 
 use super::Touched;
-use crate::db::quoted;
+use crate::db::{quoted, total_size};
 
 /// A table that is not analyzed yet is counted if it takes no more than this, in bytes.
 const COUNTED: i64 = 1 << 30;
@@ -61,8 +61,8 @@ impl Tables {
                     .to_owned()
             }
             _ => format!(
-                "{ON_POSTGRES}, pg_total_relation_size(c.oid) AS bytes, \
-                 c.reltuples::bigint AS rows {AMONG_OURS}"
+                "{ON_POSTGRES}, {} AS bytes, c.reltuples::bigint AS rows {AMONG_OURS}",
+                total_size(engine)
             ),
         };
         let mut tables = BTreeMap::new();

@@ -50,6 +50,10 @@ pub struct Rehearsal {
     schema: Option<String>,
 }
 
+/// What a coordinator does not see.
+const ON_NODES: &str = "locks are those on the coordinator; a shard is locked and rewritten on its \
+                        node as its table is here";
+
 impl Rehearsal {
     /// Begins to rehearse the command on this database.
     ///
@@ -112,8 +116,11 @@ impl Rehearsal {
     ///
     /// If rolling back fails: then the server has done it, for want of a connection.
     pub fn end(self) -> Result<Report> {
-        let Self { observer, far_end, schema, .. } = self;
-        let notes = far_end.end()?;
+        let Self { database, observer, far_end, schema, .. } = self;
+        let mut notes = far_end.end()?;
+        if database.engine.capability().distributes_tables {
+            notes.push(ON_NODES.to_owned());
+        }
         let seen = observer.seen().clone();
         let Seen { plan, steps, refusals, .. } = seen;
         Ok(Report { plan, steps, refusals, schema, notes })

@@ -80,7 +80,8 @@ impl Runner<'_> {
         // Both in one statement, since every call asks.
         let lacks = format!("EXISTS ({}) AS lacks_privileges", missing_sql(name, &wanted));
         let ask = async || {
-            let stmt = Statement::from_string(self.engine.backend(), facts_sql(name, &lacks));
+            let stmt =
+                Statement::from_string(self.engine.backend(), facts_sql(name, self.engine, &lacks));
             let row = db.query_one_raw(stmt).await?;
             let both = |row: QueryResult| {
                 let role = RoleFacts::from_query_result(&row, "")?;
@@ -90,7 +91,7 @@ impl Runner<'_> {
         };
         let mut found: Option<(RoleFacts, bool)> = ask().await?;
         if let Some((role, _)) = found.as_ref().filter(|_| create)
-            && !(role.exists && role.may_be_set)
+            && !(role.exists && role.may_be_set && role.login_sql().is_none())
         {
             self.make(role).await?;
             found = ask().await?;
@@ -115,10 +116,11 @@ impl Runner<'_> {
     pub(super) async fn everything_granted_sql(&self) -> Result<Option<String>> {
         let Some(wanted) = self.granted(|_| true).await? else { return Ok(None) };
         let name = &self.application_role;
-        let facts = facts_sql(name, &format!("EXISTS ({}) AS lacks", missing_sql(name, &wanted)));
+        let lacks = format!("EXISTS ({}) AS lacks", missing_sql(name, &wanted));
+        let facts = facts_sql(name, self.engine, &lacks);
         Ok(Some(format!(
             "SELECT f.exists AND f.may_be_set AND NOT f.lacks AND (f.has_usage OR NOT f.owns_schema) \
-             FROM ({facts}) f"
+             AND (f.may_log_in OR NOT f.has_to_log_in) FROM ({facts}) f"
         )))
     }
 
@@ -130,7 +132,10 @@ impl Runner<'_> {
         if !role.exists {
             steps.push(role.create_sql());
         }
-        steps.push(role.membership_sql());
+        steps.extend(role.login_sql());
+        if !role.may_be_set {
+            steps.push(role.membership_sql());
+        }
         for sql in steps {
             let tx = self.db.begin().await?;
             match tx.execute_unprepared(&sql).await {

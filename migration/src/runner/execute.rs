@@ -268,7 +268,9 @@ impl Runner<'_> {
             }
             tracing::warn!("dropping the index {name}, which was being made, to make it anew");
             let sql = match self.engine {
-                Engine::Postgres => format!("DROP INDEX CONCURRENTLY {}", quoted(&name)),
+                Engine::Postgres | Engine::Citus => {
+                    format!("DROP INDEX CONCURRENTLY {}", quoted(&name))
+                }
                 _ => format!("DROP INDEX {}", quoted(&name)),
             };
             session.connection().execute_unprepared(&sql).await?;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     backup::Losing,
-    db::{literal, quoted},
+    db::{literal, quoted, total_size},
     diff::{Change, diff},
     error::{List, Result, sqlstate},
     fingerprint::sha256,
@@ -375,8 +375,9 @@ async fn table_size(
         ),
         _ if !engine.capability().table_locks => return Ok(None),
         _ => format!(
-            "SELECT pg_total_relation_size(c.oid) AS bytes FROM pg_class c \
+            "SELECT {} AS bytes FROM pg_class c \
              WHERE c.relname = {} AND c.relnamespace = current_schema()::regnamespace",
+            total_size(engine),
             literal(table)
         ),
     };

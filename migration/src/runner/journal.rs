@@ -201,8 +201,10 @@ impl<'a> Note<'a> {
 }
 
 /// SHA-256 of what a migration sends to apply itself on this engine, so that a change of its words
-/// is no change, and one of its effect is.
+/// is no change, and one of its effect is. On Citus, of what it sends to PostgreSQL, so that a database
+/// keeps its history when it becomes one.
 pub(super) async fn fingerprint(migration: &dyn MigrationTrait, engine: Engine) -> Result<String> {
+    let engine = if engine == Engine::Citus { Engine::Postgres } else { engine };
     let sent = record_in(Context::usual(engine), migration, Direction::Up).await?;
     Ok(sha256(&sent.join(";\n")))
 }

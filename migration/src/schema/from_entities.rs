@@ -45,6 +45,7 @@ impl Schema {
             schema.tables.insert(table.name.clone(), table);
         }
         schema.tables.values_mut().for_each(Table::secure);
+        schema.distribute();
         match tenancy::violations(&schema).first() {
             Some(violation) => Err(ModelError(violation.clone())),
             None => Ok(schema.sorted()),

@@ -9,8 +9,8 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use serde::Deserialize;
 
 use super::{
-    Action, Check, Column, ColumnType, ForeignKey, Grantee, Index, IndexPart, Policy, PrimaryKey,
-    RowSecurity, Schema, Table,
+    Action, Check, Column, ColumnType, Distribution, ForeignKey, Grantee, Index, IndexPart, Policy,
+    PrimaryKey, RowSecurity, Schema, Table,
 };
 use crate::{db::literal, ops::v1::GRANTABLE};
 
@@ -40,6 +40,13 @@ impl Namespace {
                 format!("({ours})")
             }
             Self::Temporary => "c.relnamespace = pg_my_temp_schema()".to_owned(),
+        }
+    }
+
+    fn is_distributed(self) -> bool {
+        match self {
+            Self::Current(engine) => engine.capability().distributes_tables,
+            Self::Temporary => false,
         }
     }
 
@@ -83,6 +90,14 @@ struct IndexRow {
     descending: Vec<bool>,
     options: Vec<String>,
     predicate: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct DistributionRow {
+    table_name: String,
+    method: String,
+    replication: String,
+    column_name: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -187,7 +202,33 @@ pub(super) async fn read<C: ConnectionTrait>(
             add_access(table, &row)?;
         }
     }
+    if namespace.is_distributed() {
+        for row in rows::<DistributionRow, _>(db, distribution_query(&ours)).await? {
+            let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+            table.distribution = Some(distribution(row));
+        }
+    }
     Ok(schema.sorted())
+}
+
+/// Where rows are, of every table that is in Citus's metadata:
+/// <https://docs.citusdata.com/en/stable/develop/api_metadata.html#partition-table>
+fn distribution_query(ours: &str) -> String {
+    format!(
+        "SELECT c.relname::text AS table_name, d.partmethod::text AS method, \
+         d.repmodel::text AS replication, \
+         column_to_column_name(d.logicalrelid, d.partkey) AS column_name \
+         FROM pg_dist_partition d JOIN pg_class c ON c.oid = d.logicalrelid WHERE {ours}"
+    )
+}
+
+fn distribution(row: DistributionRow) -> Distribution {
+    match (row.method.as_str(), row.replication.as_str(), row.column_name) {
+        ("h", _, Some(column)) => Distribution::By(column),
+        ("n", "t", _) => Distribution::Replicated,
+        ("n", _, _) => Distribution::Other("on one node, in Citus's metadata".to_owned()),
+        (method, ..) => Distribution::Other(format!("distributed by the method {method}")),
+    }
 }
 
 /// Policies, and the privileges of PUBLIC and the application role, also those on columns.

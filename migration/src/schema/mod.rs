@@ -64,6 +64,33 @@ pub struct Table {
     /// What others than the owner may do, ordered by grantee.
     #[serde(default)]
     pub grants: Vec<Grant>,
+    /// Where its rows are, on an engine with several nodes; `None` if it is a plain table on one of
+    /// them. Of a neutral schema it follows from the columns.
+    #[serde(skip)]
+    pub distribution: Option<Distribution>,
+}
+
+/// Where the rows of a table are, on an engine with several nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distribution {
+    /// Rows with the same value in this column are on one node, together with those of other tables
+    /// that are distributed alike.
+    By(String),
+    /// Every node has all rows.
+    Replicated,
+    /// Something else, in words.
+    Other(String),
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::By(column) => write!(f, "distributed by {column}"),
+            Self::Replicated => f.write_str("a reference table"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
 }
 
 /// A column.
@@ -225,6 +252,13 @@ impl Schema {
         self
     }
 
+    /// Says of every table where its rows belong.
+    pub(super) fn distribute(&mut self) {
+        for table in self.tables.values_mut() {
+            table.distribution = Some(tenancy::distribution(table));
+        }
+    }
+
     /// Only the tables that `keep` accepts.
     #[must_use]
     pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
@@ -270,6 +304,9 @@ impl Schema {
             self = self.without_access();
         }
         for table in self.tables.values_mut() {
+            if !capability.distributes_tables {
+                table.distribution = None;
+            }
             if capability.built_in(&table.name).is_some() {
                 table.keep_columns_only();
                 continue;
@@ -279,6 +316,9 @@ impl Schema {
                 capability.foreign_keys_to_shared || !tenancy::is_key_to_shared(&whole, key)
             });
             table.indexes.retain(|index| !index.is_left_out(&capability, &whole));
+            for index in &mut table.indexes {
+                index.unique &= index.is_unique_kept(&capability, &whole.name);
+            }
         }
         if !capability.keeps_expression_text {
             return self;
@@ -327,6 +367,9 @@ impl Schema {
                     left_out.indexes.push((table.clone(), index.clone()));
                 }
             }
+            let weaker = table.indexes.iter().filter(|it| it.unique);
+            let weaker = weaker.filter(|it| !it.is_unique_kept(&capability, &table.name));
+            left_out.uniques.extend(weaker.map(|it| (table.clone(), it.clone())));
         }
         left_out
     }
@@ -387,6 +430,8 @@ pub struct LeftOut {
     pub foreign_keys: Vec<(String, ForeignKey)>,
     /// Indexes and uniques, each with its table.
     pub indexes: Vec<(Table, Index)>,
+    /// Uniques that are plain indexes there, each with its table.
+    pub uniques: Vec<(Table, Index)>,
 }
 
 impl LeftOut {
@@ -406,7 +451,14 @@ impl LeftOut {
                 table.name, index.name
             )
         });
-        keys.chain(indexes).collect()
+        let uniques = self.uniques.iter().map(|(table, index)| {
+            format!(
+                "{engine} keeps nothing unique among the rows of {} but their key, so {} is a plain \
+                 index: `validate` checks the rows",
+                table.name, index.name
+            )
+        });
+        keys.chain(indexes).chain(uniques).collect()
     }
 }
 
@@ -429,6 +481,7 @@ impl Table {
             foreign_keys: Vec::new(),
             indexes: Vec::new(),
             checks: Vec::new(),
+            distribution: None,
             row_security: RowSecurity::default(),
             policies: Vec::new(),
             grants: Vec::new(),
@@ -468,6 +521,11 @@ impl Index {
     /// Whether an engine that can so much has no index of this kind.
     fn is_left_out(&self, capability: &Capability, table: &Table) -> bool {
         v1::is_left_out(capability, &table.name, self.unique, self.has_expressions(table))
+    }
+
+    /// Whether an engine that can so much keeps this unique on that table.
+    fn is_unique_kept(&self, capability: &Capability, table: &str) -> bool {
+        v1::is_unique_kept(capability, table, self.parts.iter().map(|part| part.expr.clone()))
     }
 
     /// Whether a part of the key is no column of `table`.

@@ -9,7 +9,7 @@ use entity::Engine;
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 
 use super::{Schema, ddl, from_postgres, from_sqlite};
-use crate::{db::in_memory, error::sqlstate};
+use crate::{db::in_memory, error::sqlstate, ops::v1};
 
 /// What a database should hold, in its own words.
 #[derive(Clone, Debug)]
@@ -53,6 +53,7 @@ where
     if !engine.capability().temporary_tables {
         return Ok(Expected { schema: neutral.on(engine).without_expressions(), exact: false });
     }
+    let neutral = neutral.on(engine);
     match replay(db, engine, &ddl::create(&neutral, engine)).await {
         Ok(mut schema) => {
             // What the server has nothing to rewrite in.
@@ -73,7 +74,8 @@ where
 
 /// Runs statements that create tables where nothing of them remains, and reads the result: as
 /// temporary tables on PostgreSQL, in a database in memory on SQLite. What they grant is left out:
-/// roles are no part of a database, and need not be there.
+/// roles are no part of a database, and need not be there. Where they put rows on an engine with
+/// several nodes is not tried, but said of the result.
 ///
 /// # Errors
 ///
@@ -91,9 +93,12 @@ where
     }
     let transaction = db.begin().await?;
     // One round trip; an empty search path but for the temporary schema keeps the names apart.
-    let without_grants: Vec<String> =
-        statements.iter().filter(|sql| !is_grant(sql)).cloned().collect();
-    let sql = format!("SET LOCAL search_path = pg_temp; {}", script(&without_grants));
+    let local: Vec<String> = statements
+        .iter()
+        .filter(|sql| !is_grant(sql) && !v1::is_distribution(sql))
+        .cloned()
+        .collect();
+    let sql = format!("SET LOCAL search_path = pg_temp; {}", script(&local));
     let outcome = match transaction.execute_unprepared(&sql).await {
         Ok(_) => {
             let namespace = from_postgres::Namespace::Temporary;
@@ -102,7 +107,11 @@ where
         Err(error) => Err(error),
     };
     transaction.rollback().await?;
-    outcome
+    let mut schema = outcome?;
+    if engine.capability().distributes_tables {
+        schema.distribute();
+    }
+    Ok(schema)
 }
 
 fn starts_with(statement: &str, start: &str) -> bool {

@@ -53,6 +53,7 @@ impl Schema {
         for (name, table) in &mut schema.tables {
             name.clone_into(&mut table.name);
         }
+        schema.distribute();
         Ok(schema)
     }
 }

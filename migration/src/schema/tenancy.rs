@@ -2,7 +2,7 @@
 
 use entity::tenancy::TENANT_ID;
 
-use super::{ForeignKey, Schema, Table};
+use super::{Distribution, ForeignKey, Schema, Table};
 
 /// The root table, to whose `id` every `tenant_id` refers.
 pub const ROOT: &str = "tenants";
@@ -11,6 +11,19 @@ pub const ROOT: &str = "tenants";
 #[must_use]
 pub fn is_tenant_scoped(table: &Table) -> bool {
     table.column(TENANT_ID).is_some()
+}
+
+/// Where the rows of `table` belong on an engine with several nodes: a tenant's rows are together,
+/// and what is shared is on each.
+#[must_use]
+pub fn distribution(table: &Table) -> Distribution {
+    if is_tenant_scoped(table) {
+        Distribution::By(TENANT_ID.to_owned())
+    } else if table.name == ROOT {
+        Distribution::By("id".to_owned())
+    } else {
+        Distribution::Replicated
+    }
 }
 
 /// Whether what a tenant-scoped table refers to is shared: keys to another tenant-scoped table carry

@@ -156,6 +156,11 @@ pub async fn create_index(
     if is_left_out(&engine.capability(), table, create.unique, has_expressions) {
         return Ok(());
     }
+    let parts = create.columns.iter().map(|part| part.column.expr.to_string());
+    if create.unique && !is_unique_kept(&engine.capability(), table, parts) {
+        let plain = format!("CREATE INDEX{}", sql.trim_start_matches("CREATE UNIQUE INDEX"));
+        return execute(manager, plain).await;
+    }
     if has_expressions {
         return execute(manager, index_sql(&index, engine)).await;
     }
@@ -203,4 +208,18 @@ pub(crate) fn is_left_out(
     let is_on_built_in = capability.built_in(table).is_some();
     (unique && is_on_built_in && !capability.unique_on_tenants)
         || (has_expressions && !capability.expression_indexes)
+}
+
+/// Whether a unique with these parts is one on an engine that can so much. Where rows of `tenants`
+/// are on several nodes, nothing is unique among them that does not have their key: it is made a
+/// plain index there, for what looks for it.
+pub(crate) fn is_unique_kept(
+    capability: &Capability,
+    table: &str,
+    mut parts: impl Iterator<Item = String>,
+) -> bool {
+    capability.unique_on_tenants
+        || !capability.distributes_tables
+        || table != tenancy::ROOT
+        || parts.any(|part| part.trim_matches('"') == "id")
 }

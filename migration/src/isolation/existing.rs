@@ -1,0 +1,97 @@
+//! Two tenants that exist, and a row of each table that they have.
+
+use std::collections::BTreeMap;
+
+use entity::tenancy::TENANT_ID;
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+use uuid::Uuid;
+
+use super::rows::Rows;
+use crate::{
+    db::{Database, listed, quoted},
+    schema::{ColumnType, Schema, Table, tenancy},
+};
+
+/// How many tenants are looked at. The newest ones, which have the fewest rows mostly.
+const CANDIDATES: u32 = 16;
+
+/// The two with rows in the most tables; `None` if there are less than two tenants.
+pub(super) async fn two_tenants(
+    db: &Database,
+    schema: &Schema,
+) -> Result<Option<[Rows; 2]>, DbErr> {
+    let backend = db.engine.backend();
+    let sql =
+        format!("SELECT id FROM {} ORDER BY id DESC LIMIT {CANDIDATES}", quoted(tenancy::ROOT));
+    let rows = db.connection.query_all_raw(Statement::from_string(backend, sql)).await?;
+    let ids: Vec<Uuid> =
+        rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, DbErr>>()?;
+    let mut counts: BTreeMap<Uuid, BTreeMap<String, u64>> =
+        ids.iter().map(|id| (*id, BTreeMap::from([(tenancy::ROOT.to_owned(), 1)]))).collect();
+    let scoped: Vec<&Table> =
+        schema.tables.values().filter(|table| tenancy::is_tenant_scoped(table)).collect();
+    if ids.len() < 2 {
+        return Ok(None);
+    }
+    for table in &scoped {
+        let sql = format!(
+            "SELECT {TENANT_ID}, count(*) AS n FROM {} WHERE {TENANT_ID} IN ({}) GROUP BY 1",
+            quoted(&table.name),
+            listed(db.engine, &ids)
+        );
+        for row in db.connection.query_all_raw(Statement::from_string(backend, sql)).await? {
+            let (id, n): (Uuid, i64) = (row.try_get("", TENANT_ID)?, row.try_get("", "n")?);
+            if let Some(of_tenant) = counts.get_mut(&id) {
+                of_tenant.insert(table.name.clone(), u64::try_from(n).unwrap_or_default());
+            }
+        }
+    }
+    let mut ids = ids;
+    ids.sort_by_key(|id| std::cmp::Reverse((counts[id].len(), *id)));
+    let mut found = Vec::with_capacity(2);
+    for id in ids.into_iter().take(2) {
+        let mut values =
+            BTreeMap::from([((tenancy::ROOT.to_owned(), "id".to_owned()), as_sql(id))]);
+        let mut of_tenant = counts.remove(&id).unwrap_or_default();
+        for table in &scoped {
+            of_tenant.entry(table.name.clone()).or_insert(0);
+            values.extend(ids_of_a_row(db, table, id).await?);
+        }
+        found.push(Rows::existing(schema, values, of_tenant));
+    }
+    Ok(found.try_into().ok())
+}
+
+/// The ids in one row of the tenant: its own, and those that it refers to.
+async fn ids_of_a_row(
+    db: &Database,
+    table: &Table,
+    tenant: Uuid,
+) -> Result<Vec<((String, String), String)>, DbErr> {
+    let ids: Vec<&String> = table
+        .columns
+        .iter()
+        .filter(|column| column.ty == ColumnType::Uuid)
+        .map(|column| &column.name)
+        .collect();
+    let columns: Vec<String> = ids.iter().map(|name| quoted(name)).collect();
+    let sql = format!(
+        "SELECT {} FROM {} WHERE {TENANT_ID} = '{tenant}' LIMIT 1",
+        columns.join(", "),
+        quoted(&table.name)
+    );
+    let row = db.connection.query_one_raw(Statement::from_string(db.engine.backend(), sql)).await?;
+    let mut found = Vec::new();
+    for name in ids {
+        let value: Option<Uuid> =
+            row.as_ref().map(|row| row.try_get("", name)).transpose()?.flatten();
+        if let Some(value) = value {
+            found.push(((table.name.clone(), name.clone()), as_sql(value)));
+        }
+    }
+    Ok(found)
+}
+
+fn as_sql(id: Uuid) -> String {
+    format!("'{id}'::uuid")
+}
