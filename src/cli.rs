@@ -1,5 +1,7 @@
 //! The command line of `tenantry`.
 
+mod tenant;
+
 use clap::{Parser, Subcommand};
 use migration::{
     cli::{
@@ -61,6 +63,9 @@ enum Action {
         #[arg(long, conflicts_with = "json")]
         matrix: bool,
     },
+    /// See what tenants have, and where it is
+    #[command(subcommand)]
+    Tenant(tenant::Action),
 }
 
 impl Command for Tenantry {
@@ -79,6 +84,7 @@ impl Command for Tenantry {
             Action::Validate { json, deep, matrix } => {
                 validate(&self.database, json, deep, matrix, out).await
             }
+            Action::Tenant(action) => tenant::run(action, &self.database, out).await,
         }
     }
 }
@@ -119,6 +125,9 @@ fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
     let refused = match &report.seeding {
         Seeding::Done(report) => {
             out.line(&format!("seed      {}", seeder::cli::summary(report)))?;
+            for line in seeder::cli::nodes(report) {
+                out.line(&format!("          {line}"))?;
+            }
             false
         }
         Seeding::Production => {

@@ -15,6 +15,7 @@
 pub mod cli;
 mod rollback;
 mod run;
+pub mod tenants;
 pub mod validation;
 
 pub use migration::{

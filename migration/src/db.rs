@@ -413,6 +413,34 @@ pub(crate) fn total_size(engine: Engine) -> &'static str {
     }
 }
 
+/// How much room a table takes with all that belongs to it, in bytes; `None` where nobody tells.
+///
+/// # Errors
+///
+/// If the query fails.
+pub async fn table_size<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    table: &str,
+) -> Result<Option<i64>, DbErr> {
+    let sql = match engine {
+        Engine::Sqlite => format!(
+            "SELECT sum(pgsize) AS bytes FROM dbstat WHERE name IN (SELECT name FROM sqlite_schema \
+             WHERE tbl_name = {})",
+            literal(table)
+        ),
+        _ if !engine.capability().table_locks => return Ok(None),
+        _ => format!(
+            "SELECT {} AS bytes FROM pg_class c \
+             WHERE c.relname = {} AND c.relnamespace = current_schema()::regnamespace",
+            total_size(engine),
+            literal(table)
+        ),
+    };
+    let row = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    row.map_or(Ok(None), |row| row.try_get("", "bytes"))
+}
+
 /// An SQLite database in memory, gone when it is closed. It enforces no foreign key: what is tried
 /// in it is schema, in any order.
 pub(crate) async fn in_memory() -> Result<DatabaseConnection, DbErr> {

@@ -31,6 +31,7 @@
 pub mod application_role;
 pub mod backup;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod db;
 pub mod diff;

@@ -18,8 +18,8 @@ use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 
 use crate::{
-    Dataset, Difference, Options, Plan, Preset, Progress, Report, Skew, Spec, Stop, TableDigest,
-    TableReport, Verification,
+    Dataset, Difference, NodeReport, Options, Plan, Preset, Progress, Report, Skew, Spec, Stop,
+    TableDigest, TableReport, Verification,
     bars::{self, Bars},
     export::{Format, export},
     loader::FEW,
@@ -380,6 +380,14 @@ pub fn summary(report: &Report) -> String {
     }
 }
 
+/// A line for each node, where the engine has several.
+pub fn nodes(report: &Report) -> impl Iterator<Item = String> + use<'_> {
+    report.nodes.iter().map(|NodeReport { node, tenants, rows }| {
+        let of = if *tenants == 1 { "tenant" } else { "tenants" };
+        format!("on {node}: {rows} rows of {tenants} {of}")
+    })
+}
+
 /// Prints what was found. The code is 1 if anything differs.
 fn show(db: &Database, verification: Verification, json: bool, out: &mut Printer) -> Result<u8> {
     let code = u8::from(!verification.is_clean());
@@ -411,6 +419,9 @@ fn show(db: &Database, verification: Verification, json: bool, out: &mut Printer
 fn print(report: &Report, out: &mut Printer) -> Result<()> {
     for table in report.tables.iter().filter(|table| table.changed > 0) {
         out.done(&format!("{:<16} {:>6}", table.table, table.changed))?;
+    }
+    for line in nodes(report) {
+        out.done(&line)?;
     }
     Ok(())
 }

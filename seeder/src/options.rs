@@ -6,6 +6,7 @@ use sea_orm::DatabaseConnection;
 use serde::Serialize;
 
 use crate::{
+    nodes::NodeReport,
     progress::{Progress, Stop},
     spec::Spec,
 };
@@ -74,6 +75,8 @@ pub struct TableReport {
 pub struct Report {
     /// The tables.
     pub tables: Vec<TableReport>,
+    /// What was inserted by node, where the engine has several.
+    pub nodes: Vec<NodeReport>,
     /// Whether it was asked to stop before the end.
     pub stopped: bool,
 }

@@ -16,6 +16,7 @@ use sea_orm::{
 use crate::{
     admission::{Admitted, admitted},
     loader::{Loader, Loading, Missing, Tally},
+    nodes::by_node,
     options::{Options, Report, TableReport},
     repair::{self, Mendings},
     set::DataSet,
@@ -115,7 +116,8 @@ async fn locked(
         },
     };
     noting(tx, engine, &set, &tally, done).await?;
-    Ok(Begun::Done(report(&set, &tally, done)))
+    let nodes = if done { by_node(tx, engine, &set).await? } else { Vec::new() };
+    Ok(Begun::Done(Report { nodes, ..report(&set, &tally, done) }))
 }
 
 /// Into an SQLite file, whose lock is the one for writing: every unit takes it for itself.
@@ -264,5 +266,5 @@ fn report(set: &DataSet, tally: &Tally, done: bool) -> Report {
         updated: 0,
         planned: planned.get(def.name).copied().unwrap_or_default(),
     });
-    Report { tables: tables.collect(), stopped: !done }
+    Report { tables: tables.collect(), nodes: Vec::new(), stopped: !done }
 }

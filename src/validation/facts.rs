@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use entity::Engine;
 use migration::{
+    cluster::{self, Health},
     db::{Database, begin_read, count_rows, quoted},
     diff::Change,
     drift::{Accepted, Drift, drift, inexact},
@@ -32,6 +33,8 @@ pub(super) struct Facts {
     pub altered: Vec<seeder::Difference>,
     /// What could not be checked, and why.
     pub notes: Vec<String>,
+    /// Where rows are, on an engine with several nodes.
+    pub nodes: Health,
     /// What came of attacking one tenant as another; `None` where that could not be tried.
     pub isolation: Option<Matrix>,
 }
@@ -59,6 +62,9 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     let mut facts = facts?;
+    if !facts.nodes.unreachable.is_empty() {
+        return Ok(facts);
+    }
     let capability = db.engine.capability();
     if capability.row_level_security {
         match attack(db, &facts.drift).await {
@@ -133,6 +139,24 @@ async fn gather_in(
     }
     let left_out = drift.entities.left_out(engine);
     notes.extend(left_out.sentences(engine));
+    let nodes = cluster::health(tx, engine, &drift.live).await?;
+    if !nodes.unreachable.is_empty() {
+        let names: Vec<String> = nodes.unreachable.iter().map(ToString::to_string).collect();
+        notes.push(format!(
+            "rows were not looked at, and isolation was not attacked: {} cannot be reached",
+            names.join(", ")
+        ));
+        return Ok(Facts {
+            drift,
+            nodes,
+            notes,
+            orphans: Vec::new(),
+            duplicates: Vec::new(),
+            samples: BTreeMap::new(),
+            altered: Vec::new(),
+            isolation: None,
+        });
+    }
     let (orphans, skipped) =
         orphans(tx, engine, &drift.live, &drift.entities, &left_out, options.deep).await?;
     let duplicates = duplicates(tx, engine, &drift.live, &left_out).await?;
@@ -156,7 +180,7 @@ async fn gather_in(
             Err(error) => return Err(error),
         }
     }
-    Ok(Facts { drift, orphans, duplicates, samples, altered, notes, isolation: None })
+    Ok(Facts { drift, orphans, duplicates, samples, altered, nodes, notes, isolation: None })
 }
 
 /// Finds rows without their parent, along the keys that should be there, whether they are or not.

@@ -6,6 +6,7 @@
 mod careful;
 mod destroy;
 mod diff;
+mod distribute;
 mod generate;
 mod grant;
 mod lint;
@@ -214,6 +215,8 @@ enum Action {
     Lint(lint::Args),
     /// Make the application role, and grant it what it does not have yet
     Grant,
+    /// Distribute the tables of a database that was on one server until now, rows kept; on Citus
+    Distribute(distribute::Args),
     /// Prove schema, migrations and isolation in a database of its own, and write the report
     Prove(prove::Args),
     /// Accept migrations that are edited, missing or half done, for a reason that the journal keeps
@@ -247,6 +250,7 @@ impl Command for Migrations {
             Action::Diff(args) => diff::run(&args, database, out).await,
             Action::Lint(args) => lint::run(&args, out).await,
             Action::Grant => grant::run(database, out).await,
+            Action::Distribute(args) => distribute::run(args, database, out).await,
             Action::Prove(args) => prove::run(&args, database, out).await,
             Action::Repair(args) => repair::run(args, database, out).await,
             Action::Baseline(args) => repair::baseline(args, database, out).await,

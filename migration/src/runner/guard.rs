@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     backup::Losing,
-    db::{literal, quoted, total_size},
+    db::{literal, quoted, table_size},
     diff::{Change, diff},
     error::{List, Result, sqlstate},
     fingerprint::sha256,
@@ -359,30 +359,6 @@ async fn losses(
         losses.push(Loss { table, columns, real_rows, edited, bytes });
     }
     Ok(losses)
-}
-
-/// How much room a table takes with all that belongs to it, in bytes; `None` where nobody tells.
-async fn table_size(
-    tx: &DatabaseTransaction,
-    engine: Engine,
-    table: &str,
-) -> Result<Option<i64>, DbErr> {
-    let sql = match engine {
-        Engine::Sqlite => format!(
-            "SELECT sum(pgsize) AS bytes FROM dbstat WHERE name IN (SELECT name FROM sqlite_schema \
-             WHERE tbl_name = {})",
-            literal(table)
-        ),
-        _ if !engine.capability().table_locks => return Ok(None),
-        _ => format!(
-            "SELECT {} AS bytes FROM pg_class c \
-             WHERE c.relname = {} AND c.relnamespace = current_schema()::regnamespace",
-            total_size(engine),
-            literal(table)
-        ),
-    };
-    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
-    row.map_or(Ok(None), |row| row.try_get("", "bytes"))
 }
 
 fn reason(

@@ -293,5 +293,5 @@ fn report(deleted: &Deleted, done: bool) -> Report {
         let rows = deleted.get(def.name).copied().unwrap_or_default();
         TableReport { table: def.name, changed: rows, updated: 0, planned: rows }
     });
-    Report { tables: tables.collect(), stopped: !done }
+    Report { tables: tables.collect(), nodes: Vec::new(), stopped: !done }
 }

@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod isolation;
+mod nodes;
 mod orphans;
 mod sample_rows;
 mod structure;
@@ -14,5 +15,11 @@ use super::facts::Facts;
 type Rule = fn(&Facts) -> Vec<Finding>;
 
 /// Every rule.
-pub(super) const ALL: &[Rule] =
-    &[structure::check, isolation::check, orphans::check, duplicates::check, sample_rows::check];
+pub(super) const ALL: &[Rule] = &[
+    structure::check,
+    nodes::check,
+    isolation::check,
+    orphans::check,
+    duplicates::check,
+    sample_rows::check,
+];

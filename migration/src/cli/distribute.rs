@@ -1,0 +1,32 @@
+//! `migration distribute`
+
+use super::{Printer, Waiting, counted};
+use crate::{cluster, config::DatabaseArgs, db::Absent, error::Result};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Let applications write meanwhile; foreign keys between tenant-scoped tables are away until all is
+    /// done, and wal_level has to be logical
+    #[arg(long)]
+    online: bool,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) -> Result<u8> {
+    let db = super::open_patiently(database, Absent::Fail, args.waiting, out).await?;
+    let done = cluster::distribute(&db, args.online).await;
+    db.close().await;
+    let done = done?;
+    for (table, rows) in &done.tables {
+        out.line(&format!("{table:<16} {rows:>12}"))?;
+    }
+    if !done.cleared.is_empty() {
+        out.line(&format!("removed from where they were before: {}", done.cleared.join(", ")))?;
+    }
+    out.line(&match done.tables.len() {
+        0 => "nothing to distribute: every table is where it should be".to_owned(),
+        count => format!("{} distributed", counted(count, "table", "tables")),
+    })?;
+    Ok(0)
+}
