@@ -31,8 +31,8 @@ pub(super) enum Action {
     },
     /// Give a tenant shards of its own, and move them to another node; on Citus
     ///
-    /// Applications go on meanwhile, but for a moment at the end. That takes wal_level = logical on the
-    /// nodes.
+    /// Applications go on meanwhile, but for a moment at the end. That takes logical replication: `wal_level`
+    /// on the nodes has to be `logical`.
     Isolate {
         /// The tenant's id
         id: Uuid,

@@ -34,7 +34,7 @@ pub(super) struct Facts {
     /// What could not be checked, and why.
     pub notes: Vec<String>,
     /// Where rows are, on an engine with several nodes.
-    pub nodes: Health,
+    pub health: Health,
     /// What came of attacking one tenant as another; `None` where that could not be tried.
     pub isolation: Option<Matrix>,
 }
@@ -62,7 +62,7 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     let mut facts = facts?;
-    if !facts.nodes.unreachable.is_empty() {
+    if !facts.health.unreachable.is_empty() {
         return Ok(facts);
     }
     let capability = db.engine.capability();
@@ -139,16 +139,16 @@ async fn gather_in(
     }
     let left_out = drift.entities.left_out(engine);
     notes.extend(left_out.sentences(engine));
-    let nodes = cluster::health(tx, engine, &drift.live).await?;
-    if !nodes.unreachable.is_empty() {
-        let names: Vec<String> = nodes.unreachable.iter().map(ToString::to_string).collect();
+    let health = cluster::health(tx, engine, &drift.live).await?;
+    if !health.unreachable.is_empty() {
+        let names: Vec<String> = health.unreachable.iter().map(ToString::to_string).collect();
         notes.push(format!(
             "rows were not looked at, and isolation was not attacked: {} cannot be reached",
             names.join(", ")
         ));
         return Ok(Facts {
             drift,
-            nodes,
+            health,
             notes,
             orphans: Vec::new(),
             duplicates: Vec::new(),
@@ -180,7 +180,7 @@ async fn gather_in(
             Err(error) => return Err(error),
         }
     }
-    Ok(Facts { drift, orphans, duplicates, samples, altered, nodes, notes, isolation: None })
+    Ok(Facts { drift, orphans, duplicates, samples, altered, health, notes, isolation: None })
 }
 
 /// Finds rows without their parent, along the keys that should be there, whether they are or not.

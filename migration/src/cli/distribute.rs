@@ -5,8 +5,8 @@ use crate::{cluster, config::DatabaseArgs, db::Absent, error::Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Let applications write meanwhile; foreign keys between tenant-scoped tables are away until all is
-    /// done, and wal_level has to be logical
+    /// Let applications write meanwhile, by logical replication; foreign keys between tenant-scoped tables
+    /// are away until all is done
     #[arg(long)]
     online: bool,
     #[command(flatten)]

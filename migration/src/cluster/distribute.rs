@@ -184,18 +184,21 @@ async fn count<C: ConnectionTrait>(db: &C, engine: Engine, table: &str) -> Resul
     Ok(crate::db::count_rows(db, engine, &tables).await?.first().copied().unwrap_or_default())
 }
 
-/// Everything that is not a statement of its own in a transaction.
-async fn in_tx(db: &Database, purpose: Purpose, statements: &[String]) -> Result<()> {
-    let locked = lock::begin(&db.connection, db.engine, purpose, &db.patience).await?;
-    let tx = locked.tx;
-    let outcome = async {
-        for sql in statements {
-            tx.execute_unprepared(sql).await?;
+/// Runs a statement in a transaction of its own, so that it holds few locks while applications go on;
+/// again, where one of theirs was in the way.
+async fn patiently(db: &Database, sql: &str) -> Result<()> {
+    let mut attempt = 1;
+    loop {
+        let locked = lock::begin(&db.connection, db.engine, Purpose::Resume, &db.patience).await?;
+        let done = locked.tx.execute_unprepared(sql).await;
+        match finish(locked.tx, done.map_err(Error::from)).await {
+            Err(error) if error.is_about_a_lock() && attempt < db.patience.attempts => {
+                tracing::info!("somebody was in the way, trying again: {sql}");
+                attempt += 1;
+            }
+            outcome => return outcome.map(|_| ()),
         }
-        Ok(())
-    };
-    let outcome = outcome.await;
-    finish(tx, outcome).await
+    }
 }
 
 async fn one_by_one(db: &Database, done: &mut Distributed) -> Result<()> {
@@ -227,7 +230,9 @@ async fn steps(db: &Database, work: Work, done: &mut Distributed) -> Result<()> 
     }
     if !first.is_empty() {
         tracing::info!("foreign keys are away until all tables are distributed");
-        in_tx(db, Purpose::Resume, &first).await?;
+    }
+    for sql in &first {
+        patiently(db, sql).await?;
     }
     connection.execute_unprepared(FOR_A_SESSION).await?;
     for (table, distribution) in &work.tables {
@@ -260,10 +265,10 @@ async fn steps(db: &Database, work: Work, done: &mut Distributed) -> Result<()> 
         // Rows that are there are looked at afterwards, while others go on writing.
         let create = ddl::foreign_key(&table, &key);
         let create = create.to_string(sea_orm::sea_query::PostgresQueryBuilder);
-        in_tx(db, Purpose::Resume, &[format!("{create} NOT VALID")]).await?;
+        patiently(db, &format!("{create} NOT VALID")).await?;
         let validate =
             format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", quoted(&table), quoted(&name));
-        in_tx(db, Purpose::Resume, &[validate]).await?;
+        patiently(db, &validate).await?;
     }
     Ok(())
 }

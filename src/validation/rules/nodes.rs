@@ -5,5 +5,5 @@ use migration::report::Finding;
 use super::Facts;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
-    facts.nodes.findings.clone()
+    facts.health.findings.clone()
 }
