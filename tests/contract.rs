@@ -29,21 +29,36 @@ fn help_is_pinned() {
         (
             "migration",
             &[
-                "", "up", "down", "redo", "generate", "diff", "lint", "grant", "prove", "status",
-                "repair", "baseline", "restore", "fresh", "refresh", "reset",
+                "",
+                "up",
+                "down",
+                "redo",
+                "generate",
+                "diff",
+                "lint",
+                "grant",
+                "prove",
+                "status",
+                "repair",
+                "baseline",
+                "restore",
+                "fresh",
+                "refresh",
+                "reset",
+                "distribute",
             ],
         ),
         ("seeder", &["", "plan", "export", "clean", "verify"]),
-        ("tenantry", &["", "run", "rollback", "validate"]),
+        ("tenantry", &["", "run", "rollback", "validate", "tenant list", "tenant isolate"]),
     ];
     for (name, subcommands) in commands {
         for sub in subcommands {
             let bin = Bin::new(name, folder.path())
                 .env("DATABASE_URL", "postgres://me:hunter2-must-not-be-seen@localhost/app");
-            let ran =
-                if sub.is_empty() { bin.args(&["--help"]) } else { bin.args(&[sub, "--help"]) };
-            let ran = ran.run().ok().clean_output();
+            let words: Vec<&str> = sub.split_whitespace().chain(["--help"]).collect();
+            let ran = bin.args(&words).run().ok().clean_output();
             assert_eq!(ran.stderr, "");
+            let sub = sub.replace(' ', "_");
             insta::assert_snapshot!(format!("help__{name}__{sub}"), ran.stdout);
         }
         let version = Bin::new(name, folder.path()).args(&["--version"]).run().ok();

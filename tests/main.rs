@@ -27,6 +27,7 @@ mod backup;
 mod bad_input;
 mod blocked;
 mod budget;
+mod citus;
 mod contract;
 mod destruction;
 mod division;

@@ -107,7 +107,7 @@ async fn two_tenants_at_once_on_nile() {
     nile.assert_nothing_refused();
 }
 
-async fn both_at_once(db: &TestDb) {
+pub async fn both_at_once(db: &TestDb) {
     let app = service(db).await;
     let (a, b) = (sign_up(&app, "ada").await, sign_up(&app, "grace").await);
     let first = tokio::spawn(work(app.clone(), a.clone(), b.clone()));

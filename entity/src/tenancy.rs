@@ -26,10 +26,16 @@ pub const TENANT_ID: &str = "tenant_id";
 /// The setting that names the tenant whose rows the policies show: Nile's own name for it.
 pub const TENANT_SETTING: &str = "nile.tenant_id";
 
-/// On Citus, what lets `SET LOCAL` set something on the other nodes, too, as far as the transaction
-/// reaches: without it, the policies there show nothing.
+/// What a transaction on Citus that works for one tenant begins with.
+///
+/// - Shards on the node itself are asked over a connection, like those on others: what Citus 13.2 writes
+///   into them directly by COPY, or by an INSERT … SELECT that it cannot push down, passes every policy.
+/// - `SET LOCAL` sets something on the other nodes, too, as far as the transaction reaches: without that,
+///   the policies there show nothing.
+///
 /// <https://docs.citusdata.com/en/stable/develop/api_guc.html>
-pub const SETTINGS_ON_EACH_NODE: &str = "SET LOCAL citus.propagate_set_commands = 'local'; ";
+pub const SETTINGS_ON_EACH_NODE: &str = "SET LOCAL citus.enable_local_execution = off; \
+     SET LOCAL citus.propagate_set_commands = 'local'; ";
 
 /// The role that applications work as, unless another is named.
 pub const APPLICATION_ROLE: &str = "tenantry_app";

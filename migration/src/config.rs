@@ -25,6 +25,8 @@ pub mod env {
     pub const TENANTRY_APP_ROLE: &str = "TENANTRY_APP_ROLE";
     /// The engine behind a PostgreSQL URL: `postgres`, `nile` or `citus`. Without it, the server is asked.
     pub const TENANTRY_ENGINE: &str = "TENANTRY_ENGINE";
+    /// The shards into which tables are divided, on Citus.
+    pub const TENANTRY_SHARDS: &str = "TENANTRY_SHARDS";
     /// How many sample rows, as the seeder's `--preset` says it.
     pub const SEED_PRESET: &str = "SEED_PRESET";
     /// Who the journal says it was; without it, the user of the operating system.
@@ -86,6 +88,17 @@ pub struct DatabaseArgs {
         global = true
     )]
     pub engine: Option<String>,
+    /// Shards into which tables are divided when they are distributed, on Citus; without it, its own
+    /// `citus.shard_count`
+    #[arg(
+        long,
+        env = env::TENANTRY_SHARDS,
+        hide_env_values = true,
+        value_name = "SHARDS",
+        value_parser = clap::value_parser!(u32).range(1..=MOST_SHARDS),
+        global = true
+    )]
+    pub shards: Option<u32>,
     /// Log more; RUST_LOG overrides
     #[arg(short = 'v', long, global = true)]
     pub verbose: bool,
@@ -99,6 +112,7 @@ impl Default for DatabaseArgs {
             database_schema: None,
             app_role: APPLICATION_ROLE.to_owned(),
             engine: None,
+            shards: None,
             verbose: false,
         }
     }
@@ -112,6 +126,7 @@ impl std::fmt::Debug for DatabaseArgs {
             .field("database_schema", &self.database_schema)
             .field("app_role", &self.app_role)
             .field("engine", &self.engine)
+            .field("shards", &self.shards)
             .field("verbose", &self.verbose)
             .finish()
     }
@@ -203,7 +218,8 @@ impl DatabaseArgs {
         match kind.as_deref() {
             Some("sqlite") => not_sqlite().and_then(|()| sqlite(text)),
             Some("postgres" | "postgresql") if text.contains("://") => {
-                postgres(text, schema, role_name(&self.app_role)?, engine)
+                let target = postgres(text, schema, role_name(&self.app_role)?, engine)?;
+                Ok(target.with_shards(self.shards))
             }
             Some(other) if text.contains("://") && is_scheme(other) => Err(Error::Config(format!(
                 "databases of the kind `{other}` are not supported: use postgres:// or sqlite://"
@@ -216,6 +232,23 @@ impl DatabaseArgs {
         }
     }
 }
+
+impl Target {
+    /// Asks for so many shards, wherever a connection is made. What is not Citus takes no notice.
+    fn with_shards(self, shards: Option<u32>) -> Self {
+        match (self, shards) {
+            (Self::Postgres { options, schema, name, application_role, engine }, Some(shards)) => {
+                let options = options.options([("citus.shard_count", shards)]);
+                let options = Box::new(options);
+                Self::Postgres { options, schema, name, application_role, engine }
+            }
+            (target, _) => target,
+        }
+    }
+}
+
+/// The most shards that Citus takes.
+const MOST_SHARDS: i64 = 64_000;
 
 fn is_scheme(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))

@@ -62,7 +62,7 @@ pub(super) async fn gather(db: &Database, options: &ValidateOptions) -> Result<F
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     let mut facts = facts?;
-    if !facts.health.unreachable.is_empty() {
+    if facts.health.no_rows.is_some() {
         return Ok(facts);
     }
     let capability = db.engine.capability();
@@ -140,12 +140,8 @@ async fn gather_in(
     let left_out = drift.entities.left_out(engine);
     notes.extend(left_out.sentences(engine));
     let health = cluster::health(tx, engine, &drift.live).await?;
-    if !health.unreachable.is_empty() {
-        let names: Vec<String> = health.unreachable.iter().map(ToString::to_string).collect();
-        notes.push(format!(
-            "rows were not looked at, and isolation was not attacked: {} cannot be reached",
-            names.join(", ")
-        ));
+    if let Some(why) = health.no_rows {
+        notes.push(format!("rows were not looked at, and isolation was not attacked: {why}"));
         return Ok(Facts {
             drift,
             health,

@@ -1,6 +1,7 @@
 //! What the tests stand on: a database for each test, on both engines, dropped whatever happens;
 //! and a runner for the real binaries.
 
+pub mod citus;
 mod command;
 pub mod nile;
 pub mod pgbouncer;
@@ -57,6 +58,7 @@ pub struct TestDb {
     folder: TempDir,
     // Dropped after everything else that could still use it.
     server: Option<postgres::OwnDatabase>,
+    cluster: Option<citus::OwnDatabase>,
 }
 
 impl TestDb {
@@ -66,11 +68,17 @@ impl TestDb {
         match engine {
             Engine::Sqlite => {
                 let path = folder.path().join("test.db");
-                Self { engine, url: format!("sqlite://{}", path.display()), folder, server: None }
+                Self {
+                    engine,
+                    url: format!("sqlite://{}", path.display()),
+                    folder,
+                    server: None,
+                    cluster: None,
+                }
             }
             _ => {
                 let server = postgres::OwnDatabase::create();
-                Self { engine, url: server.url(), folder, server: Some(server) }
+                Self { engine, url: server.url(), folder, server: Some(server), cluster: None }
             }
         }
     }
@@ -79,7 +87,20 @@ impl TestDb {
     pub fn on(server: &postgres::Server) -> Self {
         let server = postgres::OwnDatabase::create_on(server);
         let (engine, url) = (Engine::Postgres, server.url());
-        Self { engine, url, folder: folder(), server: Some(server) }
+        Self { engine, url, folder: folder(), server: Some(server), cluster: None }
+    }
+
+    /// A new, empty database on the Citus cluster that the environment names; without one, says that the
+    /// test is not run.
+    pub fn on_citus(test: &str) -> Option<Self> {
+        let cluster = citus::OwnDatabase::create(test)?;
+        let (engine, url) = (Engine::Citus, cluster.url());
+        Some(Self { engine, url, folder: folder(), server: None, cluster: Some(cluster) })
+    }
+
+    /// The Citus side of this test.
+    pub fn cluster(&self) -> &citus::OwnDatabase {
+        self.cluster.as_ref().expect("a test on Citus")
     }
 
     /// A binary that will run in this test's folder, on this database.

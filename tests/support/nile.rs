@@ -80,7 +80,7 @@ impl StandIn {
         );
         db.server().execute_as_superuser(&format!("{FURNITURE}{rights}"));
         let log = Arc::default();
-        let port = record(postgres::port(), &log);
+        let port = record(postgres::port(), &log, true);
         let behind = format!(":{}/", postgres::port());
         db.url = db.url.replace(&behind, &format!(":{port}/")) + "?sslmode=disable";
         db.engine = Engine::Nile;
@@ -115,8 +115,9 @@ fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Listens on a port of its own, and passes on what comes to `server`.
-fn record(server: u16, log: &Arc<Mutex<Log>>) -> u16 {
+/// Listens on a port of its own, and passes on what comes to `server`; if it is `strict`, not what Nile
+/// would refuse.
+pub fn record(server: u16, log: &Arc<Mutex<Log>>, strict: bool) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let log = Arc::clone(log);
@@ -127,7 +128,7 @@ fn record(server: u16, log: &Arc<Mutex<Log>>) -> u16 {
             let log = Arc::clone(&log);
             std::thread::spawn(move || {
                 // A connection that breaks is the clients' own affair.
-                let _ = pass_on(client, server, &log);
+                let _ = pass_on(client, server, &log, strict);
             });
         }
     });
@@ -136,7 +137,12 @@ fn record(server: u16, log: &Arc<Mutex<Log>>) -> u16 {
 
 /// Passes on what a client says, with what is refused made unusable, so that the server refuses it
 /// in its own words and its transaction ends as it would on Nile.
-fn pass_on(mut client: TcpStream, mut server: TcpStream, log: &Mutex<Log>) -> std::io::Result<()> {
+fn pass_on(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    log: &Mutex<Log>,
+    strict: bool,
+) -> std::io::Result<()> {
     // Whoever waits for more to send along waits for an answer that waits for it.
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -145,7 +151,7 @@ fn pass_on(mut client: TcpStream, mut server: TcpStream, log: &Mutex<Log>) -> st
         let _ = std::io::copy(&mut answers, &mut to_client);
         let _ = to_client.shutdown(std::net::Shutdown::Both);
     });
-    let mut session = Session::default();
+    let mut session = Session { lenient: !strict, ..Session::default() };
     let mut prepared: BTreeMap<String, String> = BTreeMap::new();
     // The first message has no type.
     let first = message(&mut client)?;
@@ -167,7 +173,7 @@ fn pass_on(mut client: TcpStream, mut server: TcpStream, log: &Mutex<Log>) -> st
             b'P' => {
                 let (name, rest) = text(&body);
                 let (sql, after) = text(&body[rest..]);
-                if let Some(why) = refused_anywhere(&sql) {
+                if let Some(why) = refused_anywhere(&sql).filter(|_| strict) {
                     lock(log).refused.push(format!("{why}: {sql}"));
                     let mut new = body[..rest].to_vec();
                     new.extend(unusable(why));
@@ -218,6 +224,8 @@ fn unusable(why: &str) -> Vec<u8> {
 /// The transaction of a connection.
 #[derive(Debug, Default)]
 struct Session {
+    /// Whether everything is let pass.
+    lenient: bool,
     open: bool,
     /// Statements since it began.
     count: usize,
@@ -239,6 +247,9 @@ impl Session {
     fn judge_all(&mut self, text: &str, log: &Mutex<Log>) -> Result<(), String> {
         for sql in statements(text) {
             lock(log).statements.push(sql.clone());
+            if self.lenient {
+                continue;
+            }
             let upper = sql.to_uppercase();
             if upper == "BEGIN" {
                 *self = Self { open: true, ..Self::default() };

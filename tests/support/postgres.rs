@@ -11,7 +11,10 @@ use std::{
 };
 
 use entity::tenancy::APPLICATION_ROLE;
-use sea_orm::sqlx::{self, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sea_orm::sqlx::{
+    self, Connection as _, PgConnection, Row as _,
+    postgres::{PgConnectOptions, PgRow},
+};
 
 /// Part of every password, so that a test can look for it in any output.
 pub const SECRET: &str = "hunter2-must-not-be-seen";
@@ -216,22 +219,35 @@ fn superuser_at(port: u16, database: &str, statements: &[&str]) {
         .username(SUPERUSER)
         .password(SECRET)
         .database(database);
+    run_as(&options, statements);
+}
+
+/// Runs statements one by one on a thread of its own; gives the rows of the last one as text.
+pub fn run_as(options: &PgConnectOptions, statements: &[&str]) -> Vec<Vec<String>> {
     std::thread::scope(|scope| {
         let work = scope.spawn(|| {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut connection = PgConnection::connect_with(&options).await?;
+                let mut connection = PgConnection::connect_with(options).await?;
+                let mut rows = Vec::new();
                 for sql in statements {
                     let sql = sqlx::AssertSqlSafe((*sql).to_owned());
-                    sqlx::raw_sql(sql).execute(&mut connection).await?;
+                    rows = sqlx::raw_sql(sql).fetch_all(&mut connection).await?;
                 }
-                connection.close().await
+                connection.close().await?;
+                let text = |row: &PgRow, at| {
+                    let value = row.try_get_raw(at)?;
+                    // By the simple protocol, everything comes as text.
+                    Ok(value.as_str().unwrap_or_default().to_owned())
+                };
+                let texts = |row: &PgRow| (0..row.len()).map(|at| text(row, at)).collect();
+                rows.iter().map(texts).collect::<Result<_, sqlx::Error>>()
             })
         });
         let outcome = work.join().unwrap();
-        outcome.unwrap_or_else(|error: sqlx::Error| panic!("{statements:?}: {error}"));
-    });
+        outcome.unwrap_or_else(|error: sqlx::Error| panic!("{statements:?}: {error}"))
+    })
 }
 
 /// Where PostgreSQL's programs are: on the path, or where Debian keeps each version's.

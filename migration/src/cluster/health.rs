@@ -9,7 +9,7 @@ use super::Node;
 use crate::{
     db::{literal, quoted},
     report::Finding,
-    schema::{Distribution, Schema, tenancy},
+    schema::{Distribution, Schema, Table, tenancy},
 };
 
 /// What was found out about the nodes.
@@ -17,10 +17,12 @@ use crate::{
 pub struct Health {
     /// What is not as it should be.
     pub findings: Vec<Finding>,
-    /// The nodes that hold something of ours and do not answer: rows on all nodes cannot be looked at
-    /// then.
-    pub unreachable: Vec<Node>,
+    /// Why rows cannot be looked at, if they cannot: a part of some table is out of reach, or tables are
+    /// not where the others are that they would have to be joined with.
+    pub no_rows: Option<&'static str>,
 }
+
+const OUT_OF_REACH: &str = "some placements cannot be reached";
 
 /// A part of a table on a node.
 struct Placement {
@@ -50,7 +52,13 @@ pub async fn health<C: ConnectionTrait>(
         return Ok(health);
     }
     let is_ours = |table: &str| live.tables.contains_key(table);
-    health.findings.extend(apart(db, engine, live).await?);
+    let apart = apart(db, engine, live).await?;
+    let (distributed, local): (Vec<&Table>, Vec<&Table>) =
+        live.tables.values().partition(|table| table.distribution.is_some());
+    if !apart.is_empty() || !(distributed.is_empty() || local.is_empty()) {
+        health.no_rows = Some("tables are not all where they should be, so they cannot be joined");
+    }
+    health.findings.extend(apart);
     health.findings.extend(left_behind(db, engine, live).await?);
     let mut placements = placements(db, engine).await?;
     placements.retain(|placement| is_ours(&placement.table));
@@ -75,11 +83,14 @@ pub async fn health<C: ConnectionTrait>(
                     ),
                 )
             }));
-            health.unreachable.push(node);
+            health.no_rows = Some(OUT_OF_REACH);
         }
     }
     for (node, placements) in answering {
         let missing = missing(db, engine, &node, &placements).await?;
+        if !missing.is_empty() {
+            health.no_rows = Some(OUT_OF_REACH);
+        }
         health.findings.extend(of_tables(&missing, |shards| {
             (
                 "placement-missing",
@@ -193,13 +204,13 @@ async fn apart<C: ConnectionTrait>(
         .map(|row| Ok((row.try_get("", "tbl")?, row.try_get("", "colocation")?)))
         .collect::<Result<_, DbErr>>()?;
     let Some(root) = groups.get(tenancy::ROOT) else { return Ok(Vec::new()) };
-    let is_apart = |table: &&crate::schema::Table| {
+    let is_apart = |table: &&Table| {
         let by_tenant = tenancy::distribution(table);
         table.distribution == Some(by_tenant.clone())
             && by_tenant != Distribution::Replicated
             && groups.get(&table.name).is_some_and(|group| group != root)
     };
-    let finding = |table: &crate::schema::Table| Finding {
+    let finding = |table: &Table| Finding {
         code: "not-colocated",
         table: table.name.clone(),
         object: None,
