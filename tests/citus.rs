@@ -295,6 +295,27 @@ async fn a_database_is_distributed_while_it_is_written_to() {
     assert_eq!(report.json()["findings"], serde_json::json!([]));
 }
 
+/// What a command that drops everything has written to a file comes back as it was.
+#[tokio::test]
+async fn rows_that_are_dropped_come_back() {
+    let Some(db) = TestDb::on_citus("rows_that_are_dropped_come_back") else { return };
+    db.tenantry(&["run"]).ok();
+    db.insert_real_tenant("Somebody \"real\", \\ and 'quoted'").await;
+    let rows = db.rows().await;
+    let refused = db.tenantry(&["rollback"]).expect_code(1);
+    db.tenantry(&["rollback", "--confirm", &refused.hash(), "--backup", "rows.backup"]).ok();
+    db.migration(&["up"]).ok();
+    db.migration(&["restore", "rows.backup"]).ok();
+    assert_eq!(db.rows().await, rows);
+}
+
+#[tokio::test]
+async fn it_is_proved_in_a_database_of_its_own() {
+    let Some(db) = TestDb::on_citus("it_is_proved_in_a_database_of_its_own") else { return };
+    let proof = db.migration(&["prove"]).ok();
+    assert!(proof.last_line().starts_with("proved, 31 attacks held off"), "{proof:?}");
+}
+
 #[tokio::test]
 async fn a_tenant_gets_shards_of_its_own() {
     let Some(db) = TestDb::on_citus("a_tenant_gets_shards_of_its_own") else { return };

@@ -300,6 +300,10 @@ fn connect_error(error: &sqlx::Error) -> String {
                     "nothing listens there: is the server running, and is the port right?"
                 }
                 std::io::ErrorKind::NotFound => "there is no such socket",
+                _ if inner.to_string().contains("certificate") => {
+                    "give the server one of X.509 version 3 that is trusted here, or, in a network that \
+                     is trusted, add `sslmode=disable` to the URL"
+                }
                 _ => "check host and port",
             };
             format!("{inner}: {hint}")

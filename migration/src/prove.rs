@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result, explain, sqlstate},
     fingerprint::sha256,
     generate::replayed,
-    isolation::{Matrix, probe},
+    isolation::{Matrix, probe, probe_from},
     report::{DATABASE, Finding},
     runner_on,
     schema::{self, Schema},
@@ -131,7 +131,15 @@ pub async fn prove(target: &Target) -> Result<Proof> {
                 engine: Some(beside.engine),
                 name: shown.clone(),
             };
-            let proof = prove_in(&throw_away).await;
+            let furnished = if beside.engine.capability().distributes_tables {
+                distributed(&throw_away).await
+            } else {
+                Ok(())
+            };
+            let proof = match furnished {
+                Ok(()) => prove_in(&throw_away).await,
+                Err(error) => Err(error),
+            };
             let drop = format!("DROP DATABASE {name} WITH (FORCE)");
             let dropped = beside.connection.execute_unprepared(&drop).await;
             beside.close().await;
@@ -141,6 +149,36 @@ pub async fn prove(target: &Target) -> Result<Proof> {
             proof
         }
     }
+}
+
+/// Makes a cluster with one node of the new database.
+async fn distributed(target: &Target) -> Result<()> {
+    let mut plain = target.clone();
+    if let Target::Postgres { engine, .. } = &mut plain {
+        *engine = Some(Engine::Postgres);
+    }
+    let db = Database::open(&plain, Absent::Fail).await?;
+    let made = db.connection.execute_unprepared("CREATE EXTENSION citus").await;
+    db.close().await;
+    made.map(|_| ()).map_err(|error| {
+        Error::Unusable(format!(
+            "a proof needs a database of its own with the extension citus, which this role cannot make \
+             ({}): prove it as a superuser, or on a PostgreSQL",
+            explain(&error)
+        ))
+    })
+}
+
+/// Tries the attacks; the two tenants are in nobody's way here.
+async fn attacked(db: &Database, schema: &Schema) -> std::result::Result<Matrix, String> {
+    if !db.engine.capability().distributes_tables {
+        return probe(db, schema).await;
+    }
+    let matrix = probe_from(db, db, schema).await?;
+    for sql in ["DELETE FROM tenants", "DELETE FROM users"] {
+        db.connection.execute_unprepared(sql).await.map_err(|error| explain(&error))?;
+    }
+    Ok(matrix)
 }
 
 fn not_made(error: &DbErr) -> Error {
@@ -191,7 +229,7 @@ async fn prove_on(db: &Database) -> Result<Proof> {
         on_sqlite.iter().map(ToString::to_string).collect(),
     );
     let isolation = if db.engine.capability().row_level_security {
-        match probe(db, &entities).await {
+        match attacked(db, &entities).await {
             Ok(matrix) => {
                 let details = matrix.findings.iter().map(|f| format!("{}: {}", f.table, f.message));
                 add("isolation", "no tenant reaches another", details.collect());

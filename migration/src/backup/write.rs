@@ -10,6 +10,7 @@ use std::{
 use entity::Engine;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{End, Header, Losing, TABLE, TableHeader, VERSION, literal::literals};
 use crate::{
@@ -109,21 +110,21 @@ impl Backup {
         let cursor = "tenantry_backup";
         let name = quoted(&table.name);
         // As text, a json value is told from none at all. Within other types it may have line breaks,
-        // which are only white space.
+        // which are only white space. Pair by pair, because Citus forgets the names that the columns of a
+        // subquery have.
         let of_json = json_columns(tx, engine, &table.name).await?;
-        let columns = columns.iter().map(|column| {
-            let quoted = quoted(column);
-            if of_json.contains_key(column) {
-                format!("{quoted}::text AS {quoted}")
-            } else {
-                quoted
-            }
+        let pairs = columns.iter().map(|column| {
+            let value = quoted(column);
+            let cast = if of_json.contains_key(column) { "::text" } else { "" };
+            let key = literal(&format!("{}:", Value::from(column.as_str())));
+            format!("{key} || coalesce(to_json({value}{cast})::text, 'null')")
         });
-        let columns: Vec<String> = columns.collect();
+        let pairs: Vec<String> = pairs.collect();
         let declare = format!(
-            "DECLARE {cursor} NO SCROLL CURSOR FOR \
-             SELECT translate(row_to_json(r)::text, E'\\n\\r', '  ') AS row FROM (SELECT {} FROM {name}) r",
-            columns.join(", ")
+            "DECLARE {cursor} NO SCROLL CURSOR FOR SELECT \
+             translate('{{' || array_to_string(ARRAY[{}]::text[], ',') || '}}', E'\\n\\r', '  ') AS row \
+             FROM {name}",
+            pairs.join(", ")
         );
         tx.execute_unprepared(&declare).await?;
         loop {
