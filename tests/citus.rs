@@ -266,6 +266,55 @@ async fn a_database_of_one_server_is_distributed() {
     assert!(placed(&db).is_empty());
 }
 
+/// Half applied, with keys dropped, half validated or made by hand, and in a schema with a name to be quoted.
+#[tokio::test]
+async fn whatever_it_was_like_before_it_is_distributed() {
+    let Some(db) = TestDb::on_citus("whatever_it_was_like_before_it_is_distributed") else {
+        return;
+    };
+    db.cluster().run("CREATE SCHEMA \"My-App\"");
+    let bin = |name: &str| db.bin(name).env("DATABASE_SCHEMA", "My-App");
+    let plain =
+        |args: &[&str]| bin("migration").env("TENANTRY_ENGINE", "postgres").args(args).run();
+    plain(&["up", "-n", "9"]).ok();
+    let early = bin("migration").args(&["up"]).run().expect_code(1);
+    assert!(early.error().contains("run `migration distribute` first"), "{early:?}");
+    db.cluster().run(
+        "INSERT INTO \"My-App\".tenants (id, name) SELECT gen_random_uuid(), 'x' FROM generate_series(1, 9)",
+    );
+    db.cluster().run(
+        "INSERT INTO \"My-App\".leads (tenant_id, email, status) \
+         SELECT id, 'a@example.com', 'new' FROM \"My-App\".tenants",
+    );
+    // As an interrupted call leaves it: some keys are away, one is not looked at yet.
+    for sql in [
+        "ALTER TABLE \"My-App\".payments DROP CONSTRAINT payments_tenant_id_user_id_fkey",
+        "ALTER TABLE \"My-App\".leads DROP CONSTRAINT leads_tenant_id_fkey",
+        "ALTER TABLE \"My-App\".leads ADD CONSTRAINT leads_tenant_id_fkey FOREIGN KEY (tenant_id) \
+         REFERENCES \"My-App\".tenants (id) ON DELETE CASCADE NOT VALID",
+        "ALTER TABLE \"My-App\".leads ADD CONSTRAINT by_hand FOREIGN KEY (tenant_id, id) \
+         REFERENCES \"My-App\".leads (tenant_id, id)",
+    ] {
+        db.cluster().run(sql);
+    }
+    let online = bin("migration").args(&["distribute", "--online"]).run().expect_code(1);
+    assert!(online.error().contains("leads has the foreign key by_hand"), "{online:?}");
+    let done = bin("migration").args(&["distribute"]).run().ok();
+    assert_eq!(done.last_line(), "9 tables distributed");
+    let keys = "leads_tenant_id_fkey, payments_tenant_id_user_id_fkey";
+    assert!(done.stdout.contains(&format!("foreign keys added: {keys}")), "{done:?}");
+    db.cluster().run("ALTER TABLE \"My-App\".leads DROP CONSTRAINT by_hand");
+    bin("migration").args(&["up"]).run().ok();
+    let validation = bin("tenantry").args(&["validate", "--json"]).run().ok();
+    assert_eq!(validation.json()["findings"], serde_json::json!([]));
+    let listed = bin("tenantry").args(&["tenant", "list", "--json"]).run().ok().json();
+    assert_eq!(listed["all"], 9);
+    let id = listed["tenants"][0]["id"].as_str().unwrap();
+    bin("tenantry").args(&["tenant", "isolate", id]).run().ok();
+    let again = bin("tenantry").args(&["tenant", "isolate", id]).run().ok();
+    assert!(again.stdout.contains("nothing to do"), "{again:?}");
+}
+
 /// Nothing that is written meanwhile is lost.
 #[tokio::test]
 async fn a_database_is_distributed_while_it_is_written_to() {
@@ -313,7 +362,7 @@ async fn rows_that_are_dropped_come_back() {
 async fn it_is_proved_in_a_database_of_its_own() {
     let Some(db) = TestDb::on_citus("it_is_proved_in_a_database_of_its_own") else { return };
     let proof = db.migration(&["prove"]).ok();
-    assert!(proof.last_line().starts_with("proved, 31 attacks held off"), "{proof:?}");
+    assert!(proof.last_line().starts_with("proved, 32 attacks held off"), "{proof:?}");
 }
 
 #[tokio::test]

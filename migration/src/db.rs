@@ -206,6 +206,13 @@ async fn open_postgres(
             greeted.version / 10_000
         )));
     }
+    if greeted.engine.capability().distributes_tables && !greeted.has_nodes {
+        return Err(Error::Unusable(format!(
+            "{name} is said to be {}, and has not its extension: run `CREATE EXTENSION citus` as a \
+             superuser, or leave out --engine",
+            greeted.engine
+        )));
+    }
     match schema {
         Some(schema) if !greeted.schema_exists => {
             return Err(Error::Unusable(format!(
@@ -240,6 +247,8 @@ struct Greeted {
     /// Whether there is a schema to work in.
     schema_exists: bool,
     engine: Engine,
+    /// Whether there is a catalogue of nodes, as Citus has it.
+    has_nodes: bool,
 }
 
 /// Asks a new connection what has to be known, and prepares it.
@@ -252,12 +261,13 @@ async fn greet(
     let version = connection.server_version_num().unwrap_or(OLDEST_POSTGRES);
     if version < OLDEST_POSTGRES {
         let engine = Engine::Postgres;
-        return Ok(Greeted { version, schema_exists: false, engine });
+        return Ok(Greeted { version, schema_exists: false, engine, has_nodes: false });
     }
     // A name that is not there is no error to the server, and no schema is current then.
     let path = schema.map(|schema| format!("SET search_path = {}; ", quoted(schema)));
     let sql = format!(
         "{}SELECT {IS_NILE} AS is_nile, {IS_CITUS} AS is_citus, \
+         to_regclass('pg_dist_local_group') IS NOT NULL AS has_nodes, \
          current_schema() IS NOT NULL AS schema_exists",
         path.unwrap_or_default()
     );
@@ -274,7 +284,8 @@ async fn greet(
                    WHERE current_setting('lock_timeout') = '0'";
         sqlx::raw_sql(sql).execute(&mut *connection).await?;
     }
-    Ok(Greeted { version, schema_exists: row.try_get("schema_exists")?, engine })
+    let (schema_exists, has_nodes) = (row.try_get("schema_exists")?, row.try_get("has_nodes")?);
+    Ok(Greeted { version, schema_exists, engine, has_nodes })
 }
 
 /// Why a server lets nobody in. The pool tries again and again where nothing listens, and reports
@@ -436,7 +447,8 @@ pub async fn table_size<C: ConnectionTrait>(
         _ if !engine.capability().table_locks => return Ok(None),
         _ => format!(
             "SELECT {} AS bytes FROM pg_class c \
-             WHERE c.relname = {} AND c.relnamespace = current_schema()::regnamespace",
+             JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
+             WHERE c.relname = {}",
             total_size(engine),
             literal(table)
         ),

@@ -15,16 +15,26 @@ const ALLOWED: [&str; 11] = [
 
 /// What is refused wherever it stands, because it changes settings, outlives the transaction, or
 /// runs another text: by a part of its name, in small letters.
-const FORBIDDEN: [(&str, &str); 8] = [
+const FORBIDDEN: [(&str, &str); 12] = [
     ("set_config", "changes of settings"),
     ("pg_settings", "changes of settings"),
     ("pg_advisory_lock", "locks of the session: there are pg_advisory_xact_lock and the like"),
     ("pg_try_advisory_lock", "locks of the session: there is pg_try_advisory_xact_lock"),
     ("to_xml", "functions that run another text"),
     ("dblink", "connections of their own"),
-    ("run_command_on_", "statements for other nodes, which no setting goes along with"),
+    ("citus_", RUNS_ANOTHER),
+    ("run_command_on_", RUNS_ANOTHER),
+    ("intermediate_result", RUNS_ANOTHER),
+    ("alter_role_if_exists", RUNS_ANOTHER),
+    ("database_command", RUNS_ANOTHER),
     ("u&\"", "names in Unicode escapes"),
 ];
+
+/// What functions of Citus do that every role may call: `citus_run_local_command('RESET ROLE')`.
+const RUNS_ANOTHER: &str = "functions of Citus that run another text";
+
+/// How functions of Citus begin that do the same, in small letters. Columns may begin so as well.
+const FORBIDDEN_CALLS: [&str; 2] = ["worker_", "master_"];
 
 /// Whether a [`TenantScope`](super::TenantScope) sends this text: one statement, of a kind that can
 /// neither end the transaction nor change whom it works for.
@@ -46,6 +56,9 @@ pub fn check(sql: &str) -> Result<(), DbErr> {
     let small = sql.to_ascii_lowercase();
     if let Some((_, what)) = FORBIDDEN.iter().find(|(part, _)| small.contains(part)) {
         return refused(what);
+    }
+    if FORBIDDEN_CALLS.iter().any(|start| calls(&small, start)) {
+        return refused(RUNS_ANOTHER);
     }
     let words = words(&small);
     for (at, word) in words.iter().enumerate() {
@@ -89,6 +102,18 @@ fn command(sql: &str) -> Option<String> {
     (end > 0).then(|| rest[..end].to_ascii_uppercase())
 }
 
+/// Whether something may be a call of a function whose name begins so. What stands between a name and its
+/// parenthesis counts as a call if it is a comment.
+fn calls(small: &str, start: &str) -> bool {
+    let in_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    small.match_indices(start).any(|(at, _)| {
+        let begins = !small[..at].ends_with(in_name);
+        let after = small[at..].trim_start_matches(in_name);
+        let after = after.strip_prefix('"').unwrap_or(after).trim_start();
+        begins && (after.starts_with('(') || after.starts_with("/*") || after.starts_with("--"))
+    })
+}
+
 /// The words outside single quotes.
 fn words(sql: &str) -> Vec<&str> {
     sql.split('\'')
@@ -114,6 +139,8 @@ mod tests {
             "UPDATE t SET a = $1 WHERE b = $2;",
             "VALUES (1), (2)",
             "SELECT pg_advisory_xact_lock(1), a[1] FROM t",
+            "SELECT worker_id, master_id FROM t WHERE (worker_id, \"master_id\") = (1, 2)",
+            "SELECT count(worker_id) FROM coworker_ (a) WHERE upper(master_key) = 'A'",
             "EXPLAIN SELECT 1",
         ] {
             assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
@@ -164,6 +191,12 @@ mod tests {
             "SELECT query_to_xml('select 1', true, true, '')",
             "SELECT pg_advisory_lock(1)",
             "SELECT run_command_on_workers('SELECT 1')",
+            "SELECT citus_run_local_command('RESET ROLE')",
+            "SELECT * FROM pg_catalog.\"worker_apply_shard_ddl_command\" (0, 'RESET ROLE')",
+            "SELECT worker_save_query_explain_analyze/**/('SELECT 1', '{}')",
+            "SELECT Master_Run_On_Worker -- \n ('{a}', '{1}', '{x}', false)",
+            "SELECT create_intermediate_result('a', 'SELECT 1')",
+            "SELECT alter_role_if_exists('a', 'RESET ROLE')",
             "SELECT * INTO leak FROM leads",
             "SELECT 1 AS id INTO TEMP leads",
             "EXPLAIN ANALYZE CREATE TABLE leak AS SELECT 1",

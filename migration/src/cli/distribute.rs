@@ -21,11 +21,16 @@ pub(super) async fn run(args: Args, database: &DatabaseArgs, out: &mut Printer) 
     for (table, rows) in &done.tables {
         out.line(&format!("{table:<16} {rows:>12}"))?;
     }
+    if !done.keys.is_empty() {
+        out.line(&format!("foreign keys added: {}", done.keys.join(", ")))?;
+    }
     if !done.cleared.is_empty() {
         out.line(&format!("removed from where they were before: {}", done.cleared.join(", ")))?;
     }
     out.line(&match done.tables.len() {
-        0 => "nothing to distribute: every table is where it should be".to_owned(),
+        0 if done.keys.is_empty() => {
+            "nothing to distribute: every table is where it should be".to_owned()
+        }
         count => format!("{} distributed", counted(count, "table", "tables")),
     })?;
     Ok(0)

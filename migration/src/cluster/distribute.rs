@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity::Engine;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, Statement, sea_query::PostgresQueryBuilder,
+};
 use sea_orm_migration::SchemaManager;
 use serde::Serialize;
 
@@ -11,8 +13,8 @@ use super::health::tables_left_behind;
 use crate::{
     db::{Database, finish, literal, quoted},
     diff::Change,
-    drift::{Accepted, Drift, drift},
-    error::{Error, List, Result},
+    drift::{Accepted, Drift, drift, plain_indexes},
+    error::{Error, Result},
     lock::{self, Purpose},
     ops::context::{ApplicationRole, Context},
     plan::Operation,
@@ -26,6 +28,8 @@ use crate::{
 pub struct Distributed {
     /// The tables that were distributed, in order, with their rows.
     pub tables: Vec<(String, u64)>,
+    /// The foreign keys that were missing, and were added.
+    pub keys: Vec<String>,
     /// The tables whose rows were removed from where they were before.
     pub cleared: Vec<String>,
 }
@@ -36,12 +40,11 @@ pub struct Distributed {
 ///
 /// `online`, tables are distributed one by one while applications write to them, which takes logical
 /// replication on this node. Foreign keys between tenant-scoped tables are away until all are done: Citus
-/// refuses them meanwhile. Interrupted, it is gone on with by calling it again.
+/// refuses them meanwhile. Interrupted, it is gone on with by calling it again, in either form.
 ///
 /// # Errors
 ///
-/// If the engine has one node only, if tables are missing, or if a statement fails: without `online`,
-/// nothing is changed then.
+/// If the engine has one node only, or if a statement fails: without `online`, nothing is changed then.
 pub async fn distribute(db: &Database, online: bool) -> Result<Distributed> {
     if !db.engine.capability().distributes_tables {
         return Err(Refusal::plain(format!(
@@ -59,6 +62,7 @@ pub async fn distribute(db: &Database, online: bool) -> Result<Distributed> {
         at_once(db, &mut done).await?;
     }
     done.cleared = clear(db).await?;
+    tidy(db).await;
     Ok(done)
 }
 
@@ -66,62 +70,66 @@ pub async fn distribute(db: &Database, online: bool) -> Result<Distributed> {
 struct Work {
     /// Tables to distribute, those referred to first.
     tables: Vec<(Table, Distribution)>,
+    /// Those of them that Citus has in its metadata already: it distributes none with a foreign key.
+    taken: Vec<String>,
     /// Statements that make plain indexes of uniques that no distributed table can have.
     uniques: Vec<String>,
     /// Foreign keys that are missing, with their tables.
     missing: Vec<(String, ForeignKey)>,
-    live: Vec<Table>,
+    /// The foreign keys that entities have, by name.
+    known: BTreeSet<String>,
 }
 
 impl Work {
     /// Reads it off the difference between what there is and what should be.
-    fn of(drift: &Drift) -> Result<Self> {
+    fn of(drift: &Drift, engine: Engine) -> Result<Self> {
         let mut wanted: BTreeMap<&str, &Distribution> = BTreeMap::new();
-        let (mut uniques, mut missing, mut others) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut taken, mut missing) = (Vec::new(), Vec::new());
         for change in &drift.changes {
             match change {
-                Change::AddTable { table } => {
-                    others.insert(table.name.clone());
-                }
-                Change::AlterDistribution {
-                    table,
-                    from: None | Some(Distribution::Other(_)),
-                    to,
-                } => {
+                Change::AlterDistribution { table, from, to } => {
+                    match from {
+                        None => {}
+                        Some(Distribution::Other(_)) => taken.push(table.clone()),
+                        Some(from) => return Err(otherwise(table, from)),
+                    }
                     wanted.extend(to.as_ref().map(|to| (table.as_str(), to)));
                 }
-                Change::AlterDistribution { table, from: Some(from), .. } => {
-                    return Err(Refusal::plain(format!(
-                        "{table} is {from}, which is not as it should be: run `SELECT \
-                         undistribute_table({})` first; nothing was changed",
-                        literal(&quoted(table))
-                    ))
-                    .into());
+                Change::AddForeignKey { table, key } => {
+                    let is_there = |table: &String| drift.live.tables.contains_key(table);
+                    if is_there(table) && is_there(&key.ref_table) {
+                        missing.push((table.clone(), key.clone()));
+                    }
                 }
-                Change::AlterIndex { table, from, to } if from.unique && !to.unique => {
-                    let Some(table) = drift.expected.tables.get(table) else { continue };
-                    uniques.push(format!("DROP INDEX {}", quoted(&from.name)));
-                    let create = ddl::create_index(table, to);
-                    uniques.push(Engine::Citus.backend().build(&create).to_string());
-                }
-                Change::AddForeignKey { table, key } => missing.push((table.clone(), key.clone())),
                 _ => {}
             }
-        }
-        if !others.is_empty() {
-            let names: Vec<String> = others.into_iter().collect();
-            return Err(Error::Unusable(format!(
-                "{} cannot be distributed before there is such a table: run `migration up`, which \
-                 distributes what it makes; nothing was changed",
-                List(&names)
-            )));
         }
         let order = drift.entities.in_foreign_key_order().into_iter();
         let tables = order
             .filter_map(|table| Some((table.clone(), (*wanted.get(table.name.as_str())?).clone())));
-        let live = drift.live.tables.values().cloned().collect();
-        Ok(Self { tables: tables.collect(), uniques, missing, live })
+        Ok(Self {
+            tables: tables.collect(),
+            taken,
+            uniques: plain_indexes(drift, engine),
+            missing,
+            known: drift
+                .entities
+                .tables
+                .values()
+                .flat_map(|table| &table.foreign_keys)
+                .filter_map(|key| key.name.clone())
+                .collect(),
+        })
     }
+}
+
+fn otherwise(table: &str, is: &Distribution) -> Error {
+    Refusal::plain(format!(
+        "{table} is {is}, which is not as it should be: drop its foreign keys, run `SELECT \
+         undistribute_table({})`, and then this again, which adds them; nothing was changed",
+        literal(&quoted(table))
+    ))
+    .into()
 }
 
 async fn work_on<C>(db: &C, of: &Database) -> Result<Work>
@@ -129,14 +137,22 @@ where
     C: ConnectionTrait + sea_orm::TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
 {
     let accepted = Accepted::compiled_in()?;
-    Work::of(&drift(db, of.engine, &of.application_role, &accepted).await?)
+    Work::of(&drift(db, of.engine, &of.application_role, &accepted).await?, of.engine)
 }
 
 async fn at_once(db: &Database, done: &mut Distributed) -> Result<()> {
     let locked = lock::begin(&db.connection, db.engine, Purpose::Migrate, &db.patience).await?;
     let tx = locked.tx;
     let outcome = async {
-        let work = work_on(&tx, db).await?;
+        let mut work = work_on(&tx, db).await?;
+        while let Some(table) = work.taken.first() {
+            let sql = format!(
+                "SELECT undistribute_table({}, cascade_via_foreign_keys => true)",
+                literal(&quoted(table))
+            );
+            tx.execute_unprepared(&sql).await?;
+            work = work_on(&tx, db).await?;
+        }
         for sql in &work.uniques {
             tx.execute_unprepared(sql).await?;
         }
@@ -163,10 +179,38 @@ async fn at_once(db: &Database, done: &mut Distributed) -> Result<()> {
             }
             done.tables.push((table.name.clone(), after));
         }
+        for (table, key) in work_on(&tx, db).await?.missing {
+            for sql in adding(&tx, db.engine, &table, &key).await? {
+                tx.execute_unprepared(&sql).await?;
+            }
+            done.keys.extend(key.name);
+        }
         Ok(())
     };
     let outcome = outcome.await;
     finish(tx, outcome).await
+}
+
+/// The statements that add a foreign key: rows that are there are looked at afterwards, while others go on
+/// writing. One that was interrupted in between has only that left.
+async fn adding<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    table: &str,
+    key: &ForeignKey,
+) -> Result<Vec<String>> {
+    let name = key.name.clone().unwrap_or_default();
+    tracing::info!("adding the foreign key {name}");
+    let sql = format!(
+        "SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass({}) AND conname = {}",
+        literal(&quoted(table)),
+        literal(&name)
+    );
+    let half = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await?.is_some();
+    let add = ddl::foreign_key(table, key).to_string(PostgresQueryBuilder);
+    let add = (!half).then(|| format!("{add} NOT VALID"));
+    let validate = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", quoted(table), quoted(&name));
+    Ok(add.into_iter().chain([validate]).collect())
 }
 
 fn operation(table: &Table, distribution: &Distribution) -> Operation {
@@ -214,27 +258,33 @@ async fn one_by_one(db: &Database, done: &mut Distributed) -> Result<()> {
     let kept = kept.await;
     let work = finish(locked.tx, kept).await?;
     let outcome = steps(db, work, done).await;
-    lock::let_go(connection, db.engine).await?;
-    outcome
+    let let_go = lock::let_go(connection, db.engine).await;
+    // Where the connection was lost, the first of them says why.
+    outcome.and(let_go)
 }
 
 async fn steps(db: &Database, work: Work, done: &mut Distributed) -> Result<()> {
     let connection = &db.connection;
-    let pending: BTreeSet<&str> = work.tables.iter().map(|(table, _)| &*table.name).collect();
-    let mut first = work.uniques.clone();
-    for table in work.live.iter().filter(|table| pending.contains(table.name.as_str())) {
-        let keys = table.foreign_keys.iter().filter_map(|key| key.name.as_ref());
-        first.extend(keys.map(|name| {
-            format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(&table.name), quoted(name))
-        }));
+    let keys = keys_of(connection, db.engine, &work.tables).await?;
+    if let Some((table, key)) = keys.iter().find(|(_, key)| !work.known.contains(key)) {
+        return Err(Refusal::plain(format!(
+            "{table} has the foreign key {key}, which no entity has, so that it would be dropped and not \
+             added again: drop it, or leave out --online; nothing was changed"
+        ))
+        .into());
     }
+    let mut first: Vec<String> =
+        if work.uniques.is_empty() { Vec::new() } else { vec![work.uniques.join("; ")] };
+    first.extend(keys.iter().map(|(table, key)| {
+        format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(table), quoted(key))
+    }));
     if !first.is_empty() {
         tracing::info!("foreign keys are away until all tables are distributed");
     }
     for sql in &first {
         patiently(db, sql).await?;
     }
-    connection.execute_unprepared(FOR_A_SESSION).await?;
+    connection.execute_unprepared(&format!("{FOR_A_SESSION}; {NOTICE}")).await?;
     for (table, distribution) in &work.tables {
         let sql = match distribution {
             Distribution::By(column) => {
@@ -260,22 +310,39 @@ async fn steps(db: &Database, work: Work, done: &mut Distributed) -> Result<()> 
     let locked = lock::begin(connection, db.engine, Purpose::Resume, &db.patience).await?;
     let missing = work_on(&locked.tx, db).await.map(|work| work.missing);
     for (table, key) in finish(locked.tx, missing).await? {
-        let name = key.name.clone().unwrap_or_default();
-        tracing::info!("adding the foreign key {name}");
-        // Rows that are there are looked at afterwards, while others go on writing.
-        let create = ddl::foreign_key(&table, &key);
-        let create = create.to_string(sea_orm::sea_query::PostgresQueryBuilder);
-        patiently(db, &format!("{create} NOT VALID")).await?;
-        let validate =
-            format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", quoted(&table), quoted(&name));
-        patiently(db, &validate).await?;
+        for sql in adding(connection, db.engine, &table, &key).await? {
+            patiently(db, &sql).await?;
+        }
+        done.keys.extend(key.name);
     }
     Ok(())
+}
+
+/// The foreign keys of these tables with the tables, also those that were never validated.
+async fn keys_of<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    tables: &[(Table, Distribution)],
+) -> std::result::Result<Vec<(String, String)>, DbErr> {
+    let names: Vec<String> = tables.iter().map(|(table, _)| literal(&table.name)).collect();
+    let sql = format!(
+        "SELECT c.relname::text AS tbl, k.conname::text AS name FROM pg_constraint k \
+         JOIN pg_class c ON c.oid = k.conrelid \
+         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
+         WHERE k.contype = 'f' AND c.relname = ANY (ARRAY[{}]::text[]) ORDER BY 1, 2",
+        names.join(", ")
+    );
+    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "tbl")?, row.try_get("", "name")?))).collect()
 }
 
 /// What a transaction of ours sets, for statements that run in none.
 const FOR_A_SESSION: &str = "SET citus.enable_local_reference_table_foreign_keys = off; \
                              SET row_security = off";
+
+/// Lets the server notice that its client is gone, and stop: such a statement may wait for long, and keeps
+/// the lock meanwhile.
+pub(super) const NOTICE: &str = "SET client_connection_check_interval = '5s'";
 
 /// Fails unless this node lets others follow what is written to it.
 async fn check_logical(db: &DatabaseConnection, engine: Engine) -> Result<()> {
@@ -316,4 +383,15 @@ async fn clear(db: &Database) -> Result<Vec<String>> {
     };
     let outcome = outcome.await;
     finish(tx, outcome).await
+}
+
+/// Removes what copying has left behind. Citus does so by itself after a while, and may be at it already.
+pub(super) async fn tidy(db: &Database) {
+    let sql = "CALL citus_cleanup_orphaned_resources()";
+    if let Err(error) = db.connection.execute_unprepared(sql).await {
+        tracing::debug!(
+            "what copying has left is removed later: {}",
+            crate::error::explain(&error)
+        );
+    }
 }

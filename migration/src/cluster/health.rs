@@ -53,8 +53,11 @@ pub async fn health<C: ConnectionTrait>(
     }
     let is_ours = |table: &str| live.tables.contains_key(table);
     let apart = apart(db, engine, live).await?;
+    let is_spread = |table: &&Table| {
+        matches!(table.distribution, Some(Distribution::By(_) | Distribution::Replicated))
+    };
     let (distributed, local): (Vec<&Table>, Vec<&Table>) =
-        live.tables.values().partition(|table| table.distribution.is_some());
+        live.tables.values().partition(is_spread);
     if !apart.is_empty() || !(distributed.is_empty() || local.is_empty()) {
         health.no_rows = Some("tables are not all where they should be, so they cannot be joined");
     }
@@ -220,10 +223,12 @@ async fn apart<C: ConnectionTrait>(
             tenancy::ROOT
         ),
         help: format!(
-            "run `SELECT update_distributed_table_colocation({}, colocate_with => '{}')`, or \
-             `undistribute_table` and `migration distribute`",
+            "run `SELECT update_distributed_table_colocation({}, colocate_with => '{}')`; if that is \
+             refused, drop its foreign keys, run `SELECT undistribute_table({})`, and `migration \
+             distribute`, which adds them again",
             literal(&quoted(&table.name)),
-            tenancy::ROOT
+            tenancy::ROOT,
+            literal(&quoted(&table.name))
         ),
     };
     Ok(live.tables.values().filter(is_apart).map(finding).collect())

@@ -10,7 +10,11 @@ use sea_orm::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Node, Place, places_of};
+use super::{
+    Node, Place,
+    distribute::{NOTICE, tidy},
+    places_of, shard_sizes,
+};
 use crate::{
     db::{Database, finish, literal, quoted},
     error::{Error, Result, sqlstate},
@@ -74,7 +78,7 @@ pub async fn isolate(
             Refusal::plain(format!("there is no tenant {tenant}; nothing was changed")).into()
         );
     }
-    let to = target(db, &before.node, options).await?;
+    let to = target(db, &before, options).await?;
     if before.alone && to == before.node {
         return Ok(Isolated { after: before.clone(), before });
     }
@@ -89,8 +93,11 @@ pub async fn isolate(
     let kept = lock::keep(&locked.tx, db.engine).await;
     finish(locked.tx, kept).await?;
     let outcome = steps(db, tenant, &before, &to, mode, said).await;
-    lock::let_go(connection, db.engine).await?;
+    let let_go = lock::let_go(connection, db.engine).await;
+    tidy(db).await;
+    // Where the connection was lost, the first of them says why.
     let after = outcome?;
+    let_go?;
     Ok(Isolated { before, after })
 }
 
@@ -102,6 +109,7 @@ async fn steps(
     mode: &str,
     said: &mut dyn FnMut(&str),
 ) -> Result<Place> {
+    db.connection.execute_unprepared(NOTICE).await?;
     let lost = || Error::Unusable(format!("the tenant {tenant} has no place any more"));
     let mut place = before.clone();
     if !place.alone {
@@ -137,6 +145,13 @@ async fn steps(
 /// How often somebody is told how far it has got.
 const BETWEEN: Duration = Duration::from_secs(2);
 
+/// After how many times that there was nothing to say, it is said why.
+const QUIET: u32 = 5;
+
+/// <https://www.postgresql.org/docs/15/logicaldecoding-explanation.html>
+const WAITING: &str = "  waiting: a copy that is followed by what is written meanwhile begins when every \
+                       transaction on its node has ended that was open before, in any database";
+
 /// Runs a statement, and says meanwhile how far it has got.
 async fn watched(db: &Database, sql: &str, said: &mut dyn FnMut(&str)) -> Result<()> {
     let pool = db.connection.get_postgres_connection_pool();
@@ -146,17 +161,24 @@ async fn watched(db: &Database, sql: &str, said: &mut dyn FnMut(&str)) -> Result
     let other = DatabaseConnection::from(other);
     let work = db.connection.execute_unprepared(sql);
     tokio::pin!(work);
-    let mut last = String::new();
+    let (mut last, mut quiet) = (String::new(), 0);
     let outcome = loop {
         tokio::select! {
             outcome = &mut work => break outcome,
             () = tokio::time::sleep(BETWEEN) => {
                 // A role may be limited to one connection: then nobody is told.
-                if let Ok(Some(now)) = progress(&other, db.engine).await
-                    && now != last
-                {
-                    said(&now);
-                    last = now;
+                match progress(&other, db.engine).await {
+                    Ok(Some(now)) if now != last => {
+                        said(&now);
+                        last = now;
+                    }
+                    Ok(None) => {
+                        quiet += 1;
+                        if quiet == QUIET {
+                            said(WAITING);
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -189,24 +211,33 @@ async fn progress(
     Ok(Some(text))
 }
 
-/// The node that the tenant should be on.
-async fn target(db: &Database, now: &Node, options: &IsolateOptions) -> Result<Node> {
-    if options.stay {
-        return Ok(now.clone());
+/// The node that the tenant should be on. Nobody has named one: a tenant that is alone stays, another
+/// goes where the least is without its shards.
+async fn target(db: &Database, now: &Place, options: &IsolateOptions) -> Result<Node> {
+    if options.stay || (now.alone && options.to.is_none()) {
+        return Ok(now.node.clone());
     }
-    // Who has the least on it; the present one is the last among equals.
     let sql = "SELECT n.nodename AS host, n.nodeport AS port, \
                coalesce(sum(s.size), 0)::bigint AS bytes FROM pg_dist_node n \
                LEFT JOIN pg_dist_placement p ON p.groupid = n.groupid \
                LEFT JOIN (SELECT shard_id, max(size) AS size FROM citus_shard_sizes() GROUP BY 1) s \
                ON s.shard_id = p.shardid \
                WHERE n.isactive AND n.noderole = 'primary' AND n.shouldhaveshards \
-               GROUP BY 1, 2 ORDER BY 3, 1, 2";
+               GROUP BY 1, 2 ORDER BY 1, 2";
     let stmt = Statement::from_string(db.engine.backend(), sql);
-    let rows = db.connection.query_all_raw(stmt).await?;
-    let nodes: Vec<Node> = rows.iter().map(Node::read).collect::<std::result::Result<_, _>>()?;
+    let sizes = shard_sizes(&db.connection, db.engine).await?;
+    let own: i64 = sizes.iter().filter(|((_, at), _)| *at == now.shard).map(|(_, size)| size).sum();
+    let mut nodes: Vec<(i64, bool, Node)> = Vec::new();
+    for row in db.connection.query_all_raw(stmt).await? {
+        let (bytes, node): (i64, Node) = (row.try_get("", "bytes")?, Node::read(&row)?);
+        let is_elsewhere = node != now.node;
+        nodes.push((if is_elsewhere { bytes } else { bytes - own }, is_elsewhere, node));
+    }
+    // Among equals, the present one is first.
+    nodes.sort();
+    let nodes: Vec<Node> = nodes.into_iter().map(|(_, _, node)| node).collect();
     match &options.to {
-        None => Ok(nodes.into_iter().next().unwrap_or_else(|| now.clone())),
+        None => Ok(nodes.into_iter().next().unwrap_or_else(|| now.node.clone())),
         Some(wanted) if nodes.contains(wanted) => Ok(wanted.clone()),
         Some(wanted) => {
             let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();

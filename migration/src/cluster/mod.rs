@@ -124,7 +124,7 @@ pub async fn shard_sizes<C: ConnectionTrait>(
     let sql = format!(
         "SELECT c.relname::text AS tbl, root.shardid::bigint AS shard, z.size::bigint AS bytes \
          FROM pg_dist_shard s JOIN pg_class c ON c.oid = s.logicalrelid \
-         AND c.relnamespace = current_schema()::regnamespace \
+         JOIN pg_namespace ns ON ns.oid = c.relnamespace AND ns.nspname = current_schema() \
          JOIN pg_dist_shard root ON root.logicalrelid = to_regclass({}) \
          AND root.shardminvalue = s.shardminvalue AND root.shardmaxvalue = s.shardmaxvalue \
          JOIN (SELECT shard_id, max(size) AS size FROM citus_shard_sizes() GROUP BY 1) z \

@@ -24,7 +24,7 @@ pub fn finding(change: &Change) -> Finding {
     let (code, message) = described(change);
     let help = match change {
         Change::AddTable { .. } => APPLY,
-        Change::AlterDistribution { from: None, .. } => DISTRIBUTE,
+        Change::AlterDistribution { from: None | Some(Distribution::Other(_)), .. } => DISTRIBUTE,
         _ => MEND,
     };
     Finding {

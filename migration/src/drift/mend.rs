@@ -6,7 +6,8 @@ use entity::Engine;
 
 use super::Drift;
 use crate::{
-    diff::Renames,
+    db::quoted,
+    diff::{Change, Renames},
     error::Result,
     lock,
     ops::{
@@ -15,6 +16,7 @@ use crate::{
     },
     plan::{Backfills, PlannedMigration, Request, plan},
     runner::{Direction, record_in},
+    schema::ddl,
 };
 
 /// A script for psql or sqlite3, with what each change may cost; empty if nothing differs.
@@ -46,7 +48,8 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
         None => Context::usual(engine),
     };
     let statements = record_in(context, &planned, Direction::Up).await?;
-    if statements.is_empty() {
+    let indexes = plain_indexes(drift, engine);
+    if statements.is_empty() && indexes.is_empty() {
         return Ok(String::new());
     }
     let mut script = String::new();
@@ -64,6 +67,9 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     if engine.capability().distributes_tables {
         let _ = writeln!(script, "{};", lock::ON_CITUS);
     }
+    for sql in &indexes {
+        let _ = writeln!(script, "{sql};");
+    }
     for sql in statements.iter().filter(|sql| !sql.starts_with("SELECT ") || is_distribution(sql)) {
         let _ = writeln!(script, "{sql};");
     }
@@ -73,6 +79,24 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     }
     script.push_str("COMMIT;\n");
     Ok(script)
+}
+
+/// The statements that make plain indexes of uniques that the engine does not keep: what is planned in
+/// neutral words does not know of them.
+pub(crate) fn plain_indexes(drift: &Drift, engine: Engine) -> Vec<String> {
+    let mut statements = Vec::new();
+    for change in &drift.changes {
+        let Change::AlterIndex { table, from, to } = change else { continue };
+        let neutral = drift.entities.tables.get(table).and_then(|table| {
+            table.indexes.iter().find(|index| index.name == to.name && index.unique)
+        });
+        let (Some(_), Some(table)) = (neutral, drift.expected.tables.get(table)) else { continue };
+        if from.unique && !to.unique {
+            statements.push(format!("DROP INDEX {}", quoted(&from.name)));
+            statements.push(engine.backend().build(&ddl::create_index(table, to)).to_string());
+        }
+    }
+    statements
 }
 
 fn one_line(text: &str) -> String {

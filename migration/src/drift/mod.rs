@@ -13,6 +13,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 pub use accepted::{Accepted, AcceptedDrift};
 pub use finding::{finding, object};
 pub use mend::mend;
+pub(crate) use mend::plain_indexes;
 
 use crate::{
     Migrator,

@@ -142,7 +142,7 @@ pub const CATALOGUE: &[Attack] = &[
     sql(
         "count",
         "counts more rows than its own",
-        "SELECT count(*) FROM {table} HAVING count(*) > {own}",
+        "SELECT count(*) FROM {table} HAVING count(*) > count(*) FILTER (WHERE {tenant} = {a})",
         OWNED,
         Expect::NoRow,
         POLICY,
@@ -337,6 +337,11 @@ pub const CATALOGUE: &[Attack] = &[
         "set-config",
         "names another tenant for the rest of the session",
         "SELECT set_config('nile.tenant_id', 'x', false)",
+    ),
+    client(
+        "other-text",
+        "has a function run another text",
+        "SELECT citus_run_local_command('RESET ROLE')",
     ),
     client("two-statements", "hides a second statement in a text", "SELECT 1; RESET ROLE"),
 ];

@@ -317,8 +317,7 @@ impl<'a> Stage<'a> {
     }
 
     fn filled(&self, template: &str, table: &Table) -> String {
-        let own = self.a.count(&table.name).to_string();
-        filled(template, table, self.a.tenant(), self.b.tenant()).replace("{own}", &own)
+        filled(template, table, self.a.tenant(), self.b.tenant())
     }
 }
 

@@ -270,7 +270,8 @@ async fn attempt(
 /// The lock itself is the coordinator's, and so is the schema: on another node nothing is done.
 async fn prepare_nodes(tx: &DatabaseTransaction, settings: &[(&str, String)]) -> Result<()> {
     let sql = "SELECT groupid AS node, (SELECT nodename || ':' || nodeport FROM pg_dist_node \
-               WHERE groupid = 0) AS coordinator FROM pg_dist_local_group";
+               WHERE groupid = 0 AND noderole = 'primary' LIMIT 1) AS coordinator \
+               FROM pg_dist_local_group";
     let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
     if let Some(row) = row.filter(|row| row.try_get("", "node").is_ok_and(|node: i32| node != 0)) {
         let coordinator: Option<String> = row.try_get("", "coordinator")?;

@@ -27,6 +27,7 @@ use crate::{
     fingerprint::sha256,
     observer::What,
     refusal::Refusal,
+    schema::{Distribution, tenancy},
 };
 
 impl Runner<'_> {
@@ -48,6 +49,7 @@ impl Runner<'_> {
             .copied()
             .collect();
         self.check_nothing_in_the_way(session.tx(), &fresh).await?;
+        self.check_distributed(session.tx()).await?;
         let applied = self.in_order(&session.history);
         self.check_accepted(&applied, pending, Direction::Up).await?;
         let mut permit = match permit {
@@ -348,6 +350,25 @@ impl Runner<'_> {
         note.fingerprint = fingerprint;
         note.duration = i64::try_from(took.as_millis()).ok();
         self.note(session, &[note]).await
+    }
+
+    /// Fails on Citus if the tables that are there already are on one node: what is made now would have to
+    /// be beside them.
+    async fn check_distributed(&self, tx: &DatabaseTransaction) -> Result<()> {
+        if !self.engine.capability().distributes_tables {
+            return Ok(());
+        }
+        let live = crate::schema::read(tx, self.engine, "").await?;
+        let root = live.tables.get(tenancy::ROOT);
+        match root.filter(|root| !matches!(root.distribution, Some(Distribution::By(_)))) {
+            None => Ok(()),
+            Some(root) => Err(Refusal::plain(format!(
+                "{} was made while this was one server: run `migration distribute` first; nothing was \
+                 changed",
+                root.name
+            ))
+            .into()),
+        }
     }
 
     /// Fails if something has the name of a table that `pending` would create.
