@@ -300,6 +300,9 @@ async fn edits_become_migrations_that_go_there_and_back() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         there_and_back(&program, &TestDb::new(engine)).await;
     }
+    if let Some(db) = TestDb::on_citus("edits_become_migrations_that_go_there_and_back") {
+        there_and_back(&program, &db).await;
+    }
 }
 
 /// Applies the three migrations to a database with rows in it, and rolls them back.

@@ -207,10 +207,12 @@ impl Work<'_> {
             let target_changes = self.target_changes(key);
             let own_columns_change =
                 key.columns.iter().any(|c| self.column_changes(&table.name, c));
-            if acts_alike && !target_changes && !own_columns_change {
+            let moves = self.moves(&table.name);
+            if acts_alike && !target_changes && !own_columns_change && !moves {
                 continue;
             }
-            if target_changes { &mut found.early } else { &mut found.drops }.push(key.clone());
+            if target_changes || moves { &mut found.early } else { &mut found.drops }
+                .push(key.clone());
             if let Some(after) = stays {
                 if ready(after) { &mut found.adds } else { &mut found.late }.push(after.clone());
             }
@@ -226,7 +228,7 @@ impl Work<'_> {
     /// Whether what a foreign key refers to goes away, even if only for a while.
     fn target_changes(&self, key: &ForeignKey) -> bool {
         let table = &key.ref_table;
-        if !self.request.to.tables.contains_key(table) {
+        if !self.request.to.tables.contains_key(table) || self.moves(table) {
             return true;
         }
         let covers = |columns: &mut dyn Iterator<Item = &String>| {
@@ -245,6 +247,15 @@ impl Work<'_> {
                     _ => false,
                 }
             })
+    }
+
+    /// Whether a table becomes a plain one for a while, since its rows belong elsewhere: none does that
+    /// has foreign keys, or is referred to.
+    fn moves(&self, table: &str) -> bool {
+        self.changes.iter().any(|change| {
+            change.table() == table
+                && matches!(change, Change::AlterDistribution { from: Some(_), .. })
+        })
     }
 
     /// Whether a column's type changes, or the column is put in another one's place.

@@ -9,7 +9,7 @@ use sea_orm_migration::prelude::{
 use sqlparser::{ast, dialect::PostgreSqlDialect, parser::Parser};
 
 use super::{Rebuild, create_index, engine};
-use crate::db::quoted;
+use crate::db::{literal, quoted};
 
 /// Alters the table `table`; see [`AlterTable`].
 pub fn alter_table(table: &str) -> AlterTable {
@@ -39,6 +39,8 @@ enum Step {
     DropConstraint(String),
     /// `ALTER COLUMN … DROP DEFAULT`, which not every engine has.
     DropDefault(String),
+    /// `RENAME CONSTRAINT` from one name to another, which not every engine has.
+    RenameConstraint(String, String),
     /// A statement of its own.
     Alone(String),
 }
@@ -140,9 +142,7 @@ impl AlterTable {
 
     /// Gives a key or a check another name.
     pub fn rename_constraint(mut self, from: &str, to: &str) -> Self {
-        let (table, from, to) = (quoted(&self.table), quoted(from), quoted(to));
-        let sql = format!("ALTER TABLE {table} RENAME CONSTRAINT {from} TO {to}");
-        self.steps.push(Step::Alone(sql));
+        self.steps.push(Step::RenameConstraint(from.to_owned(), to.to_owned()));
         self
     }
 
@@ -166,6 +166,8 @@ impl AlterTable {
                 None => Ok(()),
             };
         }
+        // Citus lets no constraint come with anything else.
+        let together = !capability.distributes_tables;
         let mut actions: Vec<String> = Vec::new();
         for step in self.steps {
             match step {
@@ -185,13 +187,24 @@ impl AlterTable {
                         if capability.drop_default { "DROP DEFAULT" } else { "SET DEFAULT NULL" };
                     actions.push(format!("ALTER COLUMN {column} {what}"));
                 }
+                Step::RenameConstraint(from, to) => {
+                    alter(manager, &self.table, &mut actions, together).await?;
+                    let rename = if capability.distributes_tables {
+                        rename_on_nodes(manager, &self.table, &from, &to).await?
+                    } else {
+                        vec![rename_sql(&self.table, &from, &to)]
+                    };
+                    for sql in rename {
+                        execute(manager, sql).await?;
+                    }
+                }
                 Step::Alone(sql) => {
-                    alter(manager, &self.table, &mut actions).await?;
+                    alter(manager, &self.table, &mut actions, together).await?;
                     execute(manager, sql).await?;
                 }
             }
         }
-        alter(manager, &self.table, &mut actions).await
+        alter(manager, &self.table, &mut actions, together).await
     }
 
     fn alter(mut self, action: String) -> Self {
@@ -200,18 +213,63 @@ impl AlterTable {
     }
 }
 
-/// Sends what was collected as one statement.
+fn rename_sql(table: &str, from: &str, to: &str) -> String {
+    format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {}", quoted(table), quoted(from), quoted(to))
+}
+
+/// Citus renames no constraint of a distributed table: a key goes by its index, another constraint is made
+/// anew under the other name.
+async fn rename_on_nodes(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    from: &str,
+    to: &str,
+) -> Result<Vec<String>, DbErr> {
+    let sql = format!(
+        "SELECT contype::text AS kind, pg_get_constraintdef(oid) AS definition FROM pg_constraint \
+         WHERE conrelid = to_regclass({}) AND conname = {}",
+        literal(&quoted(table)),
+        literal(from)
+    );
+    let stmt = Statement::from_string(manager.get_database_backend(), sql);
+    let row = manager.get_connection().query_one_raw(stmt).await?;
+    let found = row.and_then(|row| {
+        let kind = row.try_get::<String>("", "kind").ok()?;
+        Some((kind, row.try_get::<String>("", "definition").ok()?))
+    });
+    Ok(match found {
+        Some((kind, _)) if kind == "p" || kind == "u" => {
+            vec![format!("ALTER INDEX {} RENAME TO {}", quoted(from), quoted(to))]
+        }
+        Some((_, definition)) => {
+            let table = quoted(table);
+            vec![
+                format!("ALTER TABLE {table} ADD CONSTRAINT {} {definition}", quoted(to)),
+                format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(from)),
+            ]
+        }
+        // The server says that there is none, or nothing is sent at all.
+        None => vec![rename_sql(table, from, to)],
+    })
+}
+
+/// Sends what was collected, as one statement if that may be.
 async fn alter(
     manager: &SchemaManager<'_>,
     table: &str,
     actions: &mut Vec<String>,
+    together: bool,
 ) -> Result<(), DbErr> {
-    if actions.is_empty() {
-        return Ok(());
+    let actions = std::mem::take(actions);
+    let statements = match actions.len() {
+        0 => return Ok(()),
+        _ if together => vec![actions.join(", ")],
+        _ => actions,
+    };
+    for actions in statements {
+        execute(manager, format!("ALTER TABLE {} {actions}", quoted(table))).await?;
     }
-    let sql = format!("ALTER TABLE {} {}", quoted(table), actions.join(", "));
-    actions.clear();
-    execute(manager, sql).await
+    Ok(())
 }
 
 /// Sends one statement, in a way that lets the runner name it when it fails.
