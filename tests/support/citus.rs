@@ -81,7 +81,7 @@ impl OwnDatabase {
 
     /// The URL for its superuser, on the coordinator.
     pub fn url(&self) -> String {
-        self.url_at(&self.nodes[0], None)
+        self.url_at(self.coordinator(), None)
     }
 
     /// The URL on a node, for another role of the test's perhaps.
@@ -93,6 +93,11 @@ impl OwnDatabase {
         format!("postgres://{login}@{node}/{}{query}", self.name)
     }
 
+    /// The node that everything goes through.
+    pub fn coordinator(&self) -> &Node {
+        &self.nodes[0]
+    }
+
     /// The nodes but the coordinator.
     pub fn workers(&self) -> &[Node] {
         &self.nodes[1..]
@@ -100,7 +105,7 @@ impl OwnDatabase {
 
     /// Runs a statement on the coordinator; gives its rows.
     pub fn run(&self, sql: &str) -> Vec<Vec<String>> {
-        self.run_on(&self.nodes[0], &[sql])
+        self.run_on(self.coordinator(), &[sql])
     }
 
     /// Runs statements on a node; gives the rows of the last one.

@@ -16,7 +16,10 @@ use crate::{
     drift::{Accepted, Drift, drift, plain_indexes},
     error::{Error, Result},
     lock::{self, Purpose},
-    ops::context::{ApplicationRole, Context},
+    ops::{
+        context::{ApplicationRole, Context},
+        v1,
+    },
     plan::Operation,
     refusal::Refusal,
     runner_on,
@@ -288,19 +291,11 @@ async fn steps(db: &Database, work: Work, done: &mut Distributed) -> Result<()> 
     for (table, distribution) in &work.tables {
         let sql = match distribution {
             Distribution::By(column) => {
-                let beside = if table.name == tenancy::ROOT {
-                    literal("none")
-                } else {
-                    literal(&quoted(tenancy::ROOT))
-                };
-                format!(
-                    "SELECT create_distributed_table_concurrently({}, {}, colocate_with => {beside})",
-                    literal(&quoted(&table.name)),
-                    literal(column)
-                )
+                let beside = (table.name != tenancy::ROOT).then_some(tenancy::ROOT);
+                v1::distribute_online_sql(&table.name, column, beside)
             }
             // There is no such form of it, and shared tables are small.
-            _ => format!("SELECT create_reference_table({})", literal(&quoted(&table.name))),
+            _ => v1::replicate_sql(&table.name),
         };
         tracing::info!("distributing {} while it is written to", table.name);
         connection.execute_unprepared(&sql).await?;

@@ -26,38 +26,32 @@ pub(super) async fn two_tenants(
     let rows = db.connection.query_all_raw(Statement::from_string(backend, sql)).await?;
     let ids: Vec<Uuid> =
         rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, DbErr>>()?;
-    let mut counts: BTreeMap<Uuid, BTreeMap<String, u64>> =
-        ids.iter().map(|id| (*id, BTreeMap::from([(tenancy::ROOT.to_owned(), 1)]))).collect();
-    let scoped: Vec<&Table> =
-        schema.tables.values().filter(|table| tenancy::is_tenant_scoped(table)).collect();
     if ids.len() < 2 {
         return Ok(None);
     }
+    let scoped: Vec<&Table> =
+        schema.tables.values().filter(|table| tenancy::is_tenant_scoped(table)).collect();
+    let mut furnished: BTreeMap<Uuid, u32> = ids.iter().map(|id| (*id, 0)).collect();
     for table in &scoped {
         let sql = format!(
-            "SELECT {TENANT_ID}, count(*) AS n FROM {} WHERE {TENANT_ID} IN ({}) GROUP BY 1",
+            "SELECT DISTINCT {TENANT_ID} FROM {} WHERE {TENANT_ID} IN ({})",
             quoted(&table.name),
             listed(db.engine, &ids)
         );
         for row in db.connection.query_all_raw(Statement::from_string(backend, sql)).await? {
-            let (id, n): (Uuid, i64) = (row.try_get("", TENANT_ID)?, row.try_get("", "n")?);
-            if let Some(of_tenant) = counts.get_mut(&id) {
-                of_tenant.insert(table.name.clone(), u64::try_from(n).unwrap_or_default());
-            }
+            *furnished.entry(row.try_get("", TENANT_ID)?).or_default() += 1;
         }
     }
     let mut ids = ids;
-    ids.sort_by_key(|id| std::cmp::Reverse((counts[id].len(), *id)));
+    ids.sort_by_key(|id| std::cmp::Reverse((furnished[id], *id)));
     let mut found = Vec::with_capacity(2);
     for id in ids.into_iter().take(2) {
         let mut values =
             BTreeMap::from([((tenancy::ROOT.to_owned(), "id".to_owned()), as_sql(id))]);
-        let mut of_tenant = counts.remove(&id).unwrap_or_default();
         for table in &scoped {
-            of_tenant.entry(table.name.clone()).or_insert(0);
             values.extend(ids_of_a_row(db, table, id).await?);
         }
-        found.push(Rows::existing(schema, values, of_tenant));
+        found.push(Rows::existing(schema, values));
     }
     Ok(found.try_into().ok())
 }

@@ -112,7 +112,8 @@ pub async fn probe_existing(
         return Err("it takes two tenants with rows, and there are less".to_owned());
     };
     let is_furnished = |table: &&Table| {
-        kind(table) == On::Shared || (a.count(&table.name) > 0 && b.count(&table.name) > 0)
+        kind(table) == On::Shared
+            || [&a, &b].iter().all(|rows| rows.value(&table.name, "id").is_some())
     };
     let (with, without): (Vec<&Table>, Vec<&Table>) =
         schema.tables.values().partition(is_furnished);

@@ -16,8 +16,6 @@ use crate::{
 pub(super) struct Rows {
     /// Values, as SQL, by table and column.
     values: BTreeMap<(String, String), String>,
-    /// How many rows there are, by table; one, where nothing else is said.
-    counts: BTreeMap<String, u64>,
     /// The statements that insert them, by table, in foreign-key order.
     pub inserts: Vec<(String, String)>,
 }
@@ -33,24 +31,15 @@ impl Rows {
         rows
     }
 
-    /// What a tenant has that exists: the values of a row of each table, and how many there are.
-    pub(super) fn existing(
-        schema: &Schema,
-        values: BTreeMap<(String, String), String>,
-        counts: BTreeMap<String, u64>,
-    ) -> Self {
-        let mut rows = Self { values, counts, inserts: Vec::new() };
+    /// What a tenant has that exists: the values of a row of each table.
+    pub(super) fn existing(schema: &Schema, values: BTreeMap<(String, String), String>) -> Self {
+        let mut rows = Self { values, inserts: Vec::new() };
         let inserts = schema.in_foreign_key_order().into_iter().map(|table| {
             let insert = rows.clone().insert_as(table, true);
             (table.name.clone(), insert)
         });
         rows.inserts = inserts.collect();
         rows
-    }
-
-    /// How many rows the tenant has in a table.
-    pub(super) fn count(&self, table: &str) -> u64 {
-        self.counts.get(table).copied().unwrap_or(1)
     }
 
     /// The value of a column, as SQL.

@@ -12,8 +12,8 @@ pub(crate) use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};
 pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
 pub(crate) use create::{is_column, is_left_out, is_unique_kept};
-pub(crate) use distribute::is_distribution;
 pub use distribute::{distribute, distribute_beside, replicate, undistribute};
+pub(crate) use distribute::{distribute_online_sql, is_distribution, replicate_sql};
 pub(crate) use rebuild::FOREIGN_KEYS_ENFORCED;
 pub use rebuild::{Rebuild, rebuild};
 

@@ -66,8 +66,15 @@ async fn run(manager: &SchemaManager<'_>, sql: String) -> Result<(), DbErr> {
 
 /// How a statement begins that says where the rows of a table are.
 const DISTRIBUTE: &str = "SELECT create_distributed_table(";
+const DISTRIBUTE_ONLINE: &str = "SELECT create_distributed_table_concurrently(";
 const REPLICATE: &str = "SELECT create_reference_table(";
 const UNDISTRIBUTE: &str = "SELECT undistribute_table(";
+
+/// As [`distribute_beside`], or [`distribute`] without another table, while rows are written. In no
+/// transaction.
+pub(crate) fn distribute_online_sql(table: &str, column: &str, other: Option<&str>) -> String {
+    distribute_sql(table, column, other).replacen(DISTRIBUTE, DISTRIBUTE_ONLINE, 1)
+}
 
 /// Whether a statement says where the rows of a table are.
 pub(crate) fn is_distribution(sql: &str) -> bool {
@@ -81,7 +88,7 @@ fn distribute_sql(table: &str, column: &str, other: Option<&str>) -> String {
     format!("{DISTRIBUTE}{table}, {column}, colocate_with => {other})")
 }
 
-fn replicate_sql(table: &str) -> String {
+pub(crate) fn replicate_sql(table: &str) -> String {
     format!("{REPLICATE}{})", literal(&quoted(table)))
 }
 
