@@ -1,7 +1,7 @@
 //! The two halves of a migration.
 
 /// Which half of a migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Applying it.
     Up,

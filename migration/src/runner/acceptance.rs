@@ -46,13 +46,13 @@ impl Runner<'_> {
         let Some(target) = lint::Target::guarding(self.engine) else { return Ok(()) };
         let mut catalogue = lint::empty(target);
         for migration in self.migrations.iter().filter(|m| applied.iter().any(|a| a == m.name())) {
-            let sent = record(migration.as_ref(), self.engine, Direction::Up).await?;
-            catalogue.apply_all(&Script::of_migration(migration.name(), &sent));
+            let sent = self.recorded(migration.as_ref(), Direction::Up).await?;
+            catalogue.apply_all(&Script::of_migration(migration.name(), &sent.texts()));
         }
         let mut scripts = Vec::with_capacity(running.len());
         for migration in running {
-            let sent = record(*migration, self.engine, direction).await?;
-            scripts.push(Script::of_migration(migration.name(), &sent));
+            let sent = self.recorded(*migration, direction).await?;
+            scripts.push(Script::of_migration(migration.name(), &sent.texts()));
         }
         let mut refused = lint::lint(target, catalogue, &scripts);
         refused.retain(|found| found.rule.level == Level::Refused);

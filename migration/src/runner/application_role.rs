@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use serde::Serialize;
 
-use super::{Direction, Runner, record, recorder::Effect};
+use super::{Direction, Runner, effect::Effect};
 use crate::{
     application_role::{RoleFacts, facts_sql},
     db::literal,
@@ -215,16 +215,20 @@ impl Runner<'_> {
         if !self.engine.capability().row_level_security {
             return Ok(None);
         }
-        let (mut granted, mut names_role) = (Vec::new(), false);
+        let (mut recordings, mut names_role) = (Vec::new(), false);
         for migration in &self.migrations {
-            let up = record(migration.as_ref(), self.engine, Direction::Up).await?;
-            let down = record(migration.as_ref(), self.engine, Direction::Down).await?;
-            names_role |= Effect::of(&up).names_role || Effect::of(&down).names_role;
+            let up = self.recorded(migration.as_ref(), Direction::Up).await?;
+            names_role = names_role || Effect::on_privileges(up.iter()).names_role;
+            if !names_role {
+                let down = self.recorded(migration.as_ref(), Direction::Down).await?;
+                names_role = Effect::on_privileges(down.iter()).names_role;
+            }
             if counts(migration.name()) {
-                granted.extend(up);
+                recordings.push(up);
             }
         }
-        Ok(names_role.then(|| Effect::of(&granted).granted))
+        let granted = || Effect::on_privileges(recordings.iter().flat_map(|it| it.iter())).granted;
+        Ok(names_role.then(granted))
     }
 }
 

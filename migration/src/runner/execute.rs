@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,10 +13,10 @@ use sea_orm_migration::{MigrationTrait, SchemaManager};
 use super::{
     Destructive, Direction, Outcome, Runner,
     bookkeeping::{self, Relation},
+    effect::Effect,
     guard,
-    journal::{self, Event, History, Note, fingerprint},
-    record,
-    recorder::{Effect, runs_outside},
+    journal::{self, Event, History, Note},
+    recorder::{Recording, Sent, runs_outside},
     samples::noted_anew,
     session::Session,
 };
@@ -24,7 +24,6 @@ use crate::{
     backup::Backup,
     db::quoted,
     error::{Error, Left, List, Result, sqlstate},
-    fingerprint::sha256,
     observer::What,
     refusal::Refusal,
     schema::{Distribution, tenancy},
@@ -71,7 +70,7 @@ impl Runner<'_> {
                 session.history.has_bookkeeping = true;
             }
             self.step(session, *migration, Direction::Up, &permit).await?;
-            let fingerprint = fingerprint(*migration, self.engine).await?;
+            let fingerprint = self.fingerprint(*migration).await?;
             self.record_applied(session, migration.name(), Some(fingerprint), began.elapsed())
                 .await?;
             outcome.applied.push(migration.name().to_owned());
@@ -105,10 +104,10 @@ impl Runner<'_> {
         doomed: &[&dyn MigrationTrait],
         applied_again: &[&dyn MigrationTrait],
     ) -> Result<Destructive> {
-        let (mut statements, mut steps) = (Vec::new(), Vec::new());
-        self.record_all(doomed, Direction::Down, &mut statements, &mut steps).await?;
-        self.record_all(applied_again, Direction::Up, &mut statements, &mut steps).await?;
-        let mut effect = Effect::of(&statements);
+        let (mut recordings, mut steps) = (Vec::new(), Vec::new());
+        self.record_all(doomed, Direction::Down, &mut recordings, &mut steps).await?;
+        self.record_all(applied_again, Direction::Up, &mut recordings, &mut steps).await?;
+        let mut effect = Effect::of(recordings.iter().flat_map(|it| it.iter()));
         effect.unknown.extend(effect.dangerous.clone());
         let existing = bookkeeping::relations(session.tx(), self.engine).await?;
         let gone: Vec<String> = effect
@@ -225,14 +224,14 @@ impl Runner<'_> {
             Direction::Down => Event::RollingBack,
         };
         self.note(session, &[Note::new(event, migration.name())]).await?;
-        let sent = record(migration, self.engine, direction).await?;
+        let sent = self.recorded(migration, direction).await?;
         if let Some(observer) = &self.observer {
-            observer.skip(&what, sent);
+            observer.skip(&what, sent.texts());
             return Ok(());
         }
         self.note_thinned(session).await?;
         // Nobody waits behind what is done concurrently; and it waits for every older transaction.
-        let is_concurrent = |sql: &String| sql.to_uppercase().contains(" CONCURRENTLY ");
+        let is_concurrent = |it: &Sent| it.sql.to_uppercase().contains(" CONCURRENTLY ");
         let limit = if sent.iter().all(is_concurrent) {
             Duration::ZERO
         } else {
@@ -260,9 +259,9 @@ impl Runner<'_> {
         session: &Session,
         migration: &dyn MigrationTrait,
     ) -> Result<()> {
-        let sent = record(migration, self.engine, Direction::Up).await?;
+        let sent = self.recorded(migration, Direction::Up).await?;
         let existing = bookkeeping::indexes(session.connection(), self.engine).await?;
-        for (name, optional) in Effect::of(&sent).indexes {
+        for (name, optional) in Effect::of(sent.iter()).indexes {
             let Some((_, valid)) = existing.iter().find(|(it, _)| *it == name) else { continue };
             // It was not there when the migration began, unless the migration minds not.
             if *valid && optional {
@@ -287,9 +286,9 @@ impl Runner<'_> {
         session: &Session,
         migration: &dyn MigrationTrait,
     ) -> Result<()> {
-        let sent = record(migration, self.engine, Direction::Up).await?;
+        let sent = self.recorded(migration, Direction::Up).await?;
         let existing = bookkeeping::indexes(session.tx(), self.engine).await?;
-        let made = Effect::of(&sent).indexes.into_iter().filter(|(_, optional)| !optional);
+        let made = Effect::of(sent.iter()).indexes.into_iter().filter(|(_, optional)| !optional);
         let in_the_way: Vec<String> = made
             .map(|(name, _)| name)
             .filter(|name| existing.iter().any(|(it, _)| it == name))
@@ -322,8 +321,8 @@ impl Runner<'_> {
                  changed"
             )));
         }
-        let sent = record(migration, self.engine, direction).await?;
-        let effect = Effect::of(&sent);
+        let sent = self.recorded(migration, direction).await?;
+        let effect = Effect::of(sent.iter());
         if !effect.drops.is_empty() || !effect.thins.is_empty() {
             return Err(Refusal::plain(format!(
                 "{name} asks to run outside a transaction and drops tables or rows, which nothing \
@@ -378,11 +377,11 @@ impl Runner<'_> {
         pending: &[&dyn MigrationTrait],
     ) -> Result<()> {
         let existing = bookkeeping::relations(tx, self.engine).await?;
-        let mut statements = Vec::new();
+        let mut recordings = Vec::new();
         for migration in pending {
-            statements.extend(record(*migration, self.engine, Direction::Up).await?);
+            recordings.push(self.recorded(*migration, Direction::Up).await?);
         }
-        let in_the_way: Vec<&Relation> = Effect::of(&statements)
+        let in_the_way: Vec<&Relation> = Effect::of(recordings.iter().flat_map(|it| it.iter()))
             .created
             .iter()
             .filter_map(|name| existing.iter().find(|relation| relation.name == *name))
@@ -466,9 +465,9 @@ impl Runner<'_> {
         session: &mut Session,
         pending: &[&dyn MigrationTrait],
     ) -> Result<Destructive> {
-        let (mut statements, mut steps) = (Vec::new(), Vec::new());
-        self.record_all(pending, Direction::Up, &mut statements, &mut steps).await?;
-        let mut effect = Effect::of(&statements);
+        let (mut recordings, mut steps) = (Vec::new(), Vec::new());
+        self.record_all(pending, Direction::Up, &mut recordings, &mut steps).await?;
+        let mut effect = Effect::of(recordings.iter().flat_map(|it| it.iter()));
         // What cannot be told is no reason to stop what is going forward, unless it takes away.
         effect.unknown.clone_from(&effect.dangerous);
         let asked = guard::Asked { effect, steps, bookkeeping_too: false };
@@ -480,14 +479,13 @@ impl Runner<'_> {
         &self,
         migrations: &[&dyn MigrationTrait],
         direction: Direction,
-        statements: &mut Vec<String>,
+        recordings: &mut Vec<Arc<Recording>>,
         steps: &mut Vec<String>,
     ) -> Result<()> {
         for migration in migrations {
-            let sent = record(*migration, self.engine, direction).await?;
-            let content = sha256(&sent.join(";\n"));
-            steps.push(format!("{} {} {content}", migration.name(), direction.name()));
-            statements.extend(sent);
+            let sent = self.recorded(*migration, direction).await?;
+            steps.push(format!("{} {} {}", migration.name(), direction.name(), sent.sha256()));
+            recordings.push(sent);
         }
         Ok(())
     }
@@ -508,8 +506,8 @@ impl Runner<'_> {
                     continue;
                 };
                 let engine = guard::replayed_on(self.engine);
-                match record(migration, engine, Direction::Up).await {
-                    Ok(sent) => made.extend(sent),
+                match self.recordings.of(migration, engine, Direction::Up).await {
+                    Ok(sent) => made.extend(sent.texts()),
                     // It may be for one engine only.
                     Err(_) if engine != self.engine => {
                         unknown.push(format!("what {name} did, which cannot be replayed"));
@@ -594,9 +592,9 @@ impl Runner<'_> {
         let failed = self.failed_statement.lock().unwrap_or_else(PoisonError::into_inner).take();
         // SeaORM does not tell of what is sent unprepared; but where there is only one statement, it
         // is that, and PostgreSQL knows which one was last.
-        let statement = match (failed, record(migration, self.engine, direction).await) {
+        let statement = match (failed, self.recorded(migration, direction).await) {
             (Some(failed), _) => Some(failed),
-            (None, Ok(mut sent)) if sent.len() == 1 => sent.pop(),
+            (None, Ok(sent)) if sent.len() == 1 => sent.first().map(|it| it.sql.clone()),
             (None, _) => match session.blockers().filter(|_| sqlstate(&source).is_some()) {
                 Some(server) => server.last_statement().await,
                 None => None,

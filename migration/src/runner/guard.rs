@@ -8,9 +8,9 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use super::{
     bookkeeping::identity,
     dependents::{Dependent, attached, dependents, in_order},
+    effect::Effect,
     journal::History,
     permit::Destructive,
-    recorder::Effect,
     sample_rows::sample_rows,
     samples::{Sum, edited, real_rows},
 };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Command, Down, Runner, Up, bookkeeping,
-    journal::{self, Event, History, Note, fingerprint},
+    journal::{self, Event, History, Note},
     session::Session,
 };
 use crate::{
@@ -169,7 +169,7 @@ impl Runner<'_> {
 
     async fn is_edited(&self, history: &History, migration: &dyn MigrationTrait) -> Result<bool> {
         Ok(match history.fingerprint_of(migration.name()) {
-            Some(noted) => noted != fingerprint(migration, self.engine).await?,
+            Some(noted) => noted != self.fingerprint(migration).await?,
             None => false,
         })
     }
@@ -352,7 +352,7 @@ impl Runner<'_> {
             let mut note = Note::new(*event, name);
             note.reason = Some("by another program");
             if let Some(migration) = self.known(name).filter(|_| *event == Event::Adopted) {
-                note.fingerprint = Some(fingerprint(migration, self.engine).await?);
+                note.fingerprint = Some(self.fingerprint(migration).await?);
             }
             notes.push(note);
         }

@@ -10,11 +10,9 @@ use sea_orm::{
     ConnectionTrait, DbErr, QueryResult, Statement,
     sea_query::{BinOper, ColumnDef, Expr, ExprTrait as _, Query, Table},
 };
-use sea_orm_migration::MigrationTrait;
 use serde::Serialize;
 
-use super::{Direction, record_in};
-use crate::{config, db::quoted, error::Result, fingerprint::sha256, ops::context::Context};
+use crate::{config, db::quoted, error::Result};
 
 /// The journal's name, beside the bookkeeping table of this name.
 #[must_use]
@@ -91,7 +89,7 @@ pub(super) struct Entry {
     pub host: Option<String>,
     pub pid: Option<i64>,
     pub tool: Option<String>,
-    /// SHA-256 of the migration's SQL; see [`fingerprint`].
+    /// SHA-256 of the migration's SQL; see [`Runner::fingerprint`](super::Runner).
     pub fingerprint: Option<String>,
     pub reason: Option<String>,
 }
@@ -198,15 +196,6 @@ impl<'a> Note<'a> {
     pub(super) fn new(event: Event, name: &'a str) -> Self {
         Self { event, name, duration: None, fingerprint: None, reason: None }
     }
-}
-
-/// SHA-256 of what a migration sends to apply itself on this engine, so that a change of its words
-/// is no change, and one of its effect is. On Citus, of what it sends to PostgreSQL, so that a database
-/// keeps its history when it becomes one.
-pub(super) async fn fingerprint(migration: &dyn MigrationTrait, engine: Engine) -> Result<String> {
-    let engine = if engine == Engine::Citus { Engine::Postgres } else { engine };
-    let sent = record_in(Context::usual(engine), migration, Direction::Up).await?;
-    Ok(sha256(&sent.join(";\n")))
 }
 
 const COLUMNS: &str =

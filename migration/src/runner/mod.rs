@@ -16,6 +16,7 @@ mod bookkeeping;
 mod command;
 mod currency;
 mod dependents;
+mod effect;
 mod execute;
 mod foreign_keys;
 mod guard;
@@ -47,12 +48,13 @@ pub use application_role::Granted;
 pub use command::{Command, Down, Outcome, Up};
 pub use currency::{Currency, ensure_current};
 pub use dependents::{Dependent, dependents};
+use effect::Effect;
 pub use history::{MigrationState, Standing, State};
 pub use journal::{Event, table_beside as journal_beside};
 pub use permit::Destructive;
-use recorder::Effect;
 pub use recorder::record;
 pub(crate) use recorder::record_in;
+use recorder::{Recording, Recordings};
 pub use repair::Became;
 pub use sample_rows::{sample_ids, sample_rows};
 pub use samples::{
@@ -94,6 +96,7 @@ pub struct Runner<'c> {
     observer: Option<Arc<Observer>>,
     backup: Option<PathBuf>,
     failed_statement: Arc<Mutex<Option<String>>>,
+    recordings: Recordings,
 }
 
 impl<'c> Runner<'c> {
@@ -136,6 +139,7 @@ impl<'c> Runner<'c> {
             observer: None,
             backup: None,
             failed_statement: Arc::default(),
+            recordings: Recordings::default(),
         })
     }
 
@@ -450,11 +454,28 @@ impl<'c> Runner<'c> {
     ///
     /// If a migration cannot be recorded.
     pub async fn owned_tables(&self) -> Result<Vec<String>> {
-        let mut statements = Vec::new();
+        let mut recordings = Vec::new();
         for migration in &self.migrations {
-            statements.extend(record(migration.as_ref(), self.engine, Direction::Up).await?);
+            recordings.push(self.recorded(migration.as_ref(), Direction::Up).await?);
         }
-        Ok(Effect::of(&statements).left)
+        Ok(Effect::of(recordings.iter().flat_map(|it| it.iter())).left)
+    }
+
+    /// What half of a migration sends on the engine that is worked on.
+    async fn recorded(
+        &self,
+        migration: &dyn MigrationTrait,
+        direction: Direction,
+    ) -> Result<Arc<Recording>> {
+        self.recordings.of(migration, self.engine, direction).await
+    }
+
+    /// SHA-256 of what a migration sends to apply itself, so that a change of its words is no
+    /// change, and one of its effect is. On Citus, of what it sends to PostgreSQL, so that a database
+    /// keeps its history when it becomes one.
+    async fn fingerprint(&self, migration: &dyn MigrationTrait) -> Result<String> {
+        let engine = if self.engine == Engine::Citus { Engine::Postgres } else { self.engine };
+        Ok(self.recordings.of(migration, engine, Direction::Up).await?.sha256())
     }
 
     /// Whether it works inside a transaction that somebody else has begun.

@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use super::{
     Direction, MigrationState, Runner, State, Up, bookkeeping, guard,
     history::meant,
-    journal::{Event, Note, fingerprint},
-    record,
+    journal::{Event, Note},
     session::Session,
 };
 use crate::{
@@ -84,7 +83,7 @@ impl Runner<'_> {
             let mut note = Note::new(event, name);
             note.reason = Some(reason);
             if let Some(migration) = self.known(name).filter(|_| event != Event::RolledBack) {
-                note.fingerprint = Some(fingerprint(migration, self.engine).await?);
+                note.fingerprint = Some(self.fingerprint(migration).await?);
             }
             let is_recorded = session.history.is_recorded(name);
             if event == Event::Applied && !is_recorded {
@@ -150,7 +149,8 @@ impl Runner<'_> {
             let counts = session.history.is_recorded(name)
                 || pending.iter().any(|pending| pending.name() == name);
             if counts {
-                statements.extend(record(migration.as_ref(), engine, Direction::Up).await?);
+                let sent = self.recordings.of(migration.as_ref(), engine, Direction::Up).await?;
+                statements.extend(sent.texts());
             }
         }
         let mut made = schema::replay(session.tx(), engine, &statements).await?;
@@ -182,7 +182,7 @@ impl Runner<'_> {
             let at = bookkeeping::insert(session.tx(), &self.table, &name).await?;
             session.history.recorded.push((name.clone(), at));
             let mut note = Note::new(Event::Baselined, &name);
-            note.fingerprint = Some(fingerprint(migration, self.engine).await?);
+            note.fingerprint = Some(self.fingerprint(migration).await?);
             self.note(session, &[note]).await?;
             names.push(name);
         }

@@ -19,7 +19,6 @@ use super::{
     foreign_keys::{self, Orphans, Unenforced},
     guard::Consented,
     journal::History,
-    record,
     recorder::runs_outside,
 };
 use crate::{
@@ -324,8 +323,8 @@ impl Runner<'_> {
         let mut rebuilding = Vec::new();
         for direction in directions {
             for migration in &self.migrations {
-                let statements = record(migration.as_ref(), self.engine, *direction).await?;
-                if statements.iter().any(|sql| sql == FOREIGN_KEYS_ENFORCED) {
+                let sent = self.recorded(migration.as_ref(), *direction).await?;
+                if sent.iter().any(|it| it.sql == FOREIGN_KEYS_ENFORCED) {
                     rebuilding.push((*direction, migration.name()));
                 }
             }
