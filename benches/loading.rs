@@ -21,6 +21,7 @@
 #[macro_use]
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod figures;
 
 use std::{
     fmt::Write as _,
@@ -30,17 +31,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::ActiveModelTrait;
-use seeder::{DataSet, Preset, Spec, factory};
+use figures::{Bar, Times, median, ratio, rounds};
+use seeder::{Preset, Spec};
 use support::{Engine, Ran, TestDb};
 
 fn main() {
     let setting = |name: &str| std::env::var(name).ok();
     let preset = setting("TENANTRY_BENCH_PRESET").unwrap_or_else(|| "dev".to_owned());
-    let rounds = setting("TENANTRY_BENCH_ROUNDS").map_or(3, |rounds| {
-        let rounds = rounds.parse().ok().filter(|rounds| *rounds > 0);
-        rounds.expect("TENANTRY_BENCH_ROUNDS is a number from 1 on")
-    });
+    let rounds = rounds(3);
     let spec = Spec::preset(match preset.as_str() {
         "demo" => Preset::Demo,
         "dev" => Preset::Dev,
@@ -48,7 +46,7 @@ fn main() {
         other => panic!("no such preset here: {other}"),
     });
     let bench =
-        Bench { rows: DataSet::from(spec.clone()).planned().values().sum(), preset, rounds };
+        Bench { rows: seeder::data_set(spec.clone()).planned().values().sum(), preset, rounds };
     println!("{} rows ({spec}), {rounds} rounds", bench.rows);
     let files = tempfile::tempdir().unwrap();
     bench.export(files.path());
@@ -69,18 +67,43 @@ fn main() {
     bench.show(&postgres);
     bench.show(&sqlite);
     println!();
-    ratio("COPY : \\copy", postgres.of("\\copy, full schema"), postgres.of("COPY"), 1.05);
-    ratio("--bulk : \\copy", postgres.of("\\copy, full schema"), postgres.of("--bulk"), 2.0);
-    ratio("--bulk : script", postgres.of("script, builds after"), postgres.of("--bulk"), 0.85);
-    ratio("SQLite : .import", sqlite.of(".import"), sqlite.of("INSERT"), 1.2);
-    ratio("factories : --bulk", postgres.of("--bulk"), postgres.of("factories alone"), 5.0);
+    ratio(
+        "COPY : \\copy",
+        postgres.of("\\copy, full schema"),
+        postgres.of("COPY"),
+        Bar::AtLeast(1.05),
+    );
+    ratio(
+        "--bulk : \\copy",
+        postgres.of("\\copy, full schema"),
+        postgres.of("--bulk"),
+        Bar::AtLeast(2.0),
+    );
+    ratio(
+        "--bulk : script",
+        postgres.of("script, builds after"),
+        postgres.of("--bulk"),
+        Bar::AtLeast(0.85),
+    );
+    ratio("SQLite : .import", sqlite.of(".import"), sqlite.of("INSERT"), Bar::AtLeast(1.2));
+    ratio(
+        "factories : --bulk",
+        postgres.of("--bulk"),
+        postgres.of("factories alone"),
+        Bar::AtLeast(5.0),
+    );
     ratio(
         "1 worker : \\copy",
         postgres.of("\\copy, full schema"),
         postgres.of("COPY, 1 worker"),
-        0.0,
+        Bar::None,
     );
-    ratio("2 workers : 1", postgres.of("COPY, 1 worker"), postgres.of("COPY, 2 workers"), 0.0);
+    ratio(
+        "2 workers : 1",
+        postgres.of("COPY, 1 worker"),
+        postgres.of("COPY, 2 workers"),
+        Bar::None,
+    );
 
     for engine in [Engine::Postgres, Engine::Sqlite] {
         let db = TestDb::new(engine);
@@ -101,43 +124,6 @@ struct Bench {
     preset: String,
     rows: u64,
     rounds: u32,
-}
-
-/// How long each took, in the order in which they came first.
-#[derive(Default)]
-struct Times(Vec<(&'static str, Vec<Duration>)>);
-
-impl Times {
-    fn add(&mut self, name: &'static str, took: Duration) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, times)) => times.push(took),
-            None => self.0.push((name, vec![took])),
-        }
-    }
-
-    fn of(&self, name: &str) -> &[Duration] {
-        &self.0.iter().find(|(known, _)| *known == name).unwrap().1
-    }
-}
-
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-/// So many times as fast as the floor, by the median, and in each round.
-fn ratio(name: &str, floor: &[Duration], own: &[Duration], bar: f64) {
-    let of = |floor: Duration, own: Duration| floor.as_secs_f64() / own.as_secs_f64();
-    let mut line = format!("{name:<22} {:.2} ", of(median(floor), median(own)));
-    let rounds: Vec<String> =
-        floor.iter().zip(own).map(|(floor, own)| format!("{:.2}", of(*floor, *own))).collect();
-    let _ = write!(line, "({})", rounds.join(", "));
-    if bar > 0.0 {
-        let verdict = if of(median(floor), median(own)) >= bar { "reached" } else { "missed" };
-        let _ = write!(line, ", bar {bar}: {verdict}");
-    }
-    println!("{line}");
 }
 
 impl Bench {
@@ -258,28 +244,14 @@ fn measured(db: &TestDb, args: &[&str]) -> (Duration, u64) {
     }
 }
 
-/// Makes every row, and nothing of it.
+/// Makes every row, as the loaders get it, and nothing of it.
 fn generate(spec: &Spec) -> Duration {
-    fn made<A: ActiveModelTrait>(row: A) {
-        drop(std::hint::black_box(row));
-    }
-    let set = DataSet::from(spec.clone());
+    let set = seeder::data_set(spec.clone());
     let began = Instant::now();
     for tenant in set.tenants() {
-        made(factory::tenant::row(&tenant));
-        let counts = tenant.counts;
-        (0..counts.users).for_each(|n| made(factory::user::row(&tenant, n)));
-        (0..counts.team_members).for_each(|n| made(factory::team_member::row(&tenant, n)));
-        (0..counts.companies).for_each(|n| made(factory::company::row(&tenant, n)));
-        (0..counts.payments).for_each(|n| made(factory::payment::row(&tenant, n)));
-        (0..counts.domains).for_each(|n| made(factory::domain::row(&tenant, n)));
-        (0..counts.company_settings).for_each(|n| made(factory::company_settings::row(&tenant, n)));
-        (0..counts.email_accounts).for_each(|n| made(factory::email_account::row(&tenant, n)));
-        (0..counts.leads).for_each(|n| made(factory::lead::row(&tenant, n)));
-        (0..counts.campaigns).for_each(|n| made(factory::campaign::row(&tenant, n)));
-        (0..counts.templates).for_each(|n| made(factory::template::row(&tenant, n)));
-        (0..counts.inbox_messages).for_each(|n| made(factory::inbox_message::row(&tenant, n)));
-        (0..counts.email_services).for_each(|n| made(factory::email_service::row(&tenant, n)));
+        for (table, (_, rows)) in tenant.counts().enumerate() {
+            (0..rows).for_each(|n| drop(std::hint::black_box(tenant.row(table, n))));
+        }
     }
     began.elapsed()
 }

@@ -2,28 +2,47 @@
 //!
 //! ```no_run
 //! # async fn example() -> tenantry::Result<()> {
-//! use tenantry::{Absent, Database, DatabaseArgs, RunOptions};
+//! use tenantry::{APP, Absent, DatabaseArgs, RunOptions};
 //!
 //! let args = DatabaseArgs { database_url: Some("sqlite://app.db".into()), ..Default::default() };
-//! let db = Database::open(&args.target()?, Absent::Create).await?;
+//! let db = APP.open(&args, Absent::Create).await?;
 //! let report = tenantry::run(&db, &RunOptions::default()).await?;
 //! assert!(report.validation.findings.is_empty());
 //! # Ok(())
 //! # }
 //! ```
 
-pub mod cli;
-mod rollback;
-mod run;
-pub mod tenants;
-pub mod validation;
+use migration::Outcome;
 
-pub use migration::{
-    Error, Result,
-    config::DatabaseArgs,
-    db::{Absent, Database},
-    report::Finding,
-};
-pub use rollback::{RollbackOptions, rollback};
-pub use run::{RunOptions, RunReport, Seeding, rehearse, run};
-pub use validation::{ValidateOptions, Validation, validate};
+pub use tenantry_app::*;
+
+/// The thirteen tables, their migrations and their sample rows.
+pub static APP: Application =
+    Application { project: &migration::PROJECT, samples: seeder::SEEDER.samples };
+
+/// As [`Application::run`].
+///
+/// # Errors
+///
+/// As [`Application::run`].
+pub async fn run(db: &Database, options: &RunOptions) -> Result<RunReport> {
+    APP.run(db, options).await
+}
+
+/// As [`Application::rollback`].
+///
+/// # Errors
+///
+/// As [`Application::rollback`].
+pub async fn rollback(db: &Database, options: &RollbackOptions) -> Result<Outcome> {
+    APP.rollback(db, options).await
+}
+
+/// As [`Application::validate`].
+///
+/// # Errors
+///
+/// As [`Application::validate`].
+pub async fn validate(db: &Database, options: &ValidateOptions) -> Result<Validation> {
+    APP.validate(db, options).await
+}

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    migration::cli::main::<tenantry::cli::Tenantry>()
+    tenantry::cli::main(&tenantry::APP)
 }

@@ -16,7 +16,7 @@ use sea_orm::{
 use tempfile::TempDir;
 
 use crate::support::{
-    Bin, Engine, Ran, TestDb,
+    Bin, Engine, Ran, TestDb, all_but, migrations,
     postgres::{SECRET, free_port, port},
 };
 
@@ -214,9 +214,12 @@ async fn a_read_only_server() {
         assert!(ran.error().contains("connect to the primary"), "{ran:#?}");
     }
     // What only reads still works.
-    assert_eq!(db.migration(&["status"]).ok().last_line(), "10 applied, 3 pending");
+    assert_eq!(
+        db.migration(&["status"]).ok().last_line(),
+        format!("{} applied, 3 pending", migrations() - 3)
+    );
     let report = db.tenantry(&["validate", "--json"]).expect_code(1);
-    assert_eq!(report.finding_codes().len(), 3, "{report:#?}");
+    assert_eq!(report.finding_codes(), ["(database) migrations-pending"], "{report:#?}");
     assert_eq!(
         report.json()["notes"].as_array().unwrap().len(),
         2,
@@ -401,7 +404,7 @@ async fn bookkeeping_with_an_unknown_migration(db: TestDb) {
         status.stdout.contains("missing       m20990101_000001_from_the_future"),
         "{status:#?}"
     );
-    assert_eq!(status.last_line(), "13 applied, 0 pending, 1 missing");
+    assert_eq!(status.last_line(), format!("{} applied, 0 pending, 1 missing", migrations()));
     let json = db.migration(&["status", "--json"]).expect_code(1);
     assert_eq!(json.finding_codes(), ["seaql_migrations migration-missing"]);
     for (name, args) in [
@@ -432,7 +435,7 @@ async fn a_closed_pipe(db: TestDb) {
     let mut child = db.bin("migration").args(&["refresh"]).spawn();
     drop(child.stderr.take());
     assert_eq!(
-        Ran::from(child.wait_with_output().unwrap()).ok().last_line().matches("13").count(),
+        Ran::from(child.wait_with_output().unwrap()).ok().last_line().matches(&all_but(0)).count(),
         2
     );
     // And as people do it.
@@ -472,7 +475,10 @@ fn read_only_urls_are_honoured() {
     let url = format!("{}?mode=ro", db.url);
     bin(&url, &["status"]).ok();
     one_sentence(bin(&url, &["down"]), "read-only");
-    assert_eq!(db.migration(&["status"]).ok().last_line(), "13 applied, 0 pending");
+    assert_eq!(
+        db.migration(&["status"]).ok().last_line(),
+        format!("{} applied, 0 pending", migrations())
+    );
 }
 
 #[test]

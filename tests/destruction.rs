@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
-use crate::support::{Engine, Ran, TestDb};
+use crate::support::{Engine, Ran, TestDb, all_but};
 
 on_both_engines!(
     sample_rows_need_no_consent,
@@ -182,7 +182,7 @@ async fn consent_covers_exactly_what_was_shown(db: TestDb) {
     // The hash of one command is void for one that drops something else.
     // And it has to fit even where none was needed.
     with_hash(&db, "migration", &["down", "-n", "12"], &other).expect_code(1);
-    db.migration(&["down", "-n", "12"]).ok();
+    db.migration(&["down", "-n", &all_but(1)]).ok();
     with_hash(&db, "migration", &["down"], &other).expect_code(1);
 }
 

@@ -64,7 +64,7 @@ fn column<'a>(table: &'a mut Table, name: &str) -> &'a mut Column {
 /// Four small differences of each of the thirteen tables, and one of every other kind.
 fn edits() -> Vec<Edit> {
     let mut edits = Vec::new();
-    for (name, table) in Schema::from_entities().unwrap().tables {
+    for (name, table) in migration::PROJECT.schema().unwrap().tables {
         let added = Column {
             name: "extra".to_owned(),
             ty: ColumnType::Text,
@@ -378,7 +378,8 @@ fn grant(table: &mut Table, grantee: Grantee, privileges: &[&str]) {
 }
 
 async fn findings(db: &Database, accepted: &Accepted) -> Vec<String> {
-    let found = drift(&db.connection, db.engine, APPLICATION_ROLE, accepted).await.unwrap();
+    let found =
+        drift(db.project, &db.connection, db.engine, APPLICATION_ROLE, accepted).await.unwrap();
     assert!(found.exact);
     found.findings().iter().map(|f| format!("{} {}", f.table, f.code)).collect()
 }
@@ -399,9 +400,9 @@ async fn each_difference_of_access_is_one_finding_and_is_mended(db: TestDb) {
 
 async fn check(db: TestDb, edits: Vec<Edit>) {
     let db = db.open().await;
-    let none = Accepted::compiled_in().unwrap();
+    let none = Accepted::compiled_in(&migration::PROJECT).unwrap();
     Runner::new::<migration::Migrator>(&db.connection).unwrap().up(None).await.unwrap();
-    let entities = Schema::from_entities().unwrap();
+    let entities = migration::PROJECT.schema().unwrap();
     for (name, edit, code) in edits {
         let mut edited = entities.clone();
         edit(&mut edited);
@@ -419,7 +420,8 @@ async fn check(db: TestDb, edits: Vec<Edit>) {
         };
         assert_eq!(findings(&db, &none).await, expected, "{name}");
 
-        let found = drift(&db.connection, db.engine, APPLICATION_ROLE, &none).await.unwrap();
+        let found =
+            drift(db.project, &db.connection, db.engine, APPLICATION_ROLE, &none).await.unwrap();
         let script = mend(&found, db.engine).await.unwrap();
         assert_eq!(script.is_empty(), expected.is_empty(), "{name}");
         let done = db.connection.execute_unprepared(&script).await;
@@ -540,7 +542,7 @@ async fn accepted_differences_are_left_out_and_stale_ones_found(db: TestDb) {
 }
 
 async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb) {
-    let entities = Schema::from_entities().unwrap();
+    let entities = migration::PROJECT.schema().unwrap();
     let mut edited = entities.clone();
     let leads = edited.tables.get_mut("leads").unwrap();
     let phone =
@@ -564,7 +566,7 @@ async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb)
         let mut all = migration::Migrator::migrations();
         all.push(Box::new(keep()));
         Runner::of(&opened.connection, all, "seaql_migrations").unwrap().up(None).await.unwrap();
-        let found = findings(&opened, &Accepted::compiled_in().unwrap()).await;
+        let found = findings(&opened, &Accepted::compiled_in(&migration::PROJECT).unwrap()).await;
         assert_eq!(found, ["leads column-unexpected", "leads index-unexpected"], "{by_hand}");
         opened.close().await;
     }

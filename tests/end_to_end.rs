@@ -55,8 +55,8 @@ fn grow(workspace: &Workspace) {
     workspace.replace(lead, "'qualified', 'converted')", "'qualified', 'converted', 'lost')");
     workspace.replace(
         lead,
-        "impl crate::Table for Entity {}",
-        "impl crate::Table for Entity {\n    fn indexes() -> Vec<sea_orm::sea_query::IndexCreateStatement> {\n\
+        "impl tenantry_entity::Table for Entity {}",
+        "impl tenantry_entity::Table for Entity {\n    fn indexes() -> Vec<sea_orm::sea_query::IndexCreateStatement> {\n\
          use sea_orm::sea_query::{ConditionalStatement as _, Expr, ExprTrait as _, Index};\n\
          vec![\n\
          Index::create().table(Entity).col(Column::TenantId).col(Column::Status).col(Column::Email)\n\
@@ -86,8 +86,8 @@ fn grow(workspace: &Workspace) {
     workspace.write("entity/src/note.rs", NOTE);
     workspace.replace(
         "entity/src/lib.rs",
-        "    email_service,\n",
-        "    email_service,\n    invoice,\n    note,\n",
+        "    12 => email_service,\n",
+        "    12 => email_service,\n    13 => invoice,\n    14 => note,\n",
     );
 }
 
@@ -124,9 +124,9 @@ pub struct Model {
     pub company: BelongsTo<super::company::Entity>,
 }
 
-crate::behavior::active_model_behavior!(created: [created_at]);
+tenantry_entity::active_model_behavior!(created: [created_at]);
 
-impl crate::Table for Entity {}
+impl tenantry_entity::Table for Entity {}
 "#;
 
 const NOTE: &str = r#"//! `notes`: of nobody in particular, for now.
@@ -150,9 +150,9 @@ pub struct Model {
     pub created_at: DateTimeUtc,
 }
 
-crate::behavior::active_model_behavior!(created: [created_at]);
+tenantry_entity::active_model_behavior!(created: [created_at]);
 
-impl crate::Table for Entity {}
+impl tenantry_entity::Table for Entity {}
 "#;
 
 /// A table and columns renamed, NULL refused and taken, a foreign key's action, a unique, an
@@ -211,7 +211,7 @@ fn reshape(workspace: &Workspace) {
 /// A table and a column dropped, a text narrowed, a text made a number, a check removed, a table
 /// that becomes tenant-scoped.
 fn shrink(workspace: &Workspace) {
-    workspace.replace("entity/src/lib.rs", "    email_service,\n", "");
+    workspace.replace("entity/src/lib.rs", "    12 => email_service,\n", "");
     workspace.replace(
         "entity/src/prelude.rs",
         "    email_service::{self, Entity as EmailService},\n",

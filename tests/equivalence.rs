@@ -10,30 +10,30 @@ use migration::{
     },
 };
 
-use crate::support::{Engine, TestDb};
+use crate::support::{Engine, TestDb, scoped_tables, tables};
 
 on_both_engines!(migrations_make_what_the_entities_describe, names_are_those_of_the_model);
 
 async fn migrations_make_what_the_entities_describe(db: TestDb) {
     let db = db.open().await;
     Migrator::up(&db.connection, None).await.unwrap();
-    let neutral = Schema::from_entities().unwrap();
+    let neutral = migration::PROJECT.schema().unwrap();
     let live = read(&db.connection, db.engine, APPLICATION_ROLE)
         .await
         .unwrap()
-        .filtered(|name| !Migrator::is_bookkeeping(name));
+        .filtered(|name| !migration::PROJECT.is_bookkeeping(name));
     let wanted = expected(&db.connection, db.engine, neutral).await.unwrap();
     assert!(wanted.exact);
     assert_eq!(diff(&live, &wanted.schema), [], "live against entities");
     assert_eq!(diff(&wanted.schema, &live), [], "entities against live");
-    assert_eq!(live.tables.len(), 13);
+    assert_eq!(live.tables.len(), tables());
 }
 
 async fn names_are_those_of_the_model(db: TestDb) {
     let db = db.open().await;
     Migrator::up(&db.connection, None).await.unwrap();
     let live = read(&db.connection, db.engine, APPLICATION_ROLE).await.unwrap();
-    for (name, table) in Schema::from_entities().unwrap().on(db.engine).tables {
+    for (name, table) in migration::PROJECT.schema().unwrap().on(db.engine).tables {
         let live = &live.tables[&name];
         assert_eq!(live.primary_key, table.primary_key, "{name}");
         assert_eq!(live.foreign_keys, table.foreign_keys, "{name}");
@@ -53,7 +53,7 @@ async fn names_are_those_of_the_model(db: TestDb) {
 /// The rules that design and Nile ask for, as facts about the entities.
 #[test]
 fn every_tenant_scoped_table_keeps_the_tenancy_rules() {
-    let schema = Schema::from_entities().unwrap();
+    let schema = migration::PROJECT.schema().unwrap();
     let mut scoped = 0;
     for table in schema.tables.values().filter(|table| table.column("tenant_id").is_some()) {
         scoped += 1;
@@ -78,7 +78,7 @@ fn every_tenant_scoped_table_keeps_the_tenancy_rules() {
             assert_eq!(index.parts[0].expr, "tenant_id", "{}", index.name);
         }
     }
-    assert_eq!(scoped, 11);
+    assert_eq!(scoped, scoped_tables());
 }
 
 /// One small difference of each kind: found, named, and nothing else reported; and backwards.
@@ -222,7 +222,7 @@ fn the_comparison_sees_every_kind_of_difference() {
             Hazard::BlocksWrites,
         ),
     ];
-    let base = Schema::from_entities().unwrap();
+    let base = migration::PROJECT.schema().unwrap();
     assert_eq!(diff(&base, &base), []);
     for (name, edit, is_it, hazard) in edits {
         let mut edited = base.clone();
@@ -237,7 +237,7 @@ fn the_comparison_sees_every_kind_of_difference() {
 
 #[test]
 fn a_schema_survives_being_written_down() {
-    let schema = Schema::from_entities().unwrap();
+    let schema = migration::PROJECT.schema().unwrap();
     assert_eq!(Schema::from_snapshot(&schema.to_snapshot().unwrap()).unwrap(), schema);
     let mut on_one_node = schema.clone();
     for table in on_one_node.tables.values_mut() {

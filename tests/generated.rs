@@ -13,7 +13,7 @@ use migration::{
 use sea_orm_migration::MigrationTrait;
 use tempfile::TempDir;
 
-use crate::support::{Bin, Engine, random_schema::Pair};
+use crate::support::{Bin, Engine, migrations, random_schema::Pair};
 
 fn checked_in() -> Folder {
     Folder::at(Path::new(env!("CARGO_MANIFEST_DIR")).join("migration")).unwrap()
@@ -64,7 +64,7 @@ fn the_thirteen_migrations_are_what_the_generator_writes() {
     // Each got a name after the one before, although all were made at noon.
     let list = fs::read_to_string(folder.root().join("src/lib.rs")).unwrap();
     let listed: Vec<&str> = list.lines().filter(|line| line.starts_with("    m2026")).collect();
-    assert_eq!(listed.len(), 13);
+    assert_eq!(listed.len(), migrations());
     assert!(listed.is_sorted(), "{listed:?}");
     assert_eq!(listed[12], "    m20261122_120012_create_email_services,");
     assert_eq!(folder.snapshot().unwrap(), checked_in().snapshot().unwrap());
@@ -73,7 +73,7 @@ fn the_thirteen_migrations_are_what_the_generator_writes() {
 /// Entities = snapshot = what the migrations make, and the files are as they would be written.
 #[tokio::test]
 async fn the_checked_in_files_are_current() {
-    let schema = Schema::from_entities().unwrap();
+    let schema = migration::PROJECT.schema().unwrap();
     let folder = checked_in();
     assert_eq!(diff(&folder.snapshot().unwrap(), &schema), []);
     assert_eq!(folder.stale(&schema).unwrap(), Vec::<std::path::PathBuf>::new());
@@ -90,13 +90,13 @@ fn column(name: &str, ty: ColumnType, nullable: bool) -> Column {
 }
 
 fn ask(to: &Schema, answers: &Answers) -> migration::Result<Proposal> {
-    propose(&Schema::from_entities().unwrap(), to, &Renames::default(), answers)
+    Ok(propose(&migration::PROJECT.schema().unwrap(), to, &Renames::default(), answers)?)
 }
 
 /// A like column that comes where one goes is asked about, never guessed.
 #[test]
 fn a_rename_is_asked_about() {
-    let mut to = Schema::from_entities().unwrap();
+    let mut to = migration::PROJECT.schema().unwrap();
     for column in lead(&mut to).columns.iter_mut().filter(|column| column.name == "company") {
         column.name = "employer".to_owned();
     }
@@ -109,7 +109,7 @@ fn a_rename_is_asked_about() {
     let mut renames = Renames::default();
     let key = ("leads".to_owned(), "employer".to_owned());
     renames.columns.insert(key.clone(), "company".to_owned());
-    let from = Schema::from_entities().unwrap();
+    let from = migration::PROJECT.schema().unwrap();
     let told = propose(&from, &to, &renames, &Answers::default()).unwrap();
     assert_eq!(told.questions, []);
     assert_eq!(told.up.changes.len(), 1, "{:?}", told.up.changes);
@@ -124,7 +124,7 @@ fn a_rename_is_asked_about() {
 
 #[test]
 fn a_table_is_renamed_where_that_is_said() {
-    let mut to = Schema::from_entities().unwrap();
+    let mut to = migration::PROJECT.schema().unwrap();
     let mut table = to.tables.remove("templates").unwrap();
     table.name = "texts".to_owned();
     to.tables.insert("texts".to_owned(), table);
@@ -147,7 +147,7 @@ fn a_table_is_renamed_where_that_is_said() {
 
 #[test]
 fn rows_without_a_value_are_asked_about() {
-    let mut to = Schema::from_entities().unwrap();
+    let mut to = migration::PROJECT.schema().unwrap();
     lead(&mut to).columns.push(column("phone", ColumnType::Text, false));
     let marked = ask(&to, &Answers::default()).unwrap();
     let question = Question::Backfill { table: "leads".to_owned(), column: "phone".to_owned() };
@@ -211,7 +211,7 @@ fn the_program_refuses_what_it_cannot_use() {
     assert_eq!(folder.snapshot().unwrap(), Schema::default());
     // This program's migrations make what is in its entities, and that is the new snapshot.
     run(&["generate", "--adopt"]).ok();
-    assert_eq!(folder.snapshot().unwrap(), Schema::from_entities().unwrap());
+    assert_eq!(folder.snapshot().unwrap(), migration::PROJECT.schema().unwrap());
     // Away from any workspace, there is nothing to find.
     let nowhere = tempfile::tempdir().unwrap();
     Bin::new("migration", nowhere.path()).args(&["generate", "x"]).run().expect_code(2);
@@ -220,7 +220,7 @@ fn the_program_refuses_what_it_cannot_use() {
 /// The snapshot follows what migrations written by hand make, and nothing else.
 #[tokio::test]
 async fn migrations_by_hand_are_adopted() {
-    let snapshot = Schema::from_entities().unwrap();
+    let snapshot = migration::PROJECT.schema().unwrap();
     let mut entities = snapshot.clone();
     lead(&mut entities).columns.push(column("phone", ColumnType::Text, true));
     let by_hand = |edited: &Schema| -> Vec<Box<dyn MigrationTrait>> {

@@ -54,6 +54,7 @@ mod round_trip;
 mod scope;
 mod seeding;
 mod shape;
+mod shop;
 mod source_is_the_sql;
 mod tenant_api;
 mod validation;

@@ -4,7 +4,7 @@
 use migration::{
     Error, Migrator, MigratorTrait as _, Runner,
     lock::{self, Patience, Purpose},
-    schema::{Column, ColumnType, Schema, read},
+    schema::{Column, ColumnType, read},
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr,
@@ -15,8 +15,13 @@ use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trai
 use crate::support::{Engine, TestDb, number, random_schema::Pair, texts};
 
 /// The thirteen migrations, and one for which `companies` has to be made anew.
+/// How many migrations the application has.
+fn ours() -> u32 {
+    u32::try_from(crate::support::migrations()).unwrap()
+}
+
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    let from = Schema::from_entities().unwrap();
+    let from = migration::PROJECT.schema().unwrap();
     let mut to = from.clone();
     let companies = to.tables.get_mut("companies").unwrap();
     let is_domain = |column: &&mut Column| column.name == "domain";
@@ -46,7 +51,7 @@ async fn what_is_on_a_table_and_what_refers_to_it_stays() {
     let db = TestDb::new(Engine::Sqlite);
     let db = db.open().await;
     let connection = &db.connection;
-    runner(connection).up(Some(13)).await.unwrap();
+    runner(connection).up(Some(ours())).await.unwrap();
     connection.execute_unprepared(ROWS).await.unwrap();
     let by_hand = "CREATE INDEX by_hand ON companies (name, domain); \
          CREATE TABLE log (text text); \
@@ -78,7 +83,7 @@ async fn a_database_in_memory_can_be_migrated_too() {
     for options in [SqliteConnectOptions::new().in_memory(true), named] {
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
         let db = DatabaseConnection::from(pool);
-        runner(&db).up(Some(13)).await.unwrap();
+        runner(&db).up(Some(ours())).await.unwrap();
         db.execute_unprepared(ROWS).await.unwrap();
         runner(&db).up(None).await.unwrap();
         check_rows(&db).await;
@@ -91,7 +96,7 @@ async fn a_database_in_memory_can_be_migrated_too() {
 async fn a_callers_own_transaction_with_foreign_keys_on_is_refused() {
     let db = TestDb::new(Engine::Sqlite);
     let db = db.open().await;
-    runner(&db.connection).up(Some(13)).await.unwrap();
+    runner(&db.connection).up(Some(ours())).await.unwrap();
     db.connection.execute_unprepared(ROWS).await.unwrap();
     let patience = Patience::default();
     let locked = lock::begin(&db.connection, Engine::Sqlite, Purpose::Migrate, &patience);
@@ -127,7 +132,7 @@ impl MigrationTrait for Deletes {
 async fn rows_that_would_refer_to_nothing_undo_it_all() {
     let db = TestDb::new(Engine::Sqlite);
     let db = db.open().await;
-    runner(&db.connection).up(Some(13)).await.unwrap();
+    runner(&db.connection).up(Some(ours())).await.unwrap();
     db.connection.execute_unprepared(ROWS).await.unwrap();
     let mut all = migrations();
     all.push(Box::new(Deletes));
@@ -138,7 +143,10 @@ async fn rows_that_would_refer_to_nothing_undo_it_all() {
     assert!(error.contains("1 row of campaigns would refer to nothing in companies"), "{error}");
     check_rows(&db.connection).await;
     let status = runner(&db.connection).status().await.unwrap();
-    assert_eq!(status.iter().filter(|entry| entry.applied_at.is_some()).count(), 13);
+    assert_eq!(
+        status.iter().filter(|entry| entry.applied_at.is_some()).count(),
+        crate::support::migrations()
+    );
     db.close().await;
 }
 
@@ -150,7 +158,7 @@ async fn a_table_that_is_made_anew_on_the_way_back_up_has_lost_its_rows() {
     let db = db.open().await;
     runner(&db.connection).up(None).await.unwrap();
     db.connection.execute_unprepared(ROWS).await.unwrap();
-    for command in [Command::Refresh, Command::Redo(14), Command::Fresh, Command::Reset] {
+    for command in [Command::Refresh, Command::Redo(ours() + 1), Command::Fresh, Command::Reset] {
         let Err(Error::Refused(refusal)) = runner(&db.connection).run(&command).await else {
             panic!("{command:?} asked nobody")
         };

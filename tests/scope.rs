@@ -394,9 +394,10 @@ async fn a_role_that_cannot_be_worked_as_is_named() {
     let pool = pool(&db, 1).await;
     let [a, ..] = tenants(&pool).await;
     let stranger = db.server().role("");
-    for role in ["no such role \"", stranger.as_str()] {
+    let let_it = format!("run `GRANT \"{stranger}\" TO`");
+    for (role, help) in [("no such role \"", "migration grant"), (stranger.as_str(), &let_it)] {
         let error = TenantScope::options().role(role).begin(&pool, a).await.unwrap_err();
-        assert!(error.to_string().contains("migration grant"), "{error}");
+        assert!(error.to_string().contains(help), "{error}");
     }
     for role in ["none", "", &"x".repeat(64)] {
         assert!(TenantScope::options().role(role).begin(&pool, a).await.is_err(), "{role}");

@@ -38,8 +38,8 @@ pub struct Model {
     pub campaigns: HasMany<super::campaign::Entity>,
 }
 
-crate::behavior::active_model_behavior!(created: [created_at], updated: updated_at);
+tenantry_entity::active_model_behavior!(created: [created_at], updated: updated_at);
 
-impl crate::Table for Entity {}
+impl tenantry_entity::Table for Entity {}
 
-crate::tenancy::tenant_scoped!();
+tenantry_entity::tenant_scoped!();

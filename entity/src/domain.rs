@@ -32,8 +32,8 @@ pub struct Model {
     pub email_accounts: HasMany<super::email_account::Entity>,
 }
 
-crate::behavior::active_model_behavior!(created: [created_at]);
+tenantry_entity::active_model_behavior!(created: [created_at]);
 
-impl crate::Table for Entity {}
+impl tenantry_entity::Table for Entity {}
 
-crate::tenancy::tenant_scoped!();
+tenantry_entity::tenant_scoped!();

@@ -39,8 +39,8 @@ pub struct Model {
     pub domain: BelongsTo<super::domain::Entity>,
 }
 
-crate::behavior::active_model_behavior!(created: [created_at]);
+tenantry_entity::active_model_behavior!(created: [created_at]);
 
-impl crate::Table for Entity {}
+impl tenantry_entity::Table for Entity {}
 
-crate::tenancy::tenant_scoped!();
+tenantry_entity::tenant_scoped!();

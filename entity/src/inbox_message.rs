@@ -35,8 +35,8 @@ pub struct Model {
     pub tenant: BelongsTo<super::tenant::Entity>,
 }
 
-crate::behavior::active_model_behavior!(created: [received_at]);
+tenantry_entity::active_model_behavior!(created: [received_at]);
 
-impl crate::Table for Entity {}
+impl tenantry_entity::Table for Entity {}
 
-crate::tenancy::tenant_scoped!();
+tenantry_entity::tenant_scoped!();

@@ -26,43 +26,27 @@
     reason = "what SeaORM derives calls `find`, and scoped queries are made of it"
 )]
 
-mod behavior;
-pub mod engine;
 pub mod prelude;
-pub mod sample_id;
-pub mod scope;
-pub mod tenancy;
 
-pub use engine::{Capability, Engine};
-pub use scope::TenantScope;
-pub use tenancy::{Scope, Table, TenantScoped};
+pub use tenantry_entity::{
+    Capability, Currency, Engine, SampleCode, Scope, Table, TableDef, TenantScope, TenantScoped,
+    engine, ensure_current, sample_id, scope, tenancy,
+};
 
-/// Declares the entity modules and builds the one list of them.
-macro_rules! entities {
-    ($($module:ident),* $(,)?) => {
-        $(pub mod $module;)*
-
-        /// Every entity, in foreign-key order: a table comes after all tables it refers to.
-        #[must_use]
-        pub fn all() -> Vec<tenancy::TableDef> {
-            vec![$(tenancy::TableDef::of::<$module::Entity>()),*]
-        }
-    };
-}
-
-// A new entity goes here, after the entities that its foreign keys name.
-entities![
-    tenant,
-    user,
-    team_member,
-    company,
-    payment,
-    domain,
-    company_settings,
-    email_account,
-    lead,
-    campaign,
-    template,
-    inbox_message,
-    email_service,
+// A new entity goes here, after the entities that its foreign keys name. Its code is the next one:
+// codes are part of every sample id, so they never change.
+tenantry_entity::entities![
+    0 => tenant,
+    1 => user,
+    2 => team_member,
+    3 => company,
+    4 => payment,
+    5 => domain,
+    6 => company_settings,
+    7 => email_account,
+    8 => lead,
+    9 => campaign,
+    10 => template,
+    11 => inbox_message,
+    12 => email_service,
 ];

@@ -18,6 +18,8 @@ pub use sea_orm::{
     entity::prelude::*,
 };
 
+pub use tenantry_entity::{Engine, SampleCode, Scope, Table, TenantScope, TenantScoped};
+
 pub use crate::{
     campaign::{self, Entity as Campaign},
     company::{self, Entity as Company},
@@ -25,14 +27,11 @@ pub use crate::{
     domain::{self, Entity as Domain},
     email_account::{self, Entity as EmailAccount},
     email_service::{self, Entity as EmailService},
-    engine::Engine,
     inbox_message::{self, Entity as InboxMessage},
     lead::{self, Entity as Lead},
     payment::{self, Entity as Payment},
-    scope::TenantScope,
     team_member::{self, Entity as TeamMember},
     template::{self, Entity as Template},
-    tenancy::{Scope, Table, TenantScoped},
     tenant::{self, Entity as Tenant},
     user::{self, Entity as User},
 };

@@ -68,6 +68,6 @@ pub struct Model {
     pub email_services: HasMany<super::email_service::Entity>,
 }
 
-crate::behavior::active_model_behavior!(created: [created], updated: updated);
+tenantry_entity::active_model_behavior!(created: [created], updated: updated);
 
-impl crate::Table for Entity {}
+impl tenantry_entity::Table for Entity {}

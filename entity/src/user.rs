@@ -52,9 +52,9 @@ pub struct Model {
     pub team_members: HasMany<super::team_member::Entity>,
 }
 
-crate::behavior::active_model_behavior!(created: [created], updated: updated);
+tenantry_entity::active_model_behavior!(created: [created], updated: updated);
 
-impl crate::Table for Entity {
+impl tenantry_entity::Table for Entity {
     fn indexes() -> Vec<IndexCreateStatement> {
         vec![
             Index::create()

@@ -41,10 +41,12 @@ impl FromRequestParts<App> for ForTenant {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let header = parts.headers.get(TENANT_HEADER).and_then(|value| value.to_str().ok());
-        let tenant = header.and_then(|text| text.parse::<Uuid>().ok()).ok_or_else(|| {
-            Failure::new(StatusCode::UNAUTHORIZED, format!("the header {TENANT_HEADER} is missing"))
-        })?;
+        let refused = |what| {
+            Failure::new(StatusCode::UNAUTHORIZED, format!("the header {TENANT_HEADER} {what}"))
+        };
+        let header = parts.headers.get(TENANT_HEADER).ok_or_else(|| refused("is missing"))?;
+        let tenant = header.to_str().ok().and_then(|text| text.parse::<Uuid>().ok());
+        let tenant = tenant.ok_or_else(|| refused("is no UUID"))?;
         Ok(Self(app.scopes.begin(&app.db, tenant).await?))
     }
 }

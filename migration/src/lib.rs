@@ -1,10 +1,7 @@
-//! What happened to the schema, and what should happen next.
+//! What happened to the schema: the migrations of the thirteen tables, in their order.
 //!
-//! This crate holds the migrations and everything that looks after them: the [schema model](schema)
-//! with its readers, the [diff] of two schemas, the [plan] that makes one of the other, the
-//! [generator](generate) that writes it down, the [drift] of a live database, the
-//! [safe runner](runner), and what the binaries share (settings, connection, logging, command
-//! line).
+//! The engine that applies, rolls back, generates and compares them is [`tenantry_migration`], which
+//! is here under this crate's name as well.
 //!
 //! ```no_run
 //! use migration::{Migrator, MigratorTrait as _};
@@ -28,62 +25,20 @@
 //! of [`ops`], never in the `entity` crate's, since the entity will change again and the migration
 //! must not.
 
-pub mod application_role;
-pub mod backup;
-pub mod cli;
-pub mod cluster;
-pub mod config;
-pub mod db;
-pub mod diff;
-mod direction;
-pub mod drift;
-pub mod error;
-mod fingerprint;
-pub mod generate;
-pub mod isolation;
-pub mod lint;
-mod list;
-pub mod lock;
-pub mod logging;
-mod observer;
-pub mod ops;
-pub mod plan;
-pub mod prove;
-pub mod refusal;
-pub mod rehearsal;
-pub mod report;
-pub mod runner;
-pub mod schema;
+pub use tenantry_migration::*;
 
-pub use error::{Error, Result};
-pub use runner::{Currency, Outcome, Runner, ensure_current};
-pub use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait};
-
-use sea_orm_migration::{DbErr, MigrationTrait, async_trait};
-
-/// Declares the migrations and lists them in the order of their application.
-macro_rules! migrations {
-    ($($module:ident),* $(,)?) => {
-        $(
-            #[allow(
-                clippy::doc_markdown,
-                clippy::too_many_lines,
-                clippy::wildcard_imports,
-                missing_docs,
-                unreachable_pub,
-                reason = "the shape that SeaORM's migrations have, and comments that name columns"
-            )]
-            mod $module;
-        )*
-
-        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-            vec![$(Box::new($module::Migration)),*]
-        }
-    };
-}
+/// Tenantry's thirteen tables, for the engine.
+pub static PROJECT: Project = Project {
+    name: "tenantry",
+    version: env!("CARGO_PKG_VERSION"),
+    tables: entity::all,
+    migrations,
+    bookkeeping: "seaql_migrations",
+    accepted_drift: include_str!("../accepted_drift.json"),
+};
 
 // The next migration goes at the end.
-migrations![
+tenantry_migration::migrations![PROJECT;
     m20261122_000001_create_tenants,
     m20261122_000002_create_users,
     m20261122_000003_create_team_members,
@@ -99,98 +54,29 @@ migrations![
     m20261122_000013_create_email_services,
 ];
 
-/// The migrations of this schema.
+/// Asks, in one query, whether the database has what this program needs. For an application's start:
 ///
-/// An ordinary [`MigratorTrait`], whose `up`, `down`, `fresh`, `refresh` and `reset` go through the
-/// [`Runner`] and so have its guarantees: one transaction, and no real row lost without consent.
-/// Consent itself can only be given to the [`Runner`].
-#[derive(Clone, Copy, Debug)]
-pub struct Migrator;
-
-impl Migrator {
-    /// The name of the table in which applied migrations are recorded.
-    #[must_use]
-    pub fn bookkeeping() -> String {
-        Self::migration_table_name().to_string()
-    }
-
-    /// Whether a table is the one of [`bookkeeping`](Self::bookkeeping), or the journal beside it.
-    #[must_use]
-    pub fn is_bookkeeping(table: &str) -> bool {
-        let bookkeeping = Self::bookkeeping();
-        table == bookkeeping || table == runner::journal_beside(&bookkeeping)
-    }
-}
-
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        migrations()
-    }
-
-    async fn up<'c, C>(db: C, steps: Option<u32>) -> Result<(), DbErr>
-    where
-        C: IntoSchemaManagerConnection<'c>,
-    {
-        runner(db).await?.up(steps).await?;
-        Ok(())
-    }
-
-    async fn down<'c, C>(db: C, steps: Option<u32>) -> Result<(), DbErr>
-    where
-        C: IntoSchemaManagerConnection<'c>,
-    {
-        runner(db).await?.down(steps).await?;
-        Ok(())
-    }
-
-    async fn fresh<'c, C>(db: C) -> Result<(), DbErr>
-    where
-        C: IntoSchemaManagerConnection<'c>,
-    {
-        runner(db).await?.fresh().await?;
-        Ok(())
-    }
-
-    async fn refresh<'c, C>(db: C) -> Result<(), DbErr>
-    where
-        C: IntoSchemaManagerConnection<'c>,
-    {
-        runner(db).await?.refresh().await?;
-        Ok(())
-    }
-
-    async fn reset<'c, C>(db: C) -> Result<(), DbErr>
-    where
-        C: IntoSchemaManagerConnection<'c>,
-    {
-        runner(db).await?.reset().await?;
-        Ok(())
-    }
-}
-
-/// The runner of this schema's migrations on an open database.
+/// ```no_run
+/// # async fn example(db: &sea_orm::DatabaseConnection) -> migration::Result<()> {
+/// use migration::Currency;
+///
+/// match migration::ensure_current(db).await? {
+///     Currency::Current => {}
+///     Currency::Ahead(newer) => eprintln!("the database is newer: {}", newer.join(", ")),
+///     Currency::Behind(pending) => {
+///         let why = format!("not applied yet: {}", pending.join(", "));
+///         return Err(migration::Error::Unusable(why));
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It writes nothing, and needs no right but to read `seaql_migrations`.
 ///
 /// # Errors
 ///
-/// As [`Runner::new`].
-pub fn runner_on(db: &db::Database) -> Result<Runner<'_>> {
-    Ok(Runner::new::<Migrator>(&db.connection)?
-        .on(db.engine)
-        .application_role(&db.application_role)
-        .environment(config::environment())
-        .patience(db.patience))
-}
-
-/// The runner of this schema's migrations for an application, with what the environment says.
-async fn runner<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Runner<'c>> {
-    let runner = Runner::new::<Migrator>(db)?;
-    let engine = match config::engine()? {
-        Some(engine) if engine.backend() == runner.engine().backend() => engine,
-        _ => runner.detect().await?,
-    };
-    Ok(runner
-        .on(engine)
-        .environment(config::environment())
-        .application_role(config::application_role()?))
+/// If the database does not answer, or does not let this role read what is applied.
+pub async fn ensure_current<C: sea_orm::ConnectionTrait>(db: &C) -> Result<Currency> {
+    PROJECT.ensure_current(db).await
 }

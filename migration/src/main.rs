@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    migration::cli::main::<migration::cli::Migrations>()
+    migration::cli::main(&migration::PROJECT)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    migration::cli::main::<seeder::cli::Seeder>()
+    seeder::cli::main(&seeder::SEEDER)
 }

@@ -153,8 +153,13 @@ impl Ran {
 /// The path of a binary. Cargo builds only the root package's own ones for its tests, so the
 /// others are built here, once.
 fn path(name: &str) -> PathBuf {
+    built().join(name)
+}
+
+/// The folder with all binaries of the workspace.
+pub fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
+    BUILT.get_or_init(|| {
         let mut cargo = cargo();
         cargo.args(["build", "--quiet", "--workspace", "--bins"]);
         if !cfg!(debug_assertions) {
@@ -163,8 +168,7 @@ fn path(name: &str) -> PathBuf {
         let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
         assert!(status.success(), "the binaries do not build");
         Path::new(env!("CARGO_BIN_EXE_tenantry")).parent().unwrap().to_owned()
-    });
-    folder.join(name)
+    })
 }
 
 /// Cargo, without what the outer one tells this test of its package: ring's build script reads it

@@ -45,6 +45,26 @@ macro_rules! on_both_engines {
     };
 }
 
+/// How many migrations there are.
+pub fn migrations() -> usize {
+    (migration::PROJECT.migrations)().len()
+}
+
+/// So many fewer, as the value of an option.
+pub fn all_but(fewer: usize) -> String {
+    (migrations() - fewer).to_string()
+}
+
+/// How many tables the entities describe.
+pub fn tables() -> usize {
+    entity::all().len()
+}
+
+/// How many of them belong to tenants.
+pub fn scoped_tables() -> usize {
+    entity::all().iter().filter(|def| def.scope == entity::Scope::Tenant).count()
+}
+
 fn folder() -> TempDir {
     tempfile::Builder::new().prefix("tenantry-test-").tempdir().unwrap()
 }
@@ -147,7 +167,13 @@ impl TestDb {
     /// Opens the database, creating the file on SQLite.
     pub async fn open(&self) -> Database {
         let args = DatabaseArgs { database_url: Some(self.url.clone()), ..Default::default() };
-        Database::open(&args.target().unwrap(), Absent::Create).await.unwrap()
+        Database::open(
+            &migration::PROJECT,
+            &args.target(&migration::PROJECT).unwrap(),
+            Absent::Create,
+        )
+        .await
+        .unwrap()
     }
 
     /// Runs statements, as the owner.

@@ -325,7 +325,7 @@ fn written(sql: &str, upper: &str) -> Option<(Whose, usize)> {
     let rows = upper.matches("), (").count() + 1;
     let scope = entity::all().into_iter().find(|def| def.name == name).map(|def| def.scope);
     Some(match scope {
-        _ if migration::Migrator::is_bookkeeping(&name) => (Whose::Ledger, rows),
+        _ if migration::PROJECT.is_bookkeeping(&name) => (Whose::Ledger, rows),
         _ if name == "tenants" => (Whose::Tenants, rows),
         Some(Scope::Tenant) => (Whose::Tenant, rows),
         _ => (Whose::Shared, rows),

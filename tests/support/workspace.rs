@@ -1,14 +1,15 @@
-//! A copy of this workspace's `entity` and `migration`, to be edited and built. Copies share one
-//! target folder, so that dependencies are built once.
+//! A copy of this workspace's `entity` and `migration`, to be edited and built. The engine is the one
+//! of this workspace, and compiled only once: copies begin with what was built here.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output},
     sync::OnceLock,
 };
 
-use super::command::cargo;
+use super::command::{built, cargo};
 
 /// A copy under `target`, at a place of its own.
 pub struct Workspace {
@@ -19,35 +20,98 @@ fn original() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn target() -> PathBuf {
-    // Beside what this binary was built into.
-    Path::new(env!("CARGO_BIN_EXE_tenantry")).ancestors().nth(2).unwrap().join("end_to_end")
+/// Where copies are built: beside what this binary was built into, and at first with all of it. Cargo
+/// finds the crates of the engine there, since a copy has them at the same relative path.
+fn target() -> &'static Path {
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    TARGET.get_or_init(|| {
+        let target = built().parent().unwrap().join("end_to_end");
+        let debug = target.join("debug");
+        let _ = fs::remove_dir_all(&debug);
+        let deps = debug.join("deps");
+        fs::create_dir_all(&deps).unwrap();
+        // Cargo writes over these, so that a link would change the originals.
+        for part in [".fingerprint", "build"] {
+            run(Command::new("cp").arg("-a").arg(built().join(part)).arg(&debug));
+        }
+        // The compiler puts new files in the place of these.
+        for entry in fs::read_dir(built().join("deps")).unwrap() {
+            let path = entry.unwrap().path();
+            let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            if matches!(ending, "rlib" | "rmeta" | "so") {
+                fs::hard_link(&path, deps.join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        target
+    })
+}
+
+fn run(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+/// The workspace's part of the manifest, and the profiles.
+fn manifest() -> (String, String) {
+    let manifest = fs::read_to_string(original().join("Cargo.toml")).unwrap();
+    let (workspace, rest) = manifest.split_once("\n[package]\n").unwrap();
+    let profiles = rest.find("[profile.dev]").map_or("", |at| &rest[at..]);
+    (workspace.to_owned(), profiles.to_owned())
+}
+
+/// Cargo takes packages of one version in one target folder for the same ones.
+fn version(copy: &str) -> String {
+    let patch: u32 = copy.bytes().map(u32::from).sum();
+    format!("version = \"0.1.{patch}\"")
 }
 
 impl Workspace {
     /// A fresh copy with these members beside `entity` and `migration`.
     pub fn new(name: &str, members: &[&str]) -> Self {
+        let copy = Self::of(name, original(), &["clippy.toml", "entity", "migration"]);
+        std::os::unix::fs::symlink(original().join("crates"), copy.root.join("crates")).unwrap();
+        let (workspace, profiles) = manifest();
+        let mut all = vec!["crates/*", "entity", "migration"];
+        all.extend(members);
+        let members: Vec<String> = all.iter().map(|member| format!("\"{member}\"")).collect();
+        let workspace = workspace.replace(
+            "members = [\"crates/*\", \"entity\", \"migration\", \"seeder\"]",
+            &format!("members = [{}]", members.join(", ")),
+        );
+        copy.write("Cargo.toml", &format!("{workspace}\n{profiles}"));
+        for member in ["entity", "migration"] {
+            let manifest = format!("{member}/Cargo.toml");
+            copy.replace(
+                &manifest,
+                "version.workspace = true\nedition",
+                &format!("{}\nedition", version(name)),
+            );
+        }
+        copy
+    }
+
+    /// A fresh copy of `examples/shop`, whose engine is the one of this workspace.
+    pub fn shop(name: &str) -> Self {
+        let shop = original().join("examples/shop");
+        let copy = Self::of(name, &shop, &["entity", "migration", "seeder", "src"]);
+        let crates = original().join("crates");
+        let manifest_of_shop = fs::read_to_string(shop.join("Cargo.toml")).unwrap();
+        let own = manifest_of_shop.replace("../../crates", crates.to_str().unwrap());
+        let own = own.replace("version = \"0.1.0\"", &version(name));
+        copy.write("Cargo.toml", &format!("{own}\n{}", manifest().1));
+        copy
+    }
+
+    /// A fresh folder with these parts of another, and what every workspace has.
+    fn of(name: &str, from: &Path, parts: &[&str]) -> Self {
         let root = target().join("workspaces").join(name);
         // What is left of another run would be part of this one.
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).unwrap();
-        for file in ["Cargo.lock", "rustfmt.toml", "clippy.toml"] {
-            fs::copy(original().join(file), root.join(file)).unwrap();
+        let own = parts.iter().map(|part| from.join(part));
+        // With their times, by which cargo knows what it has built.
+        for part in own.chain(["Cargo.lock", "rustfmt.toml"].map(|part| original().join(part))) {
+            run(Command::new("cp").arg("-a").arg(part).arg(&root));
         }
-        for member in ["entity", "migration"] {
-            copy(&original().join(member), &root.join(member));
-        }
-        let manifest = fs::read_to_string(original().join("Cargo.toml")).unwrap();
-        let (workspace, _) = manifest.split_once("\n[package]\n").unwrap();
-        let mut all = vec!["entity", "migration"];
-        all.extend(members);
-        let members: Vec<String> = all.iter().map(|member| format!("\"{member}\"")).collect();
-        let workspace = workspace.replace(
-            "members = [\"entity\", \"migration\", \"seeder\"]",
-            &format!("members = [{}]", members.join(", ")),
-        );
-        let manifest = format!("{workspace}\n[profile.dev]\ndebug = \"line-tables-only\"\n");
-        fs::write(root.join("Cargo.toml"), manifest).unwrap();
         Self { root }
     }
 
@@ -79,15 +143,28 @@ impl Workspace {
     /// Runs cargo, and fails with all it said unless it succeeds.
     #[track_caller]
     pub fn cargo(&self, args: &[&str]) -> String {
+        let (succeeds, stdout, stderr) = self.call(args);
+        assert!(succeeds, "cargo {args:?}: {stdout}{stderr}");
+        stdout
+    }
+
+    /// Runs cargo, which has to fail, and gives what it said.
+    #[track_caller]
+    pub fn refused(&self, args: &[&str]) -> String {
+        let (succeeds, stdout, stderr) = self.call(args);
+        assert!(!succeeds, "cargo {args:?}: {stdout}{stderr}");
+        stderr
+    }
+
+    fn call(&self, args: &[&str]) -> (bool, String, String) {
         let Output { status, stdout, stderr } = cargo()
             .args(args)
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", target())
             .output()
             .unwrap();
-        let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-        assert!(status.success(), "cargo {args:?}: {stdout}{stderr}");
-        stdout.into_owned()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (status.success(), text(&stdout), text(&stderr))
     }
 
     /// Keeps a built binary under a name of its own, since the next build takes its place.
@@ -110,11 +187,8 @@ pub fn program_with_more() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let workspace = Workspace::new("more", &[]);
-        let last = "    m20261122_000013_create_email_services,\n";
-        let listed = MORE.map(|name| format!("    {name},\n")).concat();
-        workspace.replace("migration/src/lib.rs", last, &format!("{last}{listed}"));
-        // Cargo takes packages of one version in one target folder for the same ones.
-        workspace.replace("Cargo.toml", "version = \"0.1.0\"", "version = \"0.1.1\"");
+        let listed = MORE.map(|name| format!("\n    {name},")).concat();
+        workspace.replace("migration/src/lib.rs", "\n];", &format!("{listed}\n];"));
         for (name, body) in MORE.iter().zip([INDEX, TOKEN]) {
             let file = format!("migration/src/{name}.rs");
             workspace.write(&file, &format!("{HEAD}{body}"));
@@ -173,16 +247,3 @@ impl MigrationTrait for Migration {
     }
 }
 "#;
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}

@@ -4,13 +4,10 @@ use entity::{
     campaign::{ActiveModel, Status},
     prelude::*,
 };
+use tenantry_seeder::{draw, earlier_parent};
 
 use super::company;
-use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw, earlier_parent},
-    words::TOPICS,
-};
+use crate::{tenant::Tenant, words::TOPICS};
 
 /// The tenant's campaign `n`. The first four show each state.
 #[must_use]
@@ -31,7 +28,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let topic = draw!(tenant, "campaigns.name", n).pick(&TOPICS);
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("campaigns") }, n, created_at)),
+        id: Set(tenant.row_id::<Campaign>(n, created_at)),
         company_id: Set(company::id(tenant, earlier_parent(n, counts.campaigns, counts.companies))),
         name: Set(tenant.text(format!("{topic} {} [{}]", n + 1, tenant.token), 200)),
         status: Set(status),

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use entity::{company::ActiveModel, prelude::*};
+use tenantry_seeder::draw;
 
 use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw},
+    tenant::Tenant,
     words::{COMPANY_FIRST, COMPANY_SECOND, push_plain},
 };
 
@@ -21,7 +21,7 @@ pub fn id(tenant: &Tenant, n: u32) -> Uuid {
 }
 
 fn id_at(tenant: &Tenant, n: u32, created_at: DateTime<Utc>) -> Uuid {
-    ids::id(tenant.ordinal, const { code("companies") }, n, created_at)
+    tenant.row_id::<Company>(n, created_at)
 }
 
 /// The two words of the company's name.

@@ -2,12 +2,10 @@
 
 use entity::{company_settings::ActiveModel, prelude::*};
 use serde_json::json;
+use tenantry_seeder::draw;
 
 use super::company;
-use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw},
-};
+use crate::tenant::Tenant;
 
 /// The settings of the tenant's company `n`.
 #[must_use]
@@ -16,7 +14,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let cap = draw!(tenant, "company_settings.settings", n);
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("company_settings") }, n, created_at)),
+        id: Set(tenant.row_id::<CompanySettings>(n, created_at)),
         company_id: Set(company::id(tenant, n)),
         settings: Set(json!({
             "account": tenant.token,

@@ -2,16 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use entity::{domain::ActiveModel, prelude::*};
+use tenantry_seeder::{Draw, draw};
 
-use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw},
-    words::SUBDOMAINS,
-};
+use crate::{tenant::Tenant, words::SUBDOMAINS};
 
 /// At the beginning of its part of the time, so that its mailboxes come later.
 fn created_at(tenant: &Tenant, n: u32) -> DateTime<Utc> {
-    tenant.slot(2 * 60, n, tenant.counts.domains, crate::hash::Draw::FIRST)
+    tenant.slot(2 * 60, n, tenant.counts.domains, Draw::FIRST)
 }
 
 /// The id of the tenant's domain `n`.
@@ -21,7 +18,7 @@ pub fn id(tenant: &Tenant, n: u32) -> Uuid {
 }
 
 fn id_at(tenant: &Tenant, n: u32, created_at: DateTime<Utc>) -> Uuid {
-    ids::id(tenant.ordinal, const { code("domains") }, n, created_at)
+    tenant.row_id::<Domain>(n, created_at)
 }
 
 /// The name of the tenant's domain `n`.

@@ -1,11 +1,11 @@
 //! Sample rows of `email_accounts`: about three for each domain.
 
 use entity::{email_account::ActiveModel, prelude::*};
+use tenantry_seeder::{draw, parent};
 
 use super::domain;
 use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw, parent},
+    tenant::Tenant,
     words::{PROVIDERS, local_part, person},
 };
 
@@ -30,7 +30,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let provider = draw!(tenant, "email_accounts.provider", n).pick(&PROVIDERS);
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("email_accounts") }, n, created_at)),
+        id: Set(tenant.row_id::<EmailAccount>(n, created_at)),
         domain_id: Set(domain::id(tenant, home(tenant, n))),
         email: Set(email(tenant, n)),
         provider: Set(provider.to_owned()),

@@ -5,12 +5,9 @@ use entity::{
     prelude::*,
 };
 use serde_json::json;
+use tenantry_seeder::draw;
 
-use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw},
-    words::SERVICES,
-};
+use crate::{tenant::Tenant, words::SERVICES};
 
 /// The tenant's connection `n`.
 #[must_use]
@@ -21,7 +18,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let provider = SERVICES[(first + n) as usize % SERVICES.len()];
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("email_services") }, n, created_at)),
+        id: Set(tenant.row_id::<EmailService>(n, created_at)),
         provider: Set(provider.to_owned()),
         config: Set(Config(json!({
             "account": tenant.token,

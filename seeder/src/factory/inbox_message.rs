@@ -1,11 +1,11 @@
 //! Sample rows of `inbox_messages`: answers of leads to whom somebody has written.
 
 use entity::{inbox_message::ActiveModel, prelude::*};
+use tenantry_seeder::{draw, earlier_parent, parent};
 
 use super::{email_account, lead};
 use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw, earlier_parent, parent},
+    tenant::Tenant,
     words::{AUTOMATIC, REPLIES, SUBJECTS},
 };
 
@@ -34,7 +34,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let mailbox = earlier_parent(n, counts.inbox_messages, counts.email_accounts);
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("inbox_messages") }, n, received_at)),
+        id: Set(tenant.row_id::<InboxMessage>(n, received_at)),
         from_email: Set(lead::email(tenant, writer)),
         to_email: Set(email_account::email(tenant, mailbox)),
         subject: Set(tenant.text([prefix, &subject].concat(), 500)),

@@ -5,12 +5,11 @@ use entity::{
     lead::{ActiveModel, Status},
     prelude::*,
 };
+use tenantry_seeder::{Draw, draw, parent};
 
 use super::company;
 use crate::{
-    hash::Draw,
-    ids::{self, code},
-    tenant::{Tenant, draw, parent},
+    tenant::Tenant,
     words::{local_part, person},
 };
 
@@ -85,7 +84,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let is_named = draw!(tenant, "leads.is_named", n).percent(93);
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("leads") }, n, created_at)),
+        id: Set(tenant.row_id::<Lead>(n, created_at)),
         email: Set(email_of(person, n)),
         name: Set(tenant.maybe(is_named, || tenant.text([given, " ", family].concat(), 200))),
         company: Set(company),

@@ -2,9 +2,9 @@
 //!
 //! ```
 //! use entity::{lead, prelude::*};
-//! use seeder::{DataSet, Preset, factory};
+//! use seeder::{Preset, factory};
 //!
-//! let tenant = DataSet::from(Preset::Tiny).tenant(1);
+//! let tenant = seeder::tenant(Preset::Tiny, 1);
 //! let lead = lead::ActiveModel {
 //!     status: Set(lead::Status::Converted),
 //!     ..factory::lead::row(&tenant, 0)
@@ -31,24 +31,3 @@ pub mod tenant;
 #[cfg(test)]
 mod tests;
 pub mod user;
-
-/// Hands the tables of a tenant in foreign-key order to a macro, as lines of entity, factory, and the
-/// count of the tenant, each of which is one of the entity's rows.
-macro_rules! for_each_scoped {
-    ($do:ident) => {
-        $do! {
-            TeamMember, team_member, team_members;
-            Company, company, companies;
-            Payment, payment, payments;
-            Domain, domain, domains;
-            CompanySettings, company_settings, company_settings;
-            EmailAccount, email_account, email_accounts;
-            Lead, lead, leads;
-            Campaign, campaign, campaigns;
-            Template, template, templates;
-            InboxMessage, inbox_message, inbox_messages;
-            EmailService, email_service, email_services;
-        }
-    };
-}
-pub(crate) use for_each_scoped;

@@ -5,12 +5,10 @@ use entity::{
     payment::{ActiveModel, Status},
     prelude::*,
 };
+use tenantry_seeder::{draw, moment};
 
 use super::team_member;
-use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw, moment},
-};
+use crate::tenant::Tenant;
 
 /// Payment `n` of the tenant.
 #[must_use]
@@ -32,7 +30,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let price = if tenant.currency == "JPY" { 2_900 } else { 1_900 };
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("payments") }, n, created_at)),
+        id: Set(tenant.row_id::<Payment>(n, created_at)),
         // The owner pays.
         user_id: Set(team_member::user_id(tenant, 0)),
         amount: Set(i64::from(tenant.counts.team_members) * price),

@@ -7,13 +7,10 @@ use entity::{
     team_member::{ActiveModel, Permissions, Role, Status},
 };
 use serde_json::json;
+use tenantry_seeder::draw;
 
 use super::user;
-use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw},
-    words::local_part,
-};
+use crate::{tenant::Tenant, words::local_part};
 
 /// Whose user has seat `n`, and which one.
 fn occupant(tenant: &Tenant, n: u32) -> (Option<Tenant>, u32) {
@@ -86,7 +83,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let extra = draw!(tenant, "team_members.metadata", n);
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("team_members") }, n, created_at)),
+        id: Set(tenant.row_id::<TeamMember>(n, created_at)),
         user_id: Set(user::id(home, user)),
         email: Set(tenant.address(&local, &domain, 255)),
         name: Set(tenant.text(format!("{given} {family}"), 200)),

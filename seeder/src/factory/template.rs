@@ -1,10 +1,10 @@
 //! Sample rows of `templates`: sequences of three mails each.
 
 use entity::{prelude::*, template::ActiveModel};
+use tenantry_seeder::draw;
 
 use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw},
+    tenant::Tenant,
     words::{CLOSINGS, MIDDLES, OPENINGS, SUBJECTS, TOPICS},
 };
 
@@ -28,7 +28,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     );
     ActiveModel {
         tenant_id: Set(tenant.id),
-        id: Set(ids::id(tenant.ordinal, const { code("templates") }, n, created_at)),
+        id: Set(tenant.row_id::<Template>(n, created_at)),
         name: Set(tenant.text(format!("{topic}, step {}", n % 3 + 1), 100)),
         subject: Set(tenant.text(subject.to_owned(), 255)),
         content: Set(tenant.text(content, LONG)),

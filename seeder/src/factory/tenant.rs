@@ -1,8 +1,9 @@
 //! Sample rows of `tenants`.
 
 use entity::{prelude::*, tenant::ActiveModel};
+use tenantry_seeder::moment;
 
-use crate::tenant::{Tenant as Owner, moment};
+use crate::tenant::Tenant as Owner;
 
 /// The tenant itself.
 #[must_use]

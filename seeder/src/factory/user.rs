@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use entity::{prelude::*, user::ActiveModel};
+use tenantry_seeder::{draw, moment};
 
 use crate::{
-    ids::{self, code},
-    tenant::{Tenant, draw, moment},
+    tenant::Tenant,
     words::{local_part, person},
 };
 
@@ -24,7 +24,7 @@ pub fn id(tenant: &Tenant, n: u32) -> Uuid {
 }
 
 fn id_at(tenant: &Tenant, n: u32, created: DateTime<Utc>) -> Uuid {
-    ids::id(tenant.ordinal, const { code("users") }, n, created)
+    tenant.row_id::<User>(n, created)
 }
 
 /// When user `n` signed up.

@@ -1,0 +1,485 @@
+//! The one connection of a scope, and the transaction on it.
+//!
+//! SeaORM's `DatabaseTransaction` cannot be asked to close its connection, and its drop panics
+//! while a query of a nested transaction runs elsewhere. So a scope holds the pool's connection
+//! itself. It goes back to the pool only in a state that is known: after a commit that was looked
+//! at, after a rollback, or with a rollback queued that the pool waits for. Otherwise it is closed.
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::lock::{Mutex, MutexGuard};
+use sea_orm::{
+    DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
+    sea_query::Values,
+    sqlx::{
+        self, AssertSqlSafe, Database, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
+        pool::PoolConnection,
+    },
+};
+use sea_query_sqlx::SqlxValues;
+use sqlx_core::transaction::TransactionManager as _;
+use uuid::Uuid;
+
+use super::{ScopeOptions, statement};
+use crate::{
+    Engine,
+    tenancy::{SETTINGS_ON_EACH_NODE, TENANT_SETTING},
+};
+
+type Manager<DB> = <DB as Database>::TransactionManager;
+
+/// What the statements of a scope run on.
+pub(super) struct Session {
+    pub tenant: Uuid,
+    pub backend: DbBackend,
+    /// The role that the scope works as; `None` where the engine has none.
+    role: Option<String>,
+    /// Whether statements are kept by name in the server's session.
+    named: bool,
+    /// `None` as soon as the transaction has ended.
+    live: Mutex<Option<Connection>>,
+    state: StdMutex<State>,
+    /// A statement was begun and has not come to its end. Not part of the state, since the future
+    /// that should say so may be dropped at any await.
+    busy: AtomicBool,
+}
+
+struct State {
+    /// The savepoints that are open, outermost first. Each has an id that no other gets.
+    open: Vec<u64>,
+    /// The id of the next one.
+    next: u64,
+    /// The savepoint to go back to before anything else is done: its transaction was dropped.
+    undo_to: Option<u64>,
+    /// How the scope has ended, if it has.
+    ended: Option<&'static str>,
+}
+
+enum Connection {
+    Postgres(PoolConnection<Postgres>),
+    Sqlite(PoolConnection<Sqlite>),
+}
+
+/// Does the same with whichever connection it is.
+macro_rules! on_either {
+    ($connection:expr, $inner:ident => $work:expr) => {
+        match $connection {
+            Connection::Postgres($inner) => $work,
+            Connection::Sqlite($inner) => $work,
+        }
+    };
+}
+
+/// A statement of SeaORM's as one of sqlx's. Always the extended protocol, in which a server takes
+/// one statement and no second one behind it.
+macro_rules! query {
+    ($session:expr, $stmt:expr) => {
+        sqlx::query_with(
+            AssertSqlSafe($stmt.sql),
+            SqlxValues($stmt.values.unwrap_or_else(|| Values(Vec::new()))),
+        )
+        .persistent($session.named)
+    };
+}
+
+impl Connection {
+    /// Drops the connection in a way that leaves nothing of an open transaction to the next user.
+    fn abandon(self, is_busy: bool) {
+        match self {
+            // A statement may still run, and for long: the pool must not wait for it.
+            Self::Postgres(mut connection) if is_busy => connection.close_on_drop(),
+            // The pool sends the rollback and waits for it before it hands the connection out.
+            Self::Postgres(mut connection) => Manager::<Postgres>::start_rollback(&mut connection),
+            // The worker finishes what it does, and then rolls back.
+            Self::Sqlite(mut connection) => Manager::<Sqlite>::start_rollback(&mut connection),
+        }
+    }
+}
+
+/// A connection on which a transaction is being begun. Where that does not come to its end, the
+/// connection is closed: the transaction may have begun nevertheless.
+struct Beginning<DB: Database>(Option<PoolConnection<DB>>);
+
+impl<DB: Database> Beginning<DB> {
+    async fn begin(mut self, sql: String) -> Result<PoolConnection<DB>, sqlx::Error> {
+        if let Some(connection) = &mut self.0 {
+            Manager::<DB>::begin(connection, Some(AssertSqlSafe(sql).into_sql_str())).await?;
+        }
+        // There is one until now.
+        self.0.take().ok_or(sqlx::Error::WorkerCrashed)
+    }
+}
+
+impl<DB: Database> Drop for Beginning<DB> {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.0 {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// Whom the transaction works for, and whether there are temporary tables, which are found before
+/// those of the schema and outlive the transaction.
+const WHOSE: &str = "SELECT pg_catalog.current_setting($1, true), current_user::text, \
+                     EXISTS (SELECT 1 FROM pg_catalog.pg_class \
+                     WHERE relnamespace = pg_catalog.pg_my_temp_schema())";
+
+/// The same where there are neither roles nor temporary tables.
+const WHOSE_ON_NILE: &str = "SELECT pg_catalog.current_setting($1, true), ''::text, false";
+
+/// Whether the session is as it was before the transaction: no tenant, and no role taken on. Locks
+/// that belong to a session and not to a transaction are let go.
+const IS_CLEAN: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = '' \
+                        AND pg_catalog.current_setting('role') = 'none' \
+                        FROM pg_catalog.pg_advisory_unlock_all()";
+
+/// The same on Nile.
+const IS_CLEAN_ON_NILE: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = ''";
+
+impl Session {
+    /// Begins on PostgreSQL or Nile, in one round trip. The setting comes first and is a literal,
+    /// which is what Nile asks for; it has no roles, and a `SET LOCAL ROLE` would break its scope.
+    pub(super) async fn on_postgres(
+        pool: &PgPool,
+        tenant: Uuid,
+        engine: Engine,
+        options: &ScopeOptions,
+    ) -> Result<Self, DbErr> {
+        let role = engine.capability().row_level_security.then(|| options.role.clone());
+        let mut begin = "BEGIN; ".to_owned();
+        if engine.capability().distributes_tables {
+            begin.push_str(SETTINGS_ON_EACH_NODE);
+        }
+        let _ = write!(begin, "SET LOCAL {TENANT_SETTING} = '{tenant}'");
+        if let Some(role) = &role {
+            // `SET ROLE none` means no role, however it is quoted, and longer names are cut.
+            if role == "none" || role.is_empty() || role.len() > 63 {
+                return Err(DbErr::Custom(
+                    "this cannot be the name of an application role".to_owned(),
+                ));
+            }
+            let _ = write!(begin, "; SET LOCAL ROLE \"{}\"", role.replace('"', "\"\""));
+        }
+        let connection = pool.acquire().await.map_err(failed)?;
+        let connection = Beginning(Some(connection)).begin(begin).await;
+        let connection = connection.map_err(|error| match &role {
+            Some(role) => not_as(role, error),
+            None => failed(error),
+        })?;
+        let named = !options.unnamed_statements;
+        Ok(Self::of(Connection::Postgres(connection), tenant, role, named))
+    }
+
+    /// Begins on SQLite, where scopes wait for each other: it has one writer.
+    pub(super) async fn on_sqlite(pool: &SqlitePool, tenant: Uuid) -> Result<Self, DbErr> {
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        let begin = AssertSqlSafe("BEGIN IMMEDIATE".to_owned()).into_sql_str();
+        Manager::<Sqlite>::begin(&mut connection, Some(begin)).await.map_err(failed)?;
+        Ok(Self::of(Connection::Sqlite(connection), tenant, None, true))
+    }
+
+    fn of(connection: Connection, tenant: Uuid, role: Option<String>, named: bool) -> Self {
+        let backend = match connection {
+            Connection::Postgres(_) => DbBackend::Postgres,
+            Connection::Sqlite(_) => DbBackend::Sqlite,
+        };
+        Self {
+            tenant,
+            backend,
+            role,
+            named,
+            live: Mutex::new(Some(connection)),
+            state: StdMutex::new(State { open: Vec::new(), next: 1, undo_to: None, ended: None }),
+            busy: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) async fn execute(
+        &self,
+        inner: Option<u64>,
+        stmt: Statement,
+    ) -> Result<ExecResult, DbErr> {
+        statement::check(&stmt.sql)?;
+        let mut turn = self.turn(inner).await?;
+        let done = on_either!(turn.connection()?, inner => {
+            query!(self, stmt).execute(&mut **inner).await.map(ExecResult::from)
+        });
+        turn.done(done).map_err(not_executed)
+    }
+
+    pub(super) async fn query_all(
+        &self,
+        inner: Option<u64>,
+        stmt: Statement,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        statement::check(&stmt.sql)?;
+        let mut turn = self.turn(inner).await?;
+        let rows = on_either!(turn.connection()?, inner => {
+            let rows = query!(self, stmt).fetch_all(&mut **inner).await;
+            rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+        });
+        turn.done(rows).map_err(failed)
+    }
+
+    pub(super) async fn query_one(
+        &self,
+        inner: Option<u64>,
+        stmt: Statement,
+    ) -> Result<Option<QueryResult>, DbErr> {
+        statement::check(&stmt.sql)?;
+        let mut turn = self.turn(inner).await?;
+        let row = on_either!(turn.connection()?, inner => {
+            query!(self, stmt).fetch_optional(&mut **inner).await.map(|row| row.map(QueryResult::from))
+        });
+        turn.done(row).map_err(failed)
+    }
+
+    /// Opens a transaction inside the innermost one, which is that of the caller; returns its id.
+    pub(super) async fn open(&self, inner: Option<u64>) -> Result<u64, DbErr> {
+        let mut turn = self.turn(inner).await?;
+        let id = {
+            let mut state = self.state();
+            state.next += 1;
+            state.next
+        };
+        turn.run(&format!("SAVEPOINT scope_{id}")).await?;
+        self.state().open.push(id);
+        Ok(id)
+    }
+
+    /// Ends the inner transaction of that id.
+    pub(super) async fn close(&self, id: u64, keep: bool) -> Result<(), DbErr> {
+        let mut turn = self.turn(Some(id)).await?;
+        turn.close(id, keep).await
+    }
+
+    /// The inner transaction of that id was dropped: what it did, and what those inside it did, is
+    /// undone before anything else is done.
+    pub(super) fn abandon(&self, id: u64) {
+        let mut state = self.state();
+        if state.open.contains(&id) {
+            // Ids grow: the smaller one is the outer one.
+            state.undo_to = Some(state.undo_to.map_or(id, |other| other.min(id)));
+        }
+    }
+
+    /// Commits, unless something has made the transaction that of another tenant or role, and
+    /// gives the connection back.
+    pub(super) async fn commit(&self) -> Result<(), DbErr> {
+        let verified = async {
+            let mut turn = self.turn(None).await?;
+            turn.verify().await?;
+            Ok(turn)
+        };
+        let mut turn = match verified.await {
+            Ok(turn) => turn,
+            Err(error) => {
+                // Where it has ended already, it stays as it has ended.
+                let _ = self.roll_back().await;
+                return Err(error);
+            }
+        };
+        // From here on, whatever is cut short closes the connection.
+        self.end("it was committed");
+        self.busy.store(true, Ordering::Relaxed);
+        let committed = match turn.connection()? {
+            Connection::Postgres(inner) => Manager::<Postgres>::commit(inner).await,
+            Connection::Sqlite(inner) => Manager::<Sqlite>::commit(inner).await,
+        };
+        committed.map_err(not_executed)?;
+        turn.give_back().await;
+        Ok(())
+    }
+
+    /// Rolls back, and gives the connection back.
+    pub(super) async fn roll_back(&self) -> Result<(), DbErr> {
+        self.end("it was rolled back");
+        let live = self.live.lock().await;
+        Turn { session: self, live }.roll_back().await
+    }
+
+    /// The scope itself was dropped, perhaps with inner transactions at work elsewhere: they can
+    /// do no more, and the last of them lets the connection go.
+    pub(super) fn end(&self, how: &'static str) {
+        self.state().ended.get_or_insert(how);
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no other statement runs, and undoes what was abandoned. Fails unless the
+    /// transaction of the caller is the innermost one: what an outer one did while an inner one is
+    /// open would be undone with the inner one.
+    async fn turn(&self, inner: Option<u64>) -> Result<Turn<'_>, DbErr> {
+        let live = self.live.lock().await;
+        let undo_to = {
+            let state = self.state();
+            if let Some(how) = state.ended {
+                return Err(DbErr::Custom(format!("the tenant scope has ended: {how}")));
+            }
+            state.undo_to
+        };
+        let mut turn = Turn { session: self, live };
+        if let Some(id) = undo_to
+            && let Err(error) = turn.close(id, false).await
+        {
+            self.end("a transaction inside it could not be rolled back");
+            return Err(error);
+        }
+        let state = self.state();
+        if state.open.last().copied() == inner {
+            return Ok(turn);
+        }
+        let what = match inner {
+            Some(id) if !state.open.contains(&id) => "this transaction has ended",
+            _ => "a transaction inside this one is still open",
+        };
+        Err(DbErr::Custom(what.to_owned()))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = self.live.get_mut().take() {
+            connection.abandon(*self.busy.get_mut());
+        }
+    }
+}
+
+/// The connection, while one statement runs on it.
+struct Turn<'a> {
+    session: &'a Session,
+    live: MutexGuard<'a, Option<Connection>>,
+}
+
+impl Turn<'_> {
+    /// The connection, about to be sent something.
+    fn connection(&mut self) -> Result<&mut Connection, DbErr> {
+        let gone = || DbErr::Custom("the tenant scope has ended".to_owned());
+        let connection = self.live.as_mut().ok_or_else(gone)?;
+        self.session.busy.store(true, Ordering::Relaxed);
+        Ok(connection)
+    }
+
+    /// The statement has come to its end, whether well or not.
+    fn done<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        // A value that cannot be sent says nothing about what was sent before.
+        if !matches!(outcome, Err(sqlx::Error::Encode(_))) {
+            self.session.busy.store(false, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    /// Runs a statement of our own.
+    async fn run(&mut self, sql: &str) -> Result<(), DbErr> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let done = on_either!(self.connection()?, inner => {
+            sqlx::raw_sql(sql).execute(&mut **inner).await.map(|_| ())
+        });
+        self.done(done).map_err(not_executed)
+    }
+
+    /// Ends the inner transaction of that id, and those inside it. Cut short, it is done again.
+    async fn close(&mut self, id: u64, keep: bool) -> Result<(), DbErr> {
+        if !keep {
+            self.run(&format!("ROLLBACK TO SAVEPOINT scope_{id}")).await?;
+        }
+        self.run(&format!("RELEASE SAVEPOINT scope_{id}")).await?;
+        let mut state = self.session.state();
+        state.open.retain(|other| *other < id);
+        state.undo_to = state.undo_to.filter(|other| *other < id);
+        Ok(())
+    }
+
+    /// Fails if the transaction is not the tenant's and the role's any more.
+    async fn verify(&mut self) -> Result<(), DbErr> {
+        let session = self.session;
+        let Connection::Postgres(inner) = self.connection()? else { return Ok(()) };
+        let sql = if session.role.is_some() { WHOSE } else { WHOSE_ON_NILE };
+        let whose = sqlx::query_as(sql).persistent(session.named).bind(TENANT_SETTING);
+        let whose = whose.fetch_one(&mut **inner).await;
+        let whose: (Option<String>, String, bool) = self.done(whose).map_err(failed)?;
+        let (tenant, role) = (self.session.tenant.to_string(), self.session.role.clone());
+        if whose == (Some(tenant), role.unwrap_or_default(), false) {
+            return Ok(());
+        }
+        Err(DbErr::Custom(
+            "the tenant scope was not committed: a statement has changed its tenant or its role, \
+             or made a temporary table; everything was rolled back"
+                .to_owned(),
+        ))
+    }
+
+    /// Rolls back, and gives the connection back; if that fails, closes it.
+    async fn roll_back(mut self) -> Result<(), DbErr> {
+        if self.live.is_none() {
+            return Ok(());
+        }
+        let rolled_back = match self.connection()? {
+            Connection::Postgres(inner) => Manager::<Postgres>::rollback(inner).await,
+            Connection::Sqlite(inner) => Manager::<Sqlite>::rollback(inner).await,
+        };
+        if let Err(error) = rolled_back {
+            // Whatever it is in, it is not what it should be.
+            if let Some(connection) = &mut *self.live {
+                on_either!(connection, inner => inner.close_on_drop());
+            }
+            drop(self.live.take());
+            return Err(not_executed(error));
+        }
+        self.give_back().await;
+        Ok(())
+    }
+
+    /// Gives the connection back to the pool, if no tenant and no role stays on it.
+    async fn give_back(mut self) {
+        let session = self.session;
+        // Without names there is a pooler in between, and the next statement goes anywhere.
+        if session.named
+            && let Ok(Connection::Postgres(inner)) = self.connection()
+        {
+            let sql = if session.role.is_some() { IS_CLEAN } else { IS_CLEAN_ON_NILE };
+            let clean = sqlx::query_scalar(sql).persistent(session.named).bind(TENANT_SETTING);
+            if !matches!(clean.fetch_one(&mut **inner).await, Ok(true)) {
+                inner.close_on_drop();
+            }
+        }
+        drop(self.live.take());
+        self.session.busy.store(false, Ordering::Relaxed);
+    }
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+fn not_executed(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// Beginning fails with a reason of the role's in most cases.
+fn not_as(role: &str, error: sqlx::Error) -> DbErr {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match code.as_deref() {
+        // invalid_parameter_value
+        Some("22023") => DbErr::Custom(format!(
+            "a tenant scope cannot work as the application role {role}, which does not exist: \
+             `migration grant` makes it, or says what an administrator has to run"
+        )),
+        // insufficient_privilege
+        Some("42501") => DbErr::Custom(format!(
+            "a tenant scope cannot work as the application role {role}, since the role of this \
+             connection is not a member of it: as a role that may, run `GRANT \"{}\" TO` the role of \
+             this connection",
+            role.replace('"', "\"\"")
+        )),
+        _ => failed(error),
+    }
+}

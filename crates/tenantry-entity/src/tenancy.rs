@@ -1,0 +1,162 @@
+//! Which tables belong to a tenant, and what follows from it.
+//!
+//! A table with a `tenant_id` column is tenant-scoped; nothing else declares it. For such a table
+//!
+//! - the primary key is `(tenant_id, id)` and `tenant_id` refers to `tenants(id)`, so that a
+//!   tenant's rows go with the tenant;
+//! - a foreign key to another tenant-scoped table carries `tenant_id` on both sides, so that no row
+//!   can point at another tenant's row, on any engine;
+//! - `indexed` on a column means an index on `(tenant_id, column)`;
+//! - a unique is `unique_key = "tenant_<column>"` on `tenant_id` *and* on the column, which also
+//!   makes SeaORM generate a finder that asks for the tenant. A bare `unique` would be unique
+//!   across all tenants and is refused by the schema model.
+//!
+//! What attributes cannot say (partial, composite and expression indexes, further uniques) goes
+//! into [`Table::indexes`]. A foreign key needs no index of its own: the schema model adds one
+//! where no key or index starts with its columns.
+
+use sea_orm::{
+    DbBackend, EntityTrait, IdenStatic, Iterable, Schema,
+    sea_query::{IndexCreateStatement, TableCreateStatement},
+};
+
+/// The column that makes a table tenant-scoped.
+pub const TENANT_ID: &str = "tenant_id";
+
+/// The setting that names the tenant whose rows the policies show: Nile's own name for it.
+pub const TENANT_SETTING: &str = "nile.tenant_id";
+
+/// What a transaction on Citus that works for one tenant begins with.
+///
+/// - Shards on the node itself are asked over a connection, like those on others: what Citus 13.2 writes
+///   into them directly by COPY, or by an INSERT … SELECT that it cannot push down, passes every policy.
+/// - `SET LOCAL` sets something on the other nodes, too, as far as the transaction reaches: without that,
+///   the policies there show nothing.
+///
+/// <https://docs.citusdata.com/en/stable/develop/api_guc.html>
+pub const SETTINGS_ON_EACH_NODE: &str = "SET LOCAL citus.enable_local_execution = off; \
+     SET LOCAL citus.propagate_set_commands = 'local'; ";
+
+/// The role that applications work as, unless another is named.
+pub const APPLICATION_ROLE: &str = "tenantry_app";
+
+/// Whom the rows of a table belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Each row belongs to the tenant in its `tenant_id`.
+    Tenant,
+    /// Rows belong to nobody in particular: `tenants` itself, and `users`.
+    Shared,
+}
+
+/// An entity that the engine works with.
+pub trait Table: EntityTrait {
+    /// Indexes that no attribute can express, in SeaQuery's words.
+    ///
+    /// Leave the name out: the schema model names them as it names all others.
+    #[must_use]
+    fn indexes() -> Vec<IndexCreateStatement> {
+        Vec::new()
+    }
+
+    /// Whom the rows belong to, derived from the columns.
+    #[must_use]
+    fn scope() -> Scope {
+        if Self::Column::iter().any(|column| column.as_str() == TENANT_ID) {
+            Scope::Tenant
+        } else {
+            Scope::Shared
+        }
+    }
+}
+
+/// An entity that may have sample rows.
+pub trait SampleCode: Table {
+    /// The table's code within [sample ids](crate::sample_id): a part of every id, so that it is
+    /// never changed, and never given to another table.
+    const CODE: u8;
+}
+
+/// A tenant-scoped entity: one with a `tenant_id` column, which [`TenantScope`] can filter by.
+///
+/// [`TenantScope`]: crate::TenantScope
+pub trait TenantScoped: Table {
+    /// The column `tenant_id`.
+    fn tenant_column() -> Self::Column;
+
+    /// The column `id`, the other part of the key.
+    fn id_column() -> Self::Column;
+}
+
+/// Implements [`TenantScoped`] for the entity of the calling module. One without the columns does
+/// not compile.
+#[macro_export]
+macro_rules! tenant_scoped {
+    () => {
+        impl $crate::TenantScoped for Entity {
+            fn tenant_column() -> Column {
+                Column::TenantId
+            }
+
+            fn id_column() -> Column {
+                Column::Id
+            }
+        }
+    };
+}
+
+/// An entity as plain data, for code that goes over all of them.
+#[derive(Clone, Debug)]
+pub struct TableDef {
+    /// The table's name.
+    pub name: &'static str,
+    /// Whom the rows belong to.
+    pub scope: Scope,
+    /// Column names, in the order of the model's fields.
+    pub columns: Vec<&'static str>,
+    /// The code within [sample ids](crate::sample_id); `None` for a table without sample rows.
+    pub code: Option<u8>,
+    create_table: fn(DbBackend) -> TableCreateStatement,
+    create_indexes: fn(DbBackend) -> Vec<IndexCreateStatement>,
+    indexes: fn() -> Vec<IndexCreateStatement>,
+}
+
+impl TableDef {
+    /// The definition of the entity `E`.
+    #[must_use]
+    pub fn of<E: Table>() -> Self {
+        Self {
+            name: E::default().table_name(),
+            scope: E::scope(),
+            columns: E::Column::iter().map(|column| column.as_str()).collect(),
+            code: None,
+            create_table: |backend| Schema::new(backend).create_table_from_entity(E::default()),
+            create_indexes: |backend| Schema::new(backend).create_index_from_entity(E::default()),
+            indexes: E::indexes,
+        }
+    }
+
+    /// The definition of the entity `E`, which may have sample rows.
+    #[must_use]
+    pub fn sampled<E: SampleCode>() -> Self {
+        Self { code: Some(E::CODE), ..Self::of::<E>() }
+    }
+
+    /// The table as SeaORM reads the entity's attributes, before the tenancy rules.
+    #[must_use]
+    pub fn create_table(&self, backend: DbBackend) -> TableCreateStatement {
+        (self.create_table)(backend)
+    }
+
+    /// The indexes that `indexed` and `unique_key` ask for, before the tenancy rules.
+    #[must_use]
+    pub fn attribute_indexes(&self, backend: DbBackend) -> Vec<IndexCreateStatement> {
+        (self.create_indexes)(backend)
+    }
+
+    /// The indexes of [`Table::indexes`].
+    #[must_use]
+    pub fn extra_indexes(&self) -> Vec<IndexCreateStatement> {
+        (self.indexes)()
+    }
+}

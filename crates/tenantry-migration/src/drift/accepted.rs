@@ -1,0 +1,113 @@
+//! Differences that were accepted, each by name and with a reason: a file that is checked in, and
+//! compared exactly, so that an entry that fits nothing is a finding.
+
+use std::{fs, path::Path};
+
+use serde::Deserialize;
+
+use super::finding;
+use crate::{
+    diff::Change,
+    error::{Error, Result},
+    project::Project,
+    report::Finding,
+};
+
+/// Every difference that was accepted.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Accepted {
+    accepted: Vec<AcceptedDrift>,
+}
+
+/// A difference that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedDrift {
+    /// The finding's code.
+    pub code: String,
+    /// Its table.
+    pub table: String,
+    /// Its object: the name of a column, a key, an index or a check.
+    pub object: Option<String>,
+    /// Why it is accepted.
+    pub reason: String,
+}
+
+impl Accepted {
+    /// The list in `migration/accepted_drift.json`, as it was when this was compiled.
+    ///
+    /// # Errors
+    ///
+    /// If it is no such list.
+    pub fn compiled_in(project: &Project) -> Result<Self> {
+        Self::parse(project.accepted_drift, "migration/accepted_drift.json")
+    }
+
+    /// The list in a file, or the one that was compiled in.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or is no such list.
+    pub fn read(project: &Project, file: Option<&Path>) -> Result<Self> {
+        let Some(file) = file else { return Self::compiled_in(project) };
+        let shown = file.display().to_string();
+        let text = fs::read_to_string(file)
+            .map_err(|error| Error::Config(format!("{shown} cannot be read: {error}")))?;
+        Self::parse(&text, &shown)
+    }
+
+    fn parse(text: &str, shown: &str) -> Result<Self> {
+        let list: Self = serde_json::from_str(text).map_err(|error| {
+            Error::Config(format!("{shown} is no list of accepted differences: {error}"))
+        })?;
+        match list.accepted.iter().find(|entry| entry.reason.trim().is_empty()) {
+            Some(entry) => Err(Error::Config(format!(
+                "{shown} accepts {} of {} without a reason: give one",
+                entry.code, entry.table
+            ))),
+            None => Ok(list),
+        }
+    }
+
+    /// Leaves out what was accepted; gives the rest, and the entries that fit nothing.
+    #[must_use]
+    pub fn without(
+        &self,
+        mut changes: Vec<Change>,
+        mut exposed: Vec<Finding>,
+    ) -> (Vec<Change>, Vec<Finding>, Vec<AcceptedDrift>) {
+        let mut used = vec![false; self.accepted.len()];
+        let mut is_new = |found: &Finding| {
+            let entry = self.accepted.iter().position(|entry| {
+                (entry.code.as_str(), &entry.table, &entry.object)
+                    == (found.code, &found.table, &found.object)
+            });
+            if let Some(at) = entry {
+                used[at] = true;
+            }
+            entry.is_none()
+        };
+        changes.retain(|change| is_new(&finding(change)));
+        exposed.retain(is_new);
+        let stale = self.accepted.iter().zip(used).filter(|(_, used)| !used);
+        let stale = stale.map(|(entry, _)| entry.clone()).collect();
+        (changes, exposed, stale)
+    }
+}
+
+impl AcceptedDrift {
+    /// The finding that an entry fits nothing.
+    pub(super) fn stale(&self) -> Finding {
+        let object = self.object.as_ref().map(|object| format!(" {object}")).unwrap_or_default();
+        Finding {
+            code: "accepted-drift-stale",
+            table: self.table.clone(),
+            object: self.object.clone(),
+            message: format!(
+                "{}{object} is accepted, because {}, but there is no such difference",
+                self.code, self.reason
+            ),
+            help: "take the entry out of migration/accepted_drift.json".to_owned(),
+        }
+    }
+}

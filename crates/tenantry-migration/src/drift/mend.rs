@@ -1,0 +1,104 @@
+//! The SQL that makes a live database what the entities say.
+
+use std::fmt::Write as _;
+
+use tenantry_entity::Engine;
+
+use super::Drift;
+use crate::{
+    db::quoted,
+    diff::{Change, Renames},
+    error::Result,
+    lock,
+    ops::{
+        context::{ApplicationRole, Context},
+        v1::{FOREIGN_KEYS_ENFORCED, is_distribution},
+    },
+    plan::{Backfills, PlannedMigration, Request, plan},
+    runner::{Direction, record_in},
+    schema::ddl,
+};
+
+/// A script for psql or sqlite3, with what each change may cost; empty if nothing differs.
+///
+/// # Errors
+///
+/// If the statements cannot be recorded, which they always can.
+pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
+    // What is there, in neutral words: what the entities say, with every difference taken back.
+    let mut there = drift.entities.clone();
+    for change in &drift.changes {
+        change.undo(&mut there);
+    }
+    let (renames, backfills) = (Renames::default(), Backfills::new());
+    let request = Request {
+        from: &there.sorted(),
+        to: &drift.entities,
+        renames: &renames,
+        backfills: &backfills,
+        plain_fill: false,
+    };
+    let plan = plan(&request);
+    let planned = PlannedMigration { up: plan.operations, ..PlannedMigration::default() };
+    let context = match &drift.application_role {
+        Some(role) => {
+            let application_role = ApplicationRole { name: role.name.clone(), exists: role.exists };
+            Context { engine, application_role }
+        }
+        None => Context::usual(engine),
+    };
+    let statements = record_in(context, &planned, Direction::Up).await?;
+    let indexes = plain_indexes(drift, engine);
+    if statements.is_empty() && indexes.is_empty() {
+        return Ok(String::new());
+    }
+    let mut script = String::new();
+    for change in &plan.changes {
+        let _ = writeln!(script, "-- {}: {}", change.hazard(), one_line(&change.to_string()));
+    }
+    for (table, column) in &plan.unfilled {
+        let _ = writeln!(script, "-- first give every row a value in {table}.{column}");
+    }
+    let rebuilds = statements.iter().any(|sql| sql == FOREIGN_KEYS_ENFORCED);
+    if rebuilds {
+        script.push_str("PRAGMA foreign_keys = 0;\n");
+    }
+    script.push_str("BEGIN;\n");
+    if engine.capability().distributes_tables {
+        let _ = writeln!(script, "{};", lock::ON_CITUS);
+    }
+    for sql in &indexes {
+        let _ = writeln!(script, "{sql};");
+    }
+    for sql in statements.iter().filter(|sql| !sql.starts_with("SELECT ") || is_distribution(sql)) {
+        let _ = writeln!(script, "{sql};");
+    }
+    if rebuilds {
+        // Says which rows refer to nothing, if there are any.
+        script.push_str("PRAGMA foreign_key_check;\n");
+    }
+    script.push_str("COMMIT;\n");
+    Ok(script)
+}
+
+/// The statements that make plain indexes of uniques that the engine does not keep: what is planned in
+/// neutral words does not know of them.
+pub(crate) fn plain_indexes(drift: &Drift, engine: Engine) -> Vec<String> {
+    let mut statements = Vec::new();
+    for change in &drift.changes {
+        let Change::AlterIndex { table, from, to } = change else { continue };
+        let neutral = drift.entities.tables.get(table).and_then(|table| {
+            table.indexes.iter().find(|index| index.name == to.name && index.unique)
+        });
+        let (Some(_), Some(table)) = (neutral, drift.expected.tables.get(table)) else { continue };
+        if from.unique && !to.unique {
+            statements.push(format!("DROP INDEX {}", quoted(&from.name)));
+            statements.push(engine.backend().build(&ddl::create_index(table, to)).to_string());
+        }
+    }
+    statements
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,170 @@
+//! How a live database differs from what the entities say, and the three answers to that: a
+//! migration that makes it so everywhere, an entry that accepts it with a reason, and the SQL that
+//! undoes it.
+
+mod accepted;
+mod exposed;
+mod finding;
+mod mend;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use tenantry_entity::Engine;
+
+pub use accepted::{Accepted, AcceptedDrift};
+pub use finding::{finding, object};
+pub use mend::mend;
+pub(crate) use mend::plain_indexes;
+
+use crate::{
+    application_role::{self, RoleFacts},
+    diff::{Change, diff},
+    error::Result,
+    project::Project,
+    report::Finding,
+    schema::{self, Schema, expr},
+};
+
+/// A live database beside the entities.
+#[derive(Clone, Debug)]
+pub struct Drift {
+    /// What the entities describe, in neutral words.
+    pub entities: Schema,
+    /// The live tables that the entities know, in the database's words.
+    pub live: Schema,
+    /// What the entities describe, in the database's words.
+    pub expected: Schema,
+    /// Whether expressions were compared too; see [`schema::Expected::exact`].
+    pub exact: bool,
+    /// Everything that would have to change to make the live schema the expected one.
+    pub changes: Vec<Change>,
+    /// Accepted entries that fit nothing.
+    pub stale: Vec<AcceptedDrift>,
+    /// Live tables that no entity describes.
+    pub unknown_tables: Vec<String>,
+    /// What the application role could reach around the policies.
+    pub exposed: Vec<Finding>,
+    /// The application role; `None` where the engine has no roles.
+    pub application_role: Option<RoleFacts>,
+}
+
+/// What is said where expressions could not be compared.
+#[must_use]
+pub fn inexact(engine: Engine) -> String {
+    let why = if engine.capability().temporary_tables {
+        "that needs the right to make temporary tables, on a server that is not read-only"
+            .to_owned()
+    } else {
+        format!("{engine} has no temporary tables, by which a server says how it writes them")
+    };
+    format!("defaults, checks and partial indexes were not compared: {why}")
+}
+
+/// Compares a live database with the entities, and the application role of the given name with
+/// what it should be. What was accepted is left out.
+///
+/// # Errors
+///
+/// If the entities make no schema or a query fails.
+pub async fn drift<C>(
+    project: &Project,
+    db: &C,
+    engine: Engine,
+    application_role: &str,
+    accepted: &Accepted,
+) -> Result<Drift>
+where
+    C: ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction>,
+{
+    let entities = project.schema()?;
+    let live = schema::read(db, engine, application_role).await?;
+    let mut unknown_tables: Vec<String> =
+        live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
+    unknown_tables.retain(|name| !project.is_bookkeeping(name));
+    let live = live.filtered(|name| entities.tables.contains_key(name));
+    let exposed = exposed::exposed(db, engine, application_role, &entities).await?;
+    let application_role = application_role::facts(db, engine, application_role).await?;
+    let expected = schema::expected(db, engine, entities.clone()).await?;
+    let comparable = live.clone().adopted(engine, &expected.schema);
+    let changes = if expected.exact {
+        diff(&comparable, &expected.schema)
+    } else {
+        diff(&comparable.without_expressions(), &expected.schema)
+    };
+    let (changes, exposed, stale) = accepted.without(changes, exposed);
+    Ok(Drift {
+        entities,
+        live,
+        expected: expected.schema,
+        exact: expected.exact,
+        changes,
+        stale,
+        unknown_tables,
+        exposed,
+        application_role,
+    })
+}
+
+impl Drift {
+    /// What was found, one finding for one fact: what only follows from another change is left out.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        let has_role = self.application_role.as_ref().is_none_or(|role| role.exists);
+        let tables: Vec<&str> = self.entities.tables.keys().map(String::as_str).collect();
+        let of_role = self.application_role.iter().flat_map(|role| role.findings(&tables));
+        let mut findings: Vec<Finding> = without_consequences(&self.changes)
+            .into_iter()
+            // Whoever does not exist has no privileges.
+            .filter(|change| has_role || !matches!(change, Change::AddGrant { .. }))
+            .map(finding)
+            .chain(of_role)
+            .chain(self.exposed.iter().cloned())
+            .collect();
+        findings.extend(self.stale.iter().map(AcceptedDrift::stale));
+        findings.sort();
+        findings
+    }
+}
+
+/// Leaves out what only follows from another change: what was built on a missing column went with
+/// it, and an expression over a column of another type is spelled differently.
+fn without_consequences(changes: &[Change]) -> Vec<&Change> {
+    let causes: Vec<(&str, &str, bool)> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::AddColumn { table, column } => Some((table.as_str(), &*column.name, true)),
+            Change::AlterType { table, to, .. } => Some((table.as_str(), &*to.name, false)),
+            _ => None,
+        })
+        .collect();
+    let concerns = |change: &Change, column: &str| match change {
+        Change::AddIndex { index, .. } | Change::AlterIndex { to: index, .. } => {
+            index.parts.iter().any(|part| expr::mentions(&part.expr, column))
+                || index.predicate.as_deref().is_some_and(|text| expr::mentions(text, column))
+        }
+        Change::AddForeignKey { key, .. } => key.columns.iter().any(|name| name == column),
+        Change::AddCheck { check, .. } | Change::AlterCheck { to: check, .. } => {
+            expr::mentions(&check.expr, column)
+        }
+        Change::AddPolicy { policy, .. } | Change::AlterPolicy { to: policy, .. } => {
+            policy.conditions().any(|sql| expr::mentions(sql, column))
+        }
+        Change::AlterPrimaryKey { to: Some(key), .. } => key.columns.iter().any(|c| c == column),
+        Change::AlterDefault { to, .. } => to.name == column,
+        _ => false,
+    };
+    changes
+        .iter()
+        .filter(|change| {
+            !causes.iter().any(|(table, column, missing)| {
+                let follows = match change {
+                    Change::AlterDefault { .. }
+                    | Change::AlterIndex { .. }
+                    | Change::AlterCheck { .. }
+                    | Change::AlterPolicy { .. } => !missing,
+                    _ => *missing,
+                };
+                follows && change.table() == *table && concerns(change, column)
+            })
+        })
+        .collect()
+}

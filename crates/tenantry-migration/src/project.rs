@@ -1,0 +1,139 @@
+//! What an application gives to the engine: its entities, its migrations, and their names.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
+use tenantry_entity::{
+    Currency, Engine, ensure_current, sample_id::SampleCodes, tenancy::TableDef,
+};
+
+use crate::{
+    config,
+    db::Database,
+    error::{Error, ModelError, Result, explain},
+    runner::{Runner, Samples, journal_beside},
+    schema::Schema,
+};
+
+/// An application's entities and migrations. One value, which every command and function of the
+/// engine gets, so that nothing in the engine depends on the application.
+///
+/// Making one costs nothing: entities and migrations are functions, called when they are needed.
+#[derive(Clone, Copy, Debug)]
+pub struct Project {
+    /// The application's name: of the SQLite file that is used where nothing is configured
+    /// (`<name>.db`), in `pg_stat_activity`, and in the journal.
+    pub name: &'static str,
+    /// The application's version, for the journal.
+    pub version: &'static str,
+    /// Every entity, a table after all tables that it refers to.
+    pub tables: fn() -> Vec<TableDef>,
+    /// Every migration, in the order of their application.
+    pub migrations: fn() -> Vec<Box<dyn MigrationTrait>>,
+    /// The table in which applied migrations are recorded: `seaql_migrations` is the one that
+    /// sea-orm-migration takes by itself.
+    pub bookkeeping: &'static str,
+    /// The text of `accepted_drift.json`.
+    pub accepted_drift: &'static str,
+}
+
+impl Project {
+    /// The schema that the entities describe, tenancy rules applied. It is computed anew at each
+    /// call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Schema::from_tables`].
+    pub fn schema(&self) -> Result<Schema, ModelError> {
+        Schema::from_tables(&(self.tables)())
+    }
+
+    /// The runner of the migrations on an open database.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::of`].
+    pub fn runner<'d>(&self, db: &'d Database) -> Result<Runner<'d>> {
+        Ok(self
+            .bare_runner(&db.connection)?
+            .on(db.engine)
+            .application_role(&db.application_role)
+            .environment(config::environment())
+            .patience(db.patience))
+    }
+
+    /// The runner of the migrations for an application, on its own connection or transaction, with
+    /// what the environment says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::of`]; and if the environment names no usable role or engine.
+    pub async fn runner_for<'c>(
+        &self,
+        db: impl IntoSchemaManagerConnection<'c>,
+    ) -> Result<Runner<'c>> {
+        let runner = self.bare_runner(db)?;
+        let engine = match config::engine()? {
+            Some(engine) if engine.backend() == runner.engine().backend() => engine,
+            _ => runner.detect().await?,
+        };
+        Ok(runner
+            .on(engine)
+            .environment(config::environment())
+            .application_role(config::application_role()?))
+    }
+
+    /// A runner with the settings of a library call: PostgreSQL or SQLite as the connection says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::of`].
+    pub fn bare_runner<'c>(&self, db: impl IntoSchemaManagerConnection<'c>) -> Result<Runner<'c>> {
+        Ok(Runner::of(db, (self.migrations)(), self.bookkeeping)?.of_project(self))
+    }
+
+    /// Asks, in one query, whether a database has what this program needs.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer, or does not let this role read what is applied.
+    pub async fn ensure_current<C: ConnectionTrait>(&self, db: &C) -> Result<Currency> {
+        let migrations = (self.migrations)();
+        let names: Vec<&str> = migrations.iter().map(|migration| migration.name()).collect();
+        ensure_current(db, self.bookkeeping, &names).await.map_err(|error| {
+            Error::Unusable(format!(
+                "cannot tell whether the database is current: {}",
+                explain(&error)
+            ))
+        })
+    }
+
+    /// The part of the journal that is about sample rows.
+    #[must_use]
+    pub fn samples(&self, engine: Engine) -> Samples {
+        Samples::new(engine, self.codes(), self.bookkeeping, &self.tool())
+    }
+
+    /// The codes of the tables within sample ids.
+    #[must_use]
+    pub fn codes(&self) -> SampleCodes {
+        SampleCodes::of(&(self.tables)())
+    }
+
+    /// What the journal calls this program.
+    #[must_use]
+    pub fn tool(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    /// Whether a table is the one in which migrations are recorded, or the journal beside it.
+    #[must_use]
+    pub fn is_bookkeeping(&self, table: &str) -> bool {
+        table == self.bookkeeping || table == journal_beside(self.bookkeeping)
+    }
+
+    /// The file that is used where no database is configured.
+    #[must_use]
+    pub fn default_file(&self) -> String {
+        format!("{}.db", self.name)
+    }
+}

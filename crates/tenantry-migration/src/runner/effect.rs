@@ -1,0 +1,474 @@
+//! What the statements of a migration do to tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlparser::{
+    ast::{
+        AlterTableOperation, FromTable, GrantObjects, Grantee, GranteesType, GroupByExpr, Ident,
+        ObjectName, ObjectType, Privileges, Query, RenameTableNameKind, SetExpr, Statement,
+        TableFactor, TableObject,
+    },
+    dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
+    parser::Parser,
+};
+
+use super::recorder::Sent;
+
+/// What a list of statements does to tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Effect {
+    /// Tables created, in order, also those that are dropped or renamed later.
+    pub created: Vec<String>,
+    /// Tables created that are there at the end, under the names they have then.
+    pub left: Vec<String>,
+    /// Tables dropped that these statements did not create, in order, under the names they had
+    /// before.
+    pub drops: Vec<String>,
+    /// Tables that lose a column or rows, under the names they had before.
+    pub thins: Vec<String>,
+    /// Columns that tables lose, under the names that the tables had before.
+    pub lost: Vec<(String, String)>,
+    /// Tables that are made anew, under the names they had before, with the columns they keep or get,
+    /// under the names that those had before.
+    pub rebuilt: Vec<(String, Vec<String>)>,
+    /// Privileges of the application role on tables that these statements leave, by table.
+    pub granted: BTreeSet<(String, String)>,
+    /// Whether privileges of the application role are granted or revoked at all.
+    pub names_role: bool,
+    /// Indexes created, and whether only if there is none of that name.
+    pub indexes: Vec<(String, bool)>,
+    /// Tables from which rows are deleted, under the names they had before.
+    pub emptied: Vec<String>,
+    /// Statements whose effect cannot be told.
+    pub unknown: Vec<String>,
+    /// Those of them, and others, that take something away, but it cannot be told what.
+    pub dangerous: Vec<String>,
+    /// Tables that were dropped after all of their rows were copied, and the table they went to.
+    copied: BTreeMap<String, String>,
+    /// Tables whose rows were all copied, and the table they went to.
+    copies: BTreeMap<String, String>,
+    /// The names that renamed columns had before, by table and the name they have now.
+    renamed_columns: BTreeMap<(String, String), String>,
+    /// The names that renamed tables had before.
+    renamed: BTreeMap<String, String>,
+    /// The columns of the tables created.
+    columns: BTreeMap<String, Vec<String>>,
+}
+
+impl Effect {
+    /// The effect of dropping these tables.
+    pub(super) fn dropping(tables: Vec<String>) -> Self {
+        Self { drops: tables, ..Self::default() }
+    }
+
+    /// Reads the effect off the statements.
+    pub(super) fn of<'s>(statements: impl IntoIterator<Item = &'s Sent>) -> Self {
+        let mut effect = Self::default();
+        for sent in statements {
+            let sql = &sent.sql;
+            let Some(parsed) = sent.parsed() else {
+                let unknown = format!("the unknown effect of `{sql}`");
+                if names_a_loss(sql) {
+                    effect.dangerous.push(unknown.clone());
+                }
+                effect.unknown.push(unknown);
+                continue;
+            };
+            if parsed.iter().any(|statement| takes_away_unseen(statement, sql)) {
+                effect.dangerous.push(format!("what `{sql}` takes away"));
+            }
+            for statement in parsed {
+                effect.add(statement);
+            }
+        }
+        effect
+    }
+
+    /// Reads only [`granted`](Self::granted) and [`names_role`](Self::names_role) off the statements:
+    /// every command asks for these, and parsing everything would cost more than the rest of it.
+    pub(super) fn on_privileges<'s>(statements: impl IntoIterator<Item = &'s Sent>) -> Self {
+        let matters = |sent: &&Sent| {
+            let sql = sent.sql.to_ascii_uppercase();
+            ["GRANT", "REVOKE", "DROP", "RENAME"].iter().any(|word| sql.contains(word))
+        };
+        let mut effect = Self::default();
+        for sent in statements.into_iter().filter(matters) {
+            for statement in sent.parsed().unwrap_or_default() {
+                effect.add(statement);
+            }
+        }
+        effect
+    }
+
+    fn add(&mut self, statement: &Statement) {
+        match statement {
+            Statement::CreateTable(table) => {
+                let name = name(&table.name);
+                let columns = table.columns.iter().map(|column| text(&column.name));
+                self.columns.insert(name.clone(), columns.collect());
+                self.copied.remove(&name);
+                self.created.push(name.clone());
+                self.left.push(name);
+            }
+            Statement::CreateIndex(index) => {
+                let optional = index.if_not_exists;
+                self.indexes.extend(index.name.as_ref().map(|it| (name(it), optional)));
+            }
+            Statement::Insert(insert) => {
+                if let (TableObject::TableName(to), Some(source)) = (&insert.table, &insert.source)
+                    && let Some(from) = all_rows_of(source)
+                {
+                    self.copies.insert(from, name(to));
+                }
+            }
+            Statement::Truncate(truncate) => {
+                for target in &truncate.table_names {
+                    self.empty(&name(&target.name));
+                }
+            }
+            Statement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) =
+                    &delete.from;
+                for table in from {
+                    if let TableFactor::Table { name: table, .. } = &table.relation {
+                        self.empty(&name(table));
+                    }
+                }
+            }
+            Statement::Drop { object_type: ObjectType::Table, names, .. } => {
+                for name in names.iter().map(name) {
+                    self.granted.retain(|(table, _)| *table != name);
+                    if self.left.contains(&name) {
+                        self.left.retain(|other| *other != name);
+                    } else {
+                        if let Some(target) = self.copies.remove(&name) {
+                            self.copied.insert(name.clone(), target);
+                        }
+                        self.drops.push(self.before(&name));
+                        self.renamed.remove(&name);
+                    }
+                }
+            }
+            Statement::Grant(grant) if !is_to_public(&grant.grantees) => {
+                self.names_role = true;
+                self.granted.extend(privileges(&grant.privileges, grant.objects.as_ref()));
+            }
+            Statement::Revoke(revoke) if !is_to_public(&revoke.grantees) => {
+                self.names_role = true;
+                for gone in privileges(&revoke.privileges, revoke.objects.as_ref()) {
+                    self.granted.remove(&gone);
+                }
+            }
+            Statement::AlterTable(alter) => {
+                let table = name(&alter.name);
+                for operation in &alter.operations {
+                    match operation {
+                        AlterTableOperation::DropColumn { column_names, .. } => {
+                            let before = self.before(&table);
+                            for name in column_names {
+                                let name = self.column_before(&before, &text(name));
+                                self.lost.push((before.clone(), name));
+                            }
+                            self.thin(&table);
+                        }
+                        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+                            let table = self.before(&table);
+                            let old = self.column_before(&table, &text(old_column_name));
+                            self.renamed_columns.insert((table, text(new_column_name)), old);
+                        }
+                        AlterTableOperation::RenameTable {
+                            table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
+                        } => {
+                            self.rename(&table, name(new));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Effect {
+    /// Whether a table that was there before goes, or loses something.
+    pub(super) fn loses_something(&self) -> bool {
+        !self.drops.is_empty() || !self.thins.is_empty() || !self.rebuilt.is_empty()
+    }
+
+    /// A table loses rows, unless it was made by these statements.
+    fn empty(&mut self, table: &str) {
+        if !self.left.iter().any(|left| left == table) {
+            self.emptied.push(self.before(table));
+        }
+        self.thin(table);
+    }
+
+    /// A table loses something, unless it was made by these statements.
+    fn thin(&mut self, table: &str) {
+        if !self.left.iter().any(|left| left == table) {
+            self.thins.push(self.before(table));
+        }
+    }
+
+    /// The name that a table had before these statements.
+    fn before(&self, table: &str) -> String {
+        self.renamed.get(table).cloned().unwrap_or_else(|| table.to_owned())
+    }
+
+    /// The name that a column of a table, as that was named before, had before.
+    fn column_before(&self, table: &str, column: &str) -> String {
+        let key = (table.to_owned(), column.to_owned());
+        self.renamed_columns.get(&key).cloned().unwrap_or_else(|| column.to_owned())
+    }
+
+    fn rename(&mut self, from: &str, to: String) {
+        let granted = std::mem::take(&mut self.granted).into_iter();
+        let renamed = granted
+            .map(|(table, privilege)| (if table == from { to.clone() } else { table }, privilege));
+        self.granted = renamed.collect();
+        if !self.left.iter().any(|left| left == from) {
+            let before = self.before(from);
+            self.renamed.remove(from);
+            self.renamed.insert(to, before);
+            return;
+        }
+        // A new table in the place of one that was dropped is that table, made anew, if it has got all
+        // of its rows.
+        if self.copied.get(&to).is_some_and(|target| target == from)
+            && let Some(at) = self.drops.iter().rposition(|dropped| *dropped == to)
+        {
+            self.copied.remove(&to);
+            self.drops.remove(at);
+            self.left.retain(|left| left != from);
+            let columns = self.columns.remove(from).unwrap_or_default();
+            let columns = columns.iter().map(|column| self.column_before(&to, column)).collect();
+            self.rebuilt.push((to, columns));
+            return;
+        }
+        for left in self.left.iter_mut().filter(|left| *left == from) {
+            left.clone_from(&to);
+        }
+    }
+}
+
+fn is_to_public(grantees: &[Grantee]) -> bool {
+    grantees.iter().any(|grantee| matches!(grantee.grantee_type, GranteesType::Public))
+}
+
+/// Privileges on whole tables, by table.
+fn privileges(privileges: &Privileges, objects: Option<&GrantObjects>) -> Vec<(String, String)> {
+    let (Privileges::Actions(actions), Some(GrantObjects::Tables(tables))) = (privileges, objects)
+    else {
+        return Vec::new();
+    };
+    let tables = tables.iter().map(name);
+    let all = tables
+        .flat_map(|table| actions.iter().map(move |action| (table.clone(), action.to_string())));
+    all.filter(|(_, privilege)| !privilege.contains('(')).collect()
+}
+
+/// A statement in either dialect; `None` if neither understands it.
+pub(super) fn parse(sql: &str) -> Option<Vec<Statement>> {
+    let dialects: [&dyn Dialect; 2] = [&PostgreSqlDialect {}, &SQLiteDialect {}];
+    let parse =
+        |sql: &str| dialects.into_iter().find_map(|dialect| Parser::parse_sql(dialect, sql).ok());
+    // SeaQuery's decimal on SQLite is a type that the parser takes no digits for.
+    parse(sql)
+        .or_else(|| parse(&sql.replace("real(", "numeric(")))
+        .or_else(|| parse(&sql.replace("DROP INDEX CONCURRENTLY", "DROP INDEX")))
+}
+
+fn name(object: &ObjectName) -> String {
+    object.0.last().and_then(|part| part.as_ident()).map_or_else(|| object.to_string(), text)
+}
+
+/// An identifier as the server keeps it: in lower case, unless it is quoted. SQLite keeps its case, but
+/// does not tell names by it.
+fn text(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// The table of which a query gives every row, if it does.
+fn all_rows_of(query: &Query) -> Option<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let whole = query.with.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && select.selection.is_none()
+        && select.having.is_none()
+        && select.distinct.is_none()
+        && select.top.is_none()
+        && matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    match select.from.as_slice() {
+        [only] if whole && only.joins.is_empty() => match &only.relation {
+            TableFactor::Table { name: table, .. } => Some(name(table)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a statement takes something away that nobody would see in the tables it names.
+fn takes_away_unseen(statement: &Statement, sql: &str) -> bool {
+    match statement {
+        Statement::Drop { object_type, .. } => *object_type == ObjectType::Schema,
+        Statement::Truncate(_) => sql_has(sql, &["CASCADE"]),
+        Statement::Query(_) | Statement::Merge(_) => sql_has(sql, &["DELETE"]),
+        _ => false,
+    }
+}
+
+/// Whether a statement that cannot be read may take something away.
+fn names_a_loss(sql: &str) -> bool {
+    sql_has(
+        sql,
+        &["DROP TABLE", "DROP COLUMN", "DROP SCHEMA", "DROP OWNED", "TRUNCATE", "DELETE FROM"],
+    )
+}
+
+fn sql_has(sql: &str, words: &[&str]) -> bool {
+    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase();
+    words.iter().any(|word| sql.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(statements: &[&str]) -> Effect {
+        let sent: Vec<Sent> = statements.iter().map(|sql| (*sql).to_owned().into()).collect();
+        Effect::of(&sent)
+    }
+
+    #[test]
+    fn tables_are_found_in_statements() {
+        let found = effect(&[
+            r#"CREATE TABLE "a" ( "id" uuid_text NOT NULL, CONSTRAINT "a_pkey" PRIMARY KEY ("id") )"#,
+            r#"CREATE INDEX "i" ON "a" ("id")"#,
+            r#"DROP TABLE IF EXISTS "b""#,
+            r#"ALTER TABLE "c" DROP COLUMN "x""#,
+        ]);
+        assert_eq!(
+            (found.left, found.drops, found.thins),
+            (vec!["a".into()], vec!["b".into()], vec!["c".into()])
+        );
+        assert!(found.unknown.is_empty());
+    }
+
+    #[test]
+    fn a_rebuilt_table_is_left_under_its_own_name() {
+        let found = effect(&[
+            r#"CREATE TABLE "t" ("id" int)"#,
+            r#"CREATE TABLE "t_new" ("id" int)"#,
+            r#"DROP TABLE "t""#,
+            r#"ALTER TABLE "t_new" RENAME TO "t""#,
+        ]);
+        assert_eq!(found.left, ["t"]);
+        assert!(found.drops.is_empty());
+    }
+
+    #[test]
+    fn a_table_made_anew_is_not_dropped() {
+        let found = effect(&[
+            crate::ops::v1::FOREIGN_KEYS_ENFORCED,
+            r#"CREATE TABLE "t__rebuilt" ("id" int, "x" text)"#,
+            r#"INSERT INTO "t__rebuilt" ("id", "x") SELECT "id", ("y") FROM "t""#,
+            r#"DROP TABLE "t""#,
+            "PRAGMA legacy_alter_table = 1",
+            r#"ALTER TABLE "t__rebuilt" RENAME TO "t""#,
+        ]);
+        assert_eq!(found.rebuilt, [("t".to_owned(), vec!["id".to_owned(), "x".to_owned()])]);
+        assert!(found.drops.is_empty() && found.left.is_empty(), "{found:?}");
+        assert!(found.unknown.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn a_table_that_got_not_all_rows_takes_nobodys_place() {
+        for copy in [
+            "SELECT 1",
+            r#"INSERT INTO "n" SELECT * FROM "t" WHERE "id" > 3"#,
+            r#"INSERT INTO "n" SELECT * FROM "t" LIMIT 1"#,
+            r#"INSERT INTO "n" SELECT * FROM "other""#,
+        ] {
+            let found = effect(&[
+                r#"CREATE TABLE "n" ("id" int)"#,
+                copy,
+                r#"DROP TABLE "t""#,
+                r#"ALTER TABLE "n" RENAME TO "t""#,
+            ]);
+            assert_eq!(found.drops, ["t"], "{copy}");
+            assert!(found.rebuilt.is_empty(), "{copy}");
+        }
+        // Rolled back and applied again: what is made anew then is another table.
+        let found = effect(&[
+            r#"DROP TABLE "t""#,
+            r#"CREATE TABLE "t" ("id" int)"#,
+            r#"CREATE TABLE "n" ("id" int)"#,
+            r#"INSERT INTO "n" ("id") SELECT "id" FROM "t""#,
+            r#"DROP TABLE "t""#,
+            r#"ALTER TABLE "n" RENAME TO "t""#,
+        ]);
+        assert_eq!(found.drops, ["t"]);
+    }
+
+    #[test]
+    fn what_takes_away_unseen_is_said() {
+        for sql in [
+            "DROP SCHEMA s CASCADE",
+            "WITH gone AS (DELETE FROM t RETURNING id) SELECT * FROM gone",
+            "DO $$ BEGIN DELETE  FROM t; END $$",
+        ] {
+            assert_eq!(effect(&[sql]).dangerous.len(), 1, "{sql}");
+        }
+        assert!(effect(&["SELECT 1", "UPDATE t SET a = 1"]).dangerous.is_empty());
+        assert_eq!(effect(&["DROP TABLE Leads"]).drops, ["leads"]);
+    }
+
+    #[test]
+    fn a_renamed_table_is_dropped_by_its_old_name() {
+        let found = effect(&[
+            r#"ALTER TABLE "b" RENAME TO "a""#,
+            r#"ALTER TABLE "a" DROP COLUMN "x""#,
+            r#"DROP TABLE "a""#,
+        ]);
+        assert_eq!((found.drops, found.thins), (vec!["b".to_owned()], vec!["b".to_owned()]));
+    }
+
+    #[test]
+    fn a_renamed_column_is_not_lost_when_its_table_is_made_anew() {
+        let found = effect(&[
+            r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
+            r#"CREATE TABLE "t__rebuilt" ("id" int, "y" text)"#,
+            r#"INSERT INTO "t__rebuilt" ("id", "y") SELECT "id", "y" FROM "t""#,
+            r#"DROP TABLE "t""#,
+            r#"ALTER TABLE "t__rebuilt" RENAME TO "t""#,
+        ]);
+        assert_eq!(found.rebuilt, [("t".to_owned(), vec!["id".to_owned(), "x".to_owned()])]);
+        let found = effect(&[
+            r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
+            r#"ALTER TABLE "t" DROP COLUMN "y""#,
+        ]);
+        assert_eq!(found.lost, [("t".to_owned(), "x".to_owned())]);
+    }
+
+    #[test]
+    fn every_form_of_altering_is_read() {
+        let found = effect(&[
+            r#"ALTER TABLE "t" DROP CONSTRAINT "a", ADD COLUMN "b" varchar(3) NULL, ALTER COLUMN "c" DROP DEFAULT, ALTER COLUMN "c" TYPE bigint USING ("c"::integer), ALTER COLUMN "c" SET DEFAULT 3, ALTER COLUMN "c" SET NOT NULL, ALTER COLUMN "d" DROP NOT NULL, ADD CONSTRAINT "p" PRIMARY KEY ("a", "b"), ADD CONSTRAINT "k" CHECK (a > 0), ADD CONSTRAINT "f" FOREIGN KEY ("a") REFERENCES "u" ("a") ON DELETE CASCADE"#,
+            r#"ALTER TABLE "t" RENAME CONSTRAINT "a" TO "b""#,
+            r#"ALTER TABLE "t" RENAME COLUMN "a" TO "b""#,
+            r#"ALTER INDEX "a" RENAME TO "b""#,
+            r#"UPDATE "t" SET "a" = ((SELECT 1)) WHERE "a" IS NULL"#,
+            "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 't' AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid",
+            r#"SELECT count(*) AS broken FROM "t" WHERE "a" IS NOT NULL AND (length("a") <= 3) IS NOT TRUE"#,
+            r#"DROP INDEX "i""#,
+        ]);
+        assert!(found.unknown.is_empty(), "{:?}", found.unknown);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        assert_eq!(effect(&["FROBNICATE THE TABLES"]).unknown.len(), 1);
+    }
+}

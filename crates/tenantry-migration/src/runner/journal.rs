@@ -1,0 +1,378 @@
+//! The journal: what was done to the schema, when, by whom and with what, one row for each event,
+//! in a table beside sea-orm-migration's own. Rows are only ever added.
+//!
+//! What is applied stays what `seaql_migrations` says, so that sea-orm-migration itself can go on
+//! from us and we from it; the journal knows in which order, and what else there is to know.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectionTrait, DbErr, QueryResult, Statement,
+    sea_query::{BinOper, ColumnDef, Expr, ExprTrait as _, Query, Table},
+};
+use serde::Serialize;
+use tenantry_entity::Engine;
+
+use crate::{config, db::quoted, error::Result};
+
+/// The journal's name, beside the bookkeeping table of this name.
+#[must_use]
+pub fn table_beside(bookkeeping: &str) -> String {
+    format!("{bookkeeping}_journal")
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A migration was applied.
+    Applied,
+    /// A migration was rolled back.
+    RolledBack,
+    /// A migration began that runs outside of a transaction. What ends it is another event.
+    Applying,
+    /// The rolling back of a migration began that runs outside of a transaction.
+    RollingBack,
+    /// A migration was found applied that another program has applied.
+    Adopted,
+    /// A migration was taken as applied, because the database had what it makes.
+    Baselined,
+    /// Somebody accepted the migration as it is, for the reason given.
+    Accepted,
+    /// The environment that the database belongs to was noted.
+    Environment,
+    /// Sample rows were inserted into the table of this name, or deleted.
+    Seeded,
+}
+
+impl Event {
+    const ALL: [Self; 9] = [
+        Self::Applied,
+        Self::RolledBack,
+        Self::Applying,
+        Self::RollingBack,
+        Self::Adopted,
+        Self::Baselined,
+        Self::Accepted,
+        Self::Environment,
+        Self::Seeded,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::RolledBack => "rolled_back",
+            Self::Applying => "applying",
+            Self::RollingBack => "rolling_back",
+            Self::Adopted => "adopted",
+            Self::Baselined => "baselined",
+            Self::Accepted => "accepted",
+            Self::Environment => "environment",
+            Self::Seeded => "seeded",
+        }
+    }
+}
+
+/// A row of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Counts the rows; greater means later.
+    pub number: i64,
+    /// What happened; `None` if a newer program wrote something that this one does not know.
+    pub event: Option<Event>,
+    /// The migration, the environment, or the table.
+    pub name: String,
+    pub at: DateTime<Utc>,
+    /// In milliseconds.
+    pub duration: Option<i64>,
+    pub actor: Option<String>,
+    pub host: Option<String>,
+    pub pid: Option<i64>,
+    pub tool: Option<String>,
+    /// SHA-256 of the migration's SQL; see [`Runner::fingerprint`](super::Runner).
+    pub fingerprint: Option<String>,
+    pub reason: Option<String>,
+}
+
+impl Entry {
+    /// Whether its name is a migration's.
+    pub(super) fn is_about_a_migration(&self) -> bool {
+        !matches!(self.event, Some(Event::Environment | Event::Seeded))
+    }
+}
+
+/// What a database knows of its migrations.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    /// The names in the bookkeeping table, with their times in seconds since 1970-01-01 UTC.
+    pub recorded: Vec<(String, i64)>,
+    /// The journal, oldest first.
+    pub entries: Vec<Entry>,
+    /// Whether there is a bookkeeping table.
+    pub has_bookkeeping: bool,
+    /// Whether there is a journal.
+    pub has_journal: bool,
+}
+
+impl History {
+    /// The number of the newest row.
+    pub(super) fn head(&self) -> i64 {
+        self.entries.last().map_or(0, |entry| entry.number)
+    }
+
+    /// The number of the newest row about a migration: what was seeded since is seen by itself.
+    pub(super) fn migrations_head(&self) -> i64 {
+        let mut newest = self.entries.iter().rev();
+        newest.find(|entry| entry.is_about_a_migration()).map_or(0, |entry| entry.number)
+    }
+
+    /// Whether the bookkeeping has a migration as applied.
+    pub(super) fn is_recorded(&self, name: &str) -> bool {
+        self.recorded.iter().any(|(recorded, _)| recorded == name)
+    }
+
+    /// The rows about one migration, newest first.
+    pub(super) fn of<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h Entry> {
+        let name = name.to_owned();
+        self.entries.iter().rev().filter(move |it| it.name == name && it.is_about_a_migration())
+    }
+
+    /// The row since which a migration is applied; `None` if another program applied it, or it is
+    /// not applied.
+    pub(super) fn applied_by(&self, name: &str) -> Option<&Entry> {
+        self.of(name)
+            .take_while(|entry| entry.event != Some(Event::RolledBack))
+            .filter(|entry| {
+                let event = entry.event;
+                matches!(event, Some(Event::Applied | Event::Adopted | Event::Baselined))
+            })
+            .last()
+            .filter(|_| self.is_recorded(name))
+    }
+
+    /// The row that says that a migration has begun, if none says that it has ended.
+    pub(super) fn half_done(&self, name: &str) -> Option<&Entry> {
+        let unfinished =
+            |entry: &&Entry| matches!(entry.event, Some(Event::Applying | Event::RollingBack));
+        self.of(name).next().filter(unfinished)
+    }
+
+    /// The SQL that a migration is known to have had; `None` if nobody noted it.
+    pub(super) fn fingerprint_of(&self, name: &str) -> Option<&str> {
+        self.of(name)
+            .take_while(|entry| entry.event != Some(Event::RolledBack))
+            .find_map(|entry| entry.fingerprint.as_deref())
+    }
+
+    /// The environment that the database belongs to.
+    pub(super) fn environment(&self) -> Option<&str> {
+        environment(&self.entries)
+    }
+}
+
+/// The environment that was noted last.
+pub(super) fn environment(entries: &[Entry]) -> Option<&str> {
+    let mut newest = entries.iter().rev();
+    newest.find(|it| it.event == Some(Event::Environment)).map(|it| it.name.as_str())
+}
+
+/// Something to write into the journal.
+#[derive(Clone, Debug)]
+pub(super) struct Note<'a> {
+    pub event: Event,
+    pub name: &'a str,
+    /// In milliseconds.
+    pub duration: Option<i64>,
+    pub fingerprint: Option<String>,
+    pub reason: Option<&'a str>,
+}
+
+impl<'a> Note<'a> {
+    /// About what is in the sample rows of a table.
+    pub(super) fn seeded(table: &'a str, text: &str) -> Self {
+        Self { fingerprint: Some(text.to_owned()), ..Self::new(Event::Seeded, table) }
+    }
+
+    pub(super) fn new(event: Event, name: &'a str) -> Self {
+        Self { event, name, duration: None, fingerprint: None, reason: None }
+    }
+}
+
+const COLUMNS: &str =
+    "number, event, name, at, duration_ms, actor, host, pid, tool, fingerprint, reason";
+
+/// Reads everything in one statement; `None` if a table is missing or is not in the current schema, or
+/// if `unless`, a condition in SQL, is not true. Not for inside a transaction, which a missing table
+/// would end.
+pub(super) async fn read_quickly<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    bookkeeping: &str,
+    unless: Option<&str>,
+) -> Option<History> {
+    let here = match engine {
+        Engine::Sqlite => String::new(),
+        // A table of that name further down the search path is somebody else's.
+        _ => "WHERE t.tableoid IN (SELECT c.oid FROM pg_class c JOIN pg_namespace n \
+              ON n.oid = c.relnamespace WHERE n.nspname = current_schema())"
+            .to_owned(),
+    };
+    let also = unless.map(|condition| {
+        let nothing = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+        format!(
+            "UNION ALL SELECT 'u', NULL, 0, NULL, '', {nothing} WHERE ({condition}) IS NOT TRUE"
+        )
+    });
+    let also = also.unwrap_or_default();
+    let sql = format!(
+        "SELECT 'r' AS kind, applied_at, 0 AS number, NULL AS event, version AS name, NULL AS at, \
+         NULL AS duration_ms, NULL AS actor, NULL AS host, NULL AS pid, NULL AS tool, \
+         NULL AS fingerprint, NULL AS reason FROM {} t {here} \
+         UNION ALL SELECT 'j', NULL, {COLUMNS} FROM {} t {here} {also} ORDER BY 1 DESC, 3, 5",
+        quoted(bookkeeping),
+        quoted(&table_beside(bookkeeping)),
+    );
+    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await.ok()?;
+    let mut history = History { has_bookkeeping: true, has_journal: true, ..History::default() };
+    for row in &rows {
+        let kind: String = row.try_get("", "kind").ok()?;
+        if kind == "u" {
+            return None;
+        }
+        if kind == "r" {
+            let pair = (row.try_get("", "name").ok()?, row.try_get("", "applied_at").ok()?);
+            history.recorded.push(pair);
+        } else {
+            history.entries.push(entry(row).ok()?);
+        }
+    }
+    // No row of the bookkeeping says where it is.
+    (engine == Engine::Sqlite || !history.recorded.is_empty()).then_some(history)
+}
+
+/// Reads the journal, which is there.
+pub(super) async fn read<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    bookkeeping: &str,
+) -> Result<Vec<Entry>, DbErr> {
+    let table = quoted(&table_beside(bookkeeping));
+    let sql = format!("SELECT {COLUMNS} FROM {table} ORDER BY number");
+    let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &QueryResult) -> Result<Entry, DbErr> {
+    let event: String = row.try_get("", "event")?;
+    Ok(Entry {
+        number: row.try_get("", "number")?,
+        event: Event::ALL.into_iter().find(|known| known.name() == event),
+        name: row.try_get("", "name")?,
+        at: row.try_get("", "at")?,
+        duration: row.try_get("", "duration_ms")?,
+        actor: row.try_get("", "actor")?,
+        host: row.try_get("", "host")?,
+        pid: row.try_get("", "pid")?,
+        tool: row.try_get("", "tool")?,
+        fingerprint: row.try_get("", "fingerprint")?,
+        reason: row.try_get("", "reason")?,
+    })
+}
+
+/// Creates the table unless it exists.
+pub(super) async fn create<C: ConnectionTrait>(db: &C, bookkeeping: &str) -> Result<(), DbErr> {
+    let text = |name: &'static str| ColumnDef::new(name).text().null().take();
+    let table = Table::create()
+        .table(table_beside(bookkeeping))
+        .if_not_exists()
+        .col(ColumnDef::new("number").big_integer().not_null().primary_key())
+        .col(ColumnDef::new("event").text().not_null())
+        .col(ColumnDef::new("name").text().not_null())
+        .col(ColumnDef::new("at").timestamp_with_time_zone().not_null())
+        .col(ColumnDef::new("duration_ms").big_integer().null())
+        .col(text("actor"))
+        .col(text("host"))
+        .col(ColumnDef::new("pid").big_integer().null())
+        .col(text("tool"))
+        .col(text("fingerprint"))
+        .col(text("reason"))
+        .take();
+    db.execute(&table).await?;
+    Ok(())
+}
+
+/// The bookkeeping beside which the journal is, and the program that writes into it.
+#[derive(Clone, Copy)]
+pub(super) struct Ledger<'l> {
+    /// The table in which applied migrations are recorded.
+    pub table: &'l str,
+    /// Name and version of the program.
+    pub tool: &'l str,
+}
+
+/// Writes notes into the journal after the row `head`, in one statement; gives the new rows.
+pub(super) async fn write<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    ledger: Ledger<'_>,
+    head: i64,
+    notes: &[Note<'_>],
+) -> Result<Vec<Entry>, DbErr> {
+    let (host, actor) = (whoami::hostname().ok(), config::actor());
+    let Ledger { table: bookkeeping, tool } = ledger;
+    let last = i64::try_from(notes.len()).ok().and_then(|count| head.checked_add(count));
+    let Some(last) = last else {
+        return Err(DbErr::Custom(format!(
+            "the journal {} ends with the number {head}, after which none comes: somebody has altered it",
+            table_beside(bookkeeping)
+        )));
+    };
+    let entries: Vec<Entry> = (head + 1..=last)
+        .zip(notes)
+        .map(|(number, note)| Entry {
+            number,
+            event: Some(note.event),
+            name: note.name.to_owned(),
+            at: Utc::now(),
+            duration: note.duration,
+            actor: Some(actor.clone()),
+            host: host.clone(),
+            pid: Some(i64::from(std::process::id())),
+            tool: Some(tool.to_owned()),
+            fingerprint: note.fingerprint.clone(),
+            reason: note.reason.map(ToOwned::to_owned),
+        })
+        .collect();
+    // On a server, it is a role as well who does it.
+    let whoever = |actor: &Option<String>| match engine {
+        Engine::Sqlite => Expr::val(actor.clone()),
+        _ => Expr::val(actor.clone())
+            .binary(BinOper::Custom("||"), Expr::cust("' as ' || session_user")),
+    };
+    let mut insert = Query::insert();
+    insert.into_table(table_beside(bookkeeping)).columns(COLUMNS.split(", "));
+    for entry in &entries {
+        let event = entry.event.map_or("", Event::name);
+        insert.values_panic([
+            entry.number.into(),
+            event.into(),
+            entry.name.as_str().into(),
+            entry.at.into(),
+            entry.duration.into(),
+            whoever(&entry.actor),
+            entry.host.clone().into(),
+            entry.pid.into(),
+            entry.tool.clone().into(),
+            entry.fingerprint.clone().into(),
+            entry.reason.clone().into(),
+        ]);
+    }
+    let written = db.execute(&insert).await?.rows_affected();
+    if written != entries.len() as u64 {
+        return Err(DbErr::Custom(format!(
+            "the table {} does not keep what is written into it: is there a trigger or a rule on it?",
+            table_beside(bookkeeping)
+        )));
+    }
+    Ok(entries)
+}

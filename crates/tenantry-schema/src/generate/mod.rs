@@ -1,0 +1,267 @@
+//! Makes migrations from what the entities say: offline, from the checked-in snapshot.
+//!
+//! The snapshot is the schema after the last migration. What the entities have and the snapshot
+//! has not becomes a migration, and the snapshot follows. Nothing is guessed: a rename is told by
+//! `renamed_from` or `--rename-table`, and what would lose data is refused until it is allowed.
+
+mod folder;
+pub mod source;
+
+use std::collections::BTreeSet;
+
+pub use folder::Folder;
+use serde::Serialize;
+
+use crate::{
+    diff::{Change, Hazard, Renames, conversion},
+    error::{Error, Result},
+    plan::{Backfills, Plan, Request, plan},
+    schema::{Schema, Table},
+};
+
+/// What the developer answers beforehand.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// Tables that have another name now, as `(old, new)`.
+    pub renamed_tables: Vec<(String, String)>,
+    /// Values, as SQL over the row, for rows that have none where NULL is refused.
+    pub backfills: Backfills,
+}
+
+/// What a migration would do.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Applying it.
+    pub up: Plan,
+    /// Rolling it back.
+    pub down: Plan,
+    /// What only the developer can answer.
+    pub questions: Vec<Question>,
+}
+
+/// What only the developer can answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "question")]
+#[allow(missing_docs, reason = "each field is what its name says")]
+pub enum Question {
+    /// Rows or values would be gone. Answered by `--allow-data-loss`.
+    DataLoss { table: String, column: Option<String>, change: String, loss: String },
+    /// A table or a column goes and a like one comes. Answered by `renamed_from` on the column or
+    /// by `--rename-table`, or by `--allow-data-loss`.
+    RenameOrDrop { table: String, column: Option<String>, new_name: String },
+    /// Rows that exist need a value. Answered by `--backfill`, or in the generated file.
+    Backfill { table: String, column: String },
+}
+
+impl Question {
+    /// Whether the migration is refused without an answer.
+    #[must_use]
+    pub fn is_blocking(&self) -> bool {
+        !matches!(self, Self::Backfill { .. })
+    }
+
+    /// The question's code, as in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DataLoss { .. } => "data-loss",
+            Self::RenameOrDrop { .. } => "rename-or-drop",
+            Self::Backfill { .. } => "backfill",
+        }
+    }
+
+    /// The table that it is about.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        match self {
+            Self::DataLoss { table, .. }
+            | Self::RenameOrDrop { table, .. }
+            | Self::Backfill { table, .. } => table,
+        }
+    }
+
+    /// The column that it is about, if it is one.
+    #[must_use]
+    pub fn column(&self) -> Option<String> {
+        match self {
+            Self::DataLoss { column, .. } | Self::RenameOrDrop { column, .. } => column.clone(),
+            Self::Backfill { column, .. } => Some(column.clone()),
+        }
+    }
+
+    /// What is asked, as a sentence.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::DataLoss { change, loss, .. } => format!("{change}, and {loss}"),
+            Self::RenameOrDrop { table, column: Some(column), new_name } => {
+                format!("{table}.{column} goes and {table}.{new_name} comes, of the same type")
+            }
+            Self::RenameOrDrop { table, column: None, new_name } => {
+                format!("{table} goes and {new_name} comes, with the same columns")
+            }
+            Self::Backfill { table, column } => {
+                format!("rows that exist need a value in {table}.{column}, which refuses NULL")
+            }
+        }
+    }
+
+    /// How to answer it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::DataLoss { .. } => "if that is meant, add --allow-data-loss".to_owned(),
+            Self::RenameOrDrop { column: Some(column), new_name, .. } => format!(
+                "if it is the same column, write `renamed_from = \"{column}\"` on {new_name}, and \
+                 its values are kept"
+            ),
+            Self::RenameOrDrop { table, column: None, new_name } => format!(
+                "if it is the same table, add --rename-table {table}={new_name}, and its rows are \
+                 kept"
+            ),
+            Self::Backfill { table, column } => format!(
+                "add --backfill '{table}.{column}=…' with the value as SQL over the row, or write \
+                 it where the file says BACKFILL; without it, `up` fails where there are rows"
+            ),
+        }
+    }
+}
+
+/// Proposes the migration from one schema to another.
+///
+/// # Errors
+///
+/// If an answer or a `renamed_from` is about something that is not there.
+pub fn propose(
+    from: &Schema,
+    to: &Schema,
+    columns: &Renames,
+    answers: &Answers,
+) -> Result<Proposal> {
+    let mut renames = columns.clone();
+    for (old, new) in &answers.renamed_tables {
+        let is_there = |schema: &Schema, name: &String| schema.tables.contains_key(name);
+        let wrong = match () {
+            () if !is_there(from, old) => format!("the snapshot has no table {old}"),
+            () if is_there(from, new) => format!("the snapshot has a table {new} already"),
+            () if !is_there(to, new) => format!("no entity is named {new}"),
+            () if is_there(to, old) => format!("an entity is still named {old}"),
+            () => {
+                renames.tables.insert(new.clone(), old.clone());
+                continue;
+            }
+        };
+        return Err(Error::Config(format!("--rename-table {old}={new}: {wrong}")));
+    }
+    check_column_renames(from, to, &renames)?;
+    let up =
+        Request { from, to, renames: &renames, backfills: &answers.backfills, plain_fill: false };
+    let up = plan(&up);
+    check_backfills(&up, &answers.backfills)?;
+    let back = renames.applicable(from, to).reversed();
+    let none = Backfills::new();
+    let down =
+        plan(&Request { from: to, to: from, renames: &back, backfills: &none, plain_fill: true });
+    let questions = questions(&up);
+    Ok(Proposal { up, down, questions })
+}
+
+/// A `renamed_from` that names nothing is a slip of the pen, and would lose the column's values.
+fn check_column_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result<()> {
+    for ((table, new), old) in &renames.columns {
+        let before = from.tables.get(renames.tables.get(table).unwrap_or(table));
+        let (Some(before), Some(_)) = (before, to.tables.get(table)) else { continue };
+        if before.column(new).is_none() && before.column(old).is_none() {
+            return Err(Error::Config(format!(
+                "{table}.{new} is said to be `renamed_from = \"{old}\"`, but the snapshot has no \
+                 {table}.{old}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_backfills(up: &Plan, backfills: &Backfills) -> Result<()> {
+    for (table, column) in backfills.keys() {
+        let needs_it = up.changes.iter().any(|change| {
+            change.table() == table
+                && change.column() == Some(column)
+                && match change {
+                    Change::AddColumn { .. } | Change::AlterType { .. } => true,
+                    Change::AlterNullable { to, .. } => !to.nullable,
+                    _ => false,
+                }
+        });
+        if !needs_it {
+            return Err(Error::Config(format!(
+                "--backfill {table}.{column}: that column is not new, and neither gets another type \
+                 nor begins to refuse NULL"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn questions(up: &Plan) -> Vec<Question> {
+    let mut questions = Vec::new();
+    let losing = up.changes.iter().filter(|change| change.hazard() == Hazard::LosesData);
+    for change in losing {
+        questions.push(Question::DataLoss {
+            table: change.table().to_owned(),
+            column: change.column().map(ToOwned::to_owned),
+            change: change.to_string(),
+            loss: loss(change).to_owned(),
+        });
+        match change {
+            Change::DropColumn { table, column } => {
+                let like = up.changes.iter().find_map(|other| match other {
+                    Change::AddColumn { table: other, column: new }
+                        if other == table && new.ty == column.ty =>
+                    {
+                        Some(new.name.clone())
+                    }
+                    _ => None,
+                });
+                questions.extend(like.map(|new_name| Question::RenameOrDrop {
+                    table: table.clone(),
+                    column: Some(column.name.clone()),
+                    new_name,
+                }));
+            }
+            Change::DropTable { table } => {
+                let like = up.changes.iter().find_map(|other| match other {
+                    Change::AddTable { table: new } if alike(table, new) => Some(new.name.clone()),
+                    _ => None,
+                });
+                questions.extend(like.map(|new_name| Question::RenameOrDrop {
+                    table: table.name.clone(),
+                    column: None,
+                    new_name,
+                }));
+            }
+            _ => {}
+        }
+    }
+    let unfilled = up.unfilled.iter().cloned();
+    questions.extend(unfilled.map(|(table, column)| Question::Backfill { table, column }));
+    questions
+}
+
+/// What a change that loses data does to what is there.
+fn loss(change: &Change) -> &'static str {
+    match change {
+        Change::AlterType { from, to, .. } => match conversion(&to.name, &from.ty, &to.ty) {
+            Some(_) => "a value that does not fit makes `up` fail, or is rounded",
+            None => "there is no way to convert its values, which are lost",
+        },
+        _ => "what is in it is lost",
+    }
+}
+
+/// Whether two tables have the same columns.
+fn alike(a: &Table, b: &Table) -> bool {
+    fn columns(table: &Table) -> BTreeSet<(&str, String)> {
+        table.columns.iter().map(|column| (column.name.as_str(), column.ty.to_string())).collect()
+    }
+    columns(a) == columns(b)
+}

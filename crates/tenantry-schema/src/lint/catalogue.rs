@@ -1,0 +1,147 @@
+//! Which tables there are while a script is read, as far as the text tells.
+
+use std::collections::BTreeMap;
+
+use sqlparser::ast::{
+    AlterTableOperation, Ident, ObjectName, ObjectType, RenameTableNameKind, Statement as Ast,
+};
+use tenantry_entity::tenancy::TENANT_ID;
+
+use super::{Script, Statement, Target};
+use crate::schema::{Schema, tenancy};
+
+/// Whose rows a table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Each row belongs to a tenant.
+    Scoped,
+    /// `tenants` itself.
+    Root,
+    /// Everybody's.
+    Shared,
+}
+
+/// The tables that are known, by name; those outside of `public` with their schema.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    tables: BTreeMap<String, Kind>,
+    /// Those that the engine brings along.
+    built_ins: Vec<String>,
+}
+
+impl Catalogue {
+    /// What the engine brings along.
+    pub(super) fn new(target: Target) -> Self {
+        let mut catalogue = Self::default();
+        if target == Target::Nile {
+            for (name, kind) in [
+                ("tenants", Kind::Root),
+                ("users", Kind::Shared),
+                ("users.users", Kind::Shared),
+                ("tenant_users", Kind::Scoped),
+                ("users.tenant_users", Kind::Scoped),
+            ] {
+                catalogue.tables.insert(name.to_owned(), kind);
+                catalogue.built_ins.push(name.to_owned());
+            }
+        }
+        catalogue
+    }
+
+    pub(super) fn extend(&mut self, schema: &Schema) {
+        for table in schema.tables.values() {
+            let kind = kind(&table.name, tenancy::is_tenant_scoped(table));
+            self.tables.entry(table.name.clone()).or_insert(kind);
+        }
+    }
+
+    /// Whose rows the table holds; `None` if nothing is known of it.
+    #[must_use]
+    pub fn kind(&self, table: &str) -> Option<Kind> {
+        self.tables.get(table).copied()
+    }
+
+    /// Whether it is tenant-scoped.
+    #[must_use]
+    pub fn is_scoped(&self, table: &str) -> bool {
+        self.kind(table) == Some(Kind::Scoped)
+    }
+
+    /// Whether the engine brings it along: it, or everything in its schema.
+    #[must_use]
+    pub fn is_built_in(&self, table: &str) -> bool {
+        let in_schema = table.starts_with("auth.") || table.starts_with("users.");
+        self.built_ins.iter().any(|name| name == table) || (in_schema && !self.built_ins.is_empty())
+    }
+
+    /// Reads what the statements of a script do to tables.
+    pub fn apply_all(&mut self, script: &Script) {
+        script.statements.iter().for_each(|statement| self.apply(statement));
+    }
+
+    /// Reads what a statement does to tables.
+    pub(super) fn apply(&mut self, statement: &Statement) {
+        match &statement.ast {
+            Some(Ast::CreateTable(create)) => {
+                let name = name(&create.name);
+                if !self.is_built_in(&name) {
+                    let mut columns = create.columns.iter();
+                    let is_scoped = columns.any(|it| folded(&it.name) == TENANT_ID);
+                    self.tables.insert(name.clone(), kind(&name, is_scoped));
+                }
+            }
+            Some(Ast::AlterTable(alter)) => {
+                let table = name(&alter.name);
+                for operation in &alter.operations {
+                    match operation {
+                        AlterTableOperation::AddColumn { column_def, .. }
+                            if folded(&column_def.name) == TENANT_ID =>
+                        {
+                            self.tables.insert(table.clone(), Kind::Scoped);
+                        }
+                        AlterTableOperation::RenameTable {
+                            table_name: RenameTableNameKind::To(to) | RenameTableNameKind::As(to),
+                        } => {
+                            if let Some(kind) = self.tables.remove(&table) {
+                                self.tables.insert(name(to), kind);
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Some(Ast::Drop { object_type: ObjectType::Table, names, .. }) => {
+                for dropped in names.iter().map(name) {
+                    if !self.is_built_in(&dropped) {
+                        self.tables.remove(&dropped);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn kind(name: &str, is_scoped: bool) -> Kind {
+    match (name == tenancy::ROOT, is_scoped) {
+        (true, _) => Kind::Root,
+        (_, true) => Kind::Scoped,
+        _ => Kind::Shared,
+    }
+}
+
+/// A name as PostgreSQL reads it: in small letters, unless it is quoted.
+pub(super) fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_none() { ident.value.to_lowercase() } else { ident.value.clone() }
+}
+
+/// A table's name; with its schema, unless that is `public`.
+pub(super) fn name(object: &ObjectName) -> String {
+    let parts: Vec<String> =
+        object.0.iter().filter_map(|part| part.as_ident().map(folded)).collect();
+    match &parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [.., "public", name] | [name] => (*name).to_owned(),
+        [.., schema, name] => format!("{schema}.{name}"),
+        [] => object.to_string(),
+    }
+}

@@ -1,0 +1,48 @@
+//! A key between tenant-scoped tables carries `tenant_id` on both sides: no row can point at another tenant's.
+
+use tenantry_entity::tenancy::TENANT_ID;
+
+use super::super::{Case, Found, Known, Level, Rule, Target, parts::ForeignKey};
+
+pub(super) const RULE: Rule = Rule {
+    code: "foreign-key-without-tenant",
+    targets: &[Target::Nile, Target::Citus],
+    level: Level::Refused,
+    known: Known::Inferred,
+    source: "no unique that it could refer to can exist; documented for Citus",
+    help: "refer by (tenant_id, …) to (tenant_id, …)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let without = case.statement.foreign_keys().into_iter().filter(|key| {
+        let mut pairs = key.columns.iter().zip(&key.ref_columns);
+        // Without columns, it is the primary key that is referred to.
+        let by_key = key.ref_columns.is_empty() && key.columns.iter().any(|it| it == TENANT_ID);
+        let carries = by_key || pairs.any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
+        case.catalogue.is_scoped(&key.table) && case.catalogue.is_scoped(&key.target) && !carries
+    });
+    let found = without.map(|ForeignKey { table, columns, target, .. }| {
+        let columns = columns.join(", ");
+        Found::on(&table, format!("({columns}) of {table} refers to {target} without the tenant"))
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid REFERENCES t (id))",
+        ];
+        let kept = [
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid, FOREIGN KEY (tenant_id, t_id) REFERENCES t (tenant_id, id))",
+            "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid, FOREIGN KEY (tenant_id, t_id) REFERENCES t)",
+        ];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,49 @@
+//! The column that rows are spread by stays as it is.
+
+use sqlparser::ast::{AlterColumnOperation, AlterTableOperation};
+use tenantry_entity::tenancy::TENANT_ID;
+
+use super::super::catalogue::folded;
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "tenant-column-altered",
+    targets: &[Target::Citus, Target::Nile],
+    level: Level::Refused,
+    known: Known::Documented,
+    source: "documented for Citus (reference_ddl); nobody has tried it on Nile",
+    help: "make a new table, and move the rows",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let altered =
+        case.statement.altered_columns().into_iter().filter_map(|(table, column, what)| {
+            let ty = matches!(what, AlterColumnOperation::SetDataType { .. });
+            (ty && column == TENANT_ID).then_some(table)
+        });
+    let dropped = case.statement.alterations().into_iter().filter_map(|(table, what)| match what {
+        AlterTableOperation::DropColumn { column_names, .. } => {
+            column_names.iter().any(|it| folded(it) == TENANT_ID).then_some(table)
+        }
+        _ => None,
+    });
+    let found = altered.chain(dropped);
+    found.map(|it| Found::on(&it, format!("tenant_id of {it} would be changed or lost"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "ALTER TABLE t DROP COLUMN tenant_id",
+            "ALTER TABLE t ALTER COLUMN tenant_id TYPE text",
+        ];
+        let kept = ["ALTER TABLE t DROP COLUMN a"];
+        check(&RULE, Target::Citus, &broken, &kept);
+    }
+}

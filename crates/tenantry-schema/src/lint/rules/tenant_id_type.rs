@@ -1,0 +1,42 @@
+//! `tenant_id` is a uuid, by which Nile knows a tenant-aware table.
+
+use tenantry_entity::tenancy::TENANT_ID;
+
+use super::super::{Case, Found, Known, Level, Rule, Target};
+
+pub(super) const RULE: Rule = Rule {
+    code: "tenant-id-type",
+    targets: &[Target::Nile],
+    level: Level::Refused,
+    known: Known::Documented,
+    source: "https://www.thenile.dev/docs/tenant-virtualization/tenant-management",
+    help: "declare `tenant_id uuid NOT NULL`",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Found> {
+    let columns = case.statement.columns();
+    let wrong = columns.iter().filter(|it| it.name() == TENANT_ID && it.ty() != "uuid");
+    let found = wrong.map(|column| {
+        let (table, ty) = (&column.table, column.ty());
+        Found::on(table, format!("tenant_id of {table} is {ty}, and has to be uuid"))
+            .object(TENANT_ID)
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULE, Target};
+    use crate::lint::rules::tests::check;
+
+    #[test]
+    fn examples() {
+        let broken = [
+            "CREATE TABLE t (tenant_id text, id uuid)",
+            "ALTER TABLE t ADD COLUMN tenant_id bigint",
+        ];
+        let kept = ["CREATE TABLE t (tenant_id uuid, id text)"];
+        check(&RULE, Target::Nile, &broken, &kept);
+    }
+}

@@ -1,0 +1,579 @@
+//! How one table that stays is altered.
+
+use std::collections::BTreeSet;
+
+use tenantry_entity::Engine;
+
+use super::{AccessStep, Operation, Rebuild, Request, Step, is_replaced};
+use crate::{
+    diff::{Change, conversion},
+    schema::{
+        Check, Column, ColumnType, ForeignKey, Index, Policy, Schema, Table,
+        ddl::{self, Literal, RANDOM_UUID},
+        expr,
+    },
+    sql::quoted,
+};
+
+/// A table before and after.
+pub(super) struct Alter<'a> {
+    pub before: &'a Table,
+    pub after: &'a Table,
+    pub changes: Vec<&'a Change>,
+    /// Foreign keys that are dropped before.
+    pub early: &'a [ForeignKey],
+    /// Foreign keys to drop with the other changes, and to add.
+    pub drops: &'a [ForeignKey],
+    pub adds: &'a [ForeignKey],
+    pub request: &'a Request<'a>,
+}
+
+/// How a table is altered.
+#[derive(Default)]
+pub(super) struct Altered {
+    drop_indexes: Vec<Operation>,
+    pub(super) steps: Vec<Step>,
+    /// Until some operation has taken it along.
+    pub(super) rebuild: Option<Rebuild>,
+    make_indexes: Vec<Operation>,
+    /// What has to go before tables are altered.
+    pub(super) early_access: Vec<AccessStep>,
+    late_access: Vec<AccessStep>,
+    pub(super) unfilled: Vec<String>,
+}
+
+impl Altered {
+    /// Appends the operations. If nothing follows, a rebuild that no operation has taken along is
+    /// one of them, though there may be no step: SQLite's foreign keys have no names to drop.
+    pub(super) fn write(
+        &mut self,
+        table: &str,
+        something_follows: bool,
+        operations: &mut Vec<Operation>,
+    ) {
+        operations.append(&mut self.drop_indexes);
+        let (mut adds, mut alters, mut drops) = (Vec::new(), Vec::new(), Vec::new());
+        let waits = self.steps.is_empty() && something_follows;
+        let rebuild = if waits { None } else { self.rebuild.take() };
+        for step in std::mem::take(&mut self.steps) {
+            let table = table.to_owned();
+            match step {
+                // What every engine does alike is an operation of its own.
+                Step::AddColumn(column) if rebuild.is_none() => {
+                    adds.push(Operation::AddColumn { table, column });
+                }
+                Step::DropColumn(column) if rebuild.is_none() => {
+                    drops.push(Operation::DropColumn { table, column });
+                }
+                step => alters.push(step),
+            }
+        }
+        operations.append(&mut adds);
+        if !alters.is_empty() || rebuild.is_some() {
+            let table = table.to_owned();
+            operations.push(Operation::AlterTable { table, steps: alters, rebuild });
+        }
+        operations.append(&mut drops);
+        operations.append(&mut self.make_indexes);
+        let steps = std::mem::take(&mut self.late_access);
+        if !steps.is_empty() {
+            operations.push(Operation::AlterAccess { table: table.to_owned(), steps });
+        }
+    }
+}
+
+/// What is done to columns, in the order in which it has to be done: values are there before NULL
+/// is refused.
+#[derive(Default)]
+struct ColumnSteps {
+    adds: Vec<Step>,
+    fills: Vec<Step>,
+    /// Of types and defaults.
+    changes: Vec<Step>,
+    /// Of columns that get another type first.
+    late_fills: Vec<Step>,
+    nulls: Vec<Step>,
+}
+
+impl ColumnSteps {
+    fn append_to(self, steps: &mut Vec<Step>) {
+        for mut part in [self.adds, self.fills, self.changes, self.late_fills, self.nulls] {
+            steps.append(&mut part);
+        }
+    }
+}
+
+/// What a new UUID is on SQLite, which keeps its bytes and has no default for it.
+const RANDOM_BYTES: &str = "randomblob(16)";
+
+/// A value for rows that have none.
+struct Fill {
+    postgres: String,
+    sqlite: String,
+}
+
+impl Alter<'_> {
+    pub(super) fn plan(&self) -> Altered {
+        let mut altered = Altered::default();
+        self.indexes(&mut altered);
+        self.steps(&mut altered);
+        self.access(&mut altered);
+        if self.needs_rebuild() {
+            altered.rebuild = Some(self.rebuild());
+        }
+        altered
+    }
+
+    /// Which indexes go before the table is altered, and which come after.
+    fn indexes(&self, altered: &mut Altered) {
+        let table = &self.after.name;
+        let drop = |index: &Index| Operation::DropIndex {
+            table: table.clone(),
+            index: index.name.clone(),
+        };
+        let create = |index: &Index| Operation::CreateIndex {
+            table: self.after.clone(),
+            index: index.clone(),
+        };
+        for change in &self.changes {
+            match change {
+                Change::DropIndex { index, .. } => altered.drop_indexes.push(drop(index)),
+                Change::AddIndex { index, .. } => altered.make_indexes.push(create(index)),
+                Change::AlterIndex { from, to, .. } => {
+                    altered.drop_indexes.push(drop(from));
+                    altered.make_indexes.push(create(to));
+                }
+                Change::RenameIndex { from, to, .. } if self.is_disturbed(from) => {
+                    altered.drop_indexes.push(drop(from));
+                    altered.make_indexes.push(create(to));
+                }
+                Change::RenameIndex { from, to, .. } => {
+                    altered.make_indexes.push(Operation::RenameIndex {
+                        table: self.after.clone(),
+                        from: from.name.clone(),
+                        to: to.clone(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        for index in self.unchanged_indexes().filter(|index| self.is_disturbed(index)) {
+            altered.drop_indexes.push(drop(index));
+            altered.make_indexes.push(create(index));
+        }
+    }
+
+    /// Indexes that no change is about.
+    fn unchanged_indexes(&self) -> impl Iterator<Item = &Index> {
+        self.before.indexes.iter().filter(|index| {
+            !self.changes.iter().any(|change| match change {
+                Change::DropIndex { index: other, .. }
+                | Change::AlterIndex { from: other, .. }
+                | Change::RenameIndex { from: other, .. } => other.name == index.name,
+                _ => false,
+            })
+        })
+    }
+
+    /// Whether an index would not come through a change of types as if it had been made after it:
+    /// the server would go on with its own old spelling of an expression, and drops an index
+    /// together with a column.
+    fn is_disturbed(&self, index: &Index) -> bool {
+        let texts = || {
+            let parts = index.parts.iter().map(|part| part.expr.as_str());
+            parts.chain(index.options.iter().map(String::as_str))
+        };
+        let replaced = self.replaced();
+        if replaced.iter().any(|column| {
+            texts().chain(index.predicate.as_deref()).any(|text| expr::mentions(text, column))
+        }) {
+            return true;
+        }
+        let expressions = texts().filter(|text| self.before.column(text).is_none());
+        let expressions: Vec<&str> = expressions.chain(index.predicate.as_deref()).collect();
+        let retyped = self.retyped();
+        retyped.iter().any(|column| expressions.iter().any(|text| expr::mentions(text, column)))
+    }
+
+    /// Which policies and privileges go before the table is altered, and which come after.
+    fn access(&self, altered: &mut Altered) {
+        let (early, late) = (&mut altered.early_access, &mut altered.late_access);
+        let gone: BTreeSet<&str> = self
+            .changes
+            .iter()
+            .filter(|change| matches!(change, Change::DropColumn { .. }))
+            .filter_map(|change| change.column())
+            .chain(self.retyped())
+            .collect();
+        let is_disturbed = |policy: &Policy| {
+            gone.iter().any(|column| policy.conditions().any(|sql| expr::mentions(sql, column)))
+        };
+        for change in &self.changes {
+            match change {
+                Change::AlterRowSecurity { from, to, .. } => {
+                    late.extend(AccessStep::row_security(*from, *to));
+                }
+                Change::DropPolicy { policy, .. } => {
+                    early.push(AccessStep::DropPolicy(policy.name.clone()));
+                }
+                Change::AddPolicy { policy, .. } => {
+                    late.push(AccessStep::CreatePolicy(policy.clone()));
+                }
+                Change::RenamePolicy { from, to, .. } if !is_disturbed(from) => {
+                    let (from, to) = (from.name.clone(), to.name.clone());
+                    late.push(AccessStep::RenamePolicy { from, to });
+                }
+                Change::AlterPolicy { from, to, .. } | Change::RenamePolicy { from, to, .. } => {
+                    early.push(AccessStep::DropPolicy(from.name.clone()));
+                    late.push(AccessStep::CreatePolicy(to.clone()));
+                }
+                Change::AddGrant { grant, .. } => late.push(AccessStep::Grant(grant.clone())),
+                Change::DropGrant { grant, .. } => early.push(AccessStep::Revoke(grant.clone())),
+                _ => {}
+            }
+        }
+        let stays = |policy: &&Policy| self.after.policies.contains(policy);
+        for policy in self.before.policies.iter().filter(stays).filter(|p| is_disturbed(p)) {
+            early.push(AccessStep::DropPolicy(policy.name.clone()));
+            late.push(AccessStep::CreatePolicy(policy.clone()));
+        }
+    }
+
+    fn changes_of(&self, column: &str) -> impl Iterator<Item = &Change> {
+        self.changes.iter().copied().filter(move |change| change.column() == Some(column))
+    }
+
+    /// Columns of another type.
+    fn retyped(&self) -> BTreeSet<&str> {
+        let types = self.changes.iter().filter(|c| matches!(c, Change::AlterType { .. }));
+        types.filter_map(|change| change.column()).collect()
+    }
+
+    /// Columns that are dropped and added, because their values cannot be converted.
+    fn replaced(&self) -> BTreeSet<&str> {
+        let backfills = self.request.backfills;
+        let replaced = self.changes.iter().filter(|change| is_replaced(change, backfills));
+        replaced.filter_map(|change| change.column()).collect()
+    }
+
+    /// Whether the primary key has to be made anew.
+    fn primary_key_changes(&self) -> bool {
+        let replaced = self.replaced();
+        self.changes.iter().any(|change| matches!(change, Change::AlterPrimaryKey { .. }))
+            || self
+                .before
+                .primary_key
+                .iter()
+                .any(|key| key.columns.iter().any(|column| replaced.contains(column.as_str())))
+    }
+
+    /// Checks that are dropped, and those that are added.
+    fn checks(&self) -> (Vec<&Check>, Vec<&Check>) {
+        let (mut drops, mut adds) = (Vec::new(), Vec::new());
+        for change in &self.changes {
+            match change {
+                Change::DropCheck { check, .. } => drops.push(check),
+                Change::AddCheck { check, .. } => adds.push(check),
+                Change::AlterCheck { from, to, .. } => {
+                    drops.push(from);
+                    adds.push(to);
+                }
+                _ => {}
+            }
+        }
+        let retyped = self.retyped();
+        for before in &self.before.checks {
+            let after =
+                self.after.checks.iter().find(|after| expr::same(&after.expr, &before.expr));
+            if let Some(after) = after
+                && retyped.iter().any(|column| expr::mentions(&before.expr, column))
+                && !drops.contains(&before)
+            {
+                drops.push(before);
+                adds.push(after);
+            }
+        }
+        (drops, adds)
+    }
+
+    fn steps(&self, altered: &mut Altered) {
+        let (dropped_checks, added_checks) = self.checks();
+        let steps = &mut altered.steps;
+        self.drop_constraints(&dropped_checks, steps);
+        let replaced = self.replaced();
+        let mut columns = ColumnSteps::default();
+        for column in &self.after.columns {
+            let is_replaced = replaced.contains(column.name.as_str());
+            if is_replaced {
+                columns.adds.push(Step::DropColumn(column.name.clone()));
+            }
+            if is_replaced || self.before.column(&column.name).is_none() {
+                self.new_column(column, &mut columns);
+            } else {
+                self.kept_column(column, &mut columns);
+            }
+        }
+        columns.append_to(steps);
+        if self.primary_key_changes()
+            && let Some(key) = &self.after.primary_key
+        {
+            steps.push(Step::AddPrimaryKey(key.clone()));
+        }
+        steps.extend(added_checks.into_iter().cloned().map(Step::AddCheck));
+        let add = |key: &ForeignKey| Step::add_foreign_key(self.after, key.clone());
+        steps.extend(self.adds.iter().map(add));
+        for change in &self.changes {
+            if let Change::DropColumn { column, .. } = change {
+                steps.push(Step::DropColumn(column.name.clone()));
+            }
+        }
+        let unfilled = steps.iter().filter_map(|step| match step {
+            Step::Unfilled { column } => Some(column.clone()),
+            _ => None,
+        });
+        altered.unfilled = unfilled.collect();
+    }
+
+    /// Drops the keys and checks that go, and renames those that stay.
+    fn drop_constraints(&self, checks: &[&Check], steps: &mut Vec<Step>) {
+        let name = |name: &Option<String>| name.clone().map(Step::DropConstraint);
+        steps.extend(self.drops.iter().filter_map(|key| name(&key.name)));
+        steps.extend(checks.iter().filter_map(|check| name(&check.name)));
+        if self.primary_key_changes()
+            && let Some(key) = &self.before.primary_key
+        {
+            steps.extend(name(&key.name));
+        }
+        for change in &self.changes {
+            if let Change::RenameConstraint { from, to, .. } = change
+                && !steps.contains(&Step::DropConstraint(from.clone()))
+                && !self.early.iter().any(|key| key.name.as_ref() == Some(from))
+            {
+                steps.push(Step::RenameConstraint { from: from.clone(), to: to.clone() });
+            }
+        }
+    }
+
+    fn new_column(&self, column: &Column, steps: &mut ColumnSteps) {
+        if !self.is_filled(column) {
+            steps.adds.push(Step::AddColumn(column.clone()));
+            return;
+        }
+        let bare = Column { nullable: true, default: None, ..column.clone() };
+        steps.adds.push(Step::AddColumn(bare));
+        steps.fills.push(self.fill_step(column));
+        if column.default.is_some() {
+            steps.changes.push(Step::SetDefault(column.clone()));
+        }
+        if !column.nullable {
+            steps.nulls.push(Step::SetNotNull(column.name.clone()));
+        }
+    }
+
+    fn kept_column(&self, column: &Column, steps: &mut ColumnSteps) {
+        let name = || column.name.clone();
+        let is_retyped = self.retyped().contains(column.name.as_str());
+        for change in self.changes_of(&column.name) {
+            match change {
+                Change::AlterType { from, to, .. } => {
+                    // A default of the old type may have no cast to the new one.
+                    if from.default.is_some() {
+                        steps.changes.push(Step::DropDefault(name()));
+                    }
+                    let using = self.using(from, to);
+                    steps.changes.push(Step::SetType { column: to.clone(), using });
+                    if to.default.is_some() {
+                        steps.changes.push(Step::SetDefault(to.clone()));
+                    }
+                }
+                Change::AlterDefault { to, .. } if !is_retyped => {
+                    steps.changes.push(match &to.default {
+                        Some(_) => Step::SetDefault(to.clone()),
+                        None => Step::DropDefault(name()),
+                    });
+                }
+                Change::AlterNullable { to, .. } if to.nullable => {
+                    steps.nulls.push(Step::DropNotNull(name()));
+                }
+                Change::AlterNullable { to, .. } => {
+                    let fills = if is_retyped { &mut steps.late_fills } else { &mut steps.fills };
+                    fills.push(self.fill_step(to));
+                    steps.nulls.push(Step::SetNotNull(name()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn fill_step(&self, column: &Column) -> Step {
+        let name = column.name.clone();
+        match self.fill(column) {
+            Some(fill) => Step::Fill { column: name, value: fill.postgres },
+            None => Step::Unfilled { column: name },
+        }
+    }
+
+    /// Whether the rows get values in a new column beyond what its default gives them.
+    fn is_filled(&self, column: &Column) -> bool {
+        (!column.nullable && column.default.is_none()) || self.backfill(column).is_some()
+    }
+
+    fn backfill(&self, column: &Column) -> Option<&String> {
+        self.request.backfills.get(&(self.after.name.clone(), column.name.clone()))
+    }
+
+    /// What rows get that have NULL in `column`.
+    fn fill(&self, column: &Column) -> Option<Fill> {
+        let both = |value: &str| Fill { postgres: value.to_owned(), sqlite: value.to_owned() };
+        if let Some(value) = self.backfill(column) {
+            return Some(both(value));
+        }
+        if column.default.as_deref() == Some(RANDOM_UUID) {
+            let postgres = RANDOM_UUID.to_owned();
+            return Some(Fill { postgres, sqlite: RANDOM_BYTES.to_owned() });
+        }
+        if let (Some(postgres), Some(sqlite)) =
+            (ddl::default_on(Engine::Postgres, column), ddl::default_on(Engine::Sqlite, column))
+        {
+            return Some(Fill { postgres, sqlite });
+        }
+        self.request.plain_fill.then(|| match plainest_value(&column.ty) {
+            value if column.ty == ColumnType::Uuid => {
+                Fill { postgres: value.to_owned(), sqlite: "zeroblob(16)".to_owned() }
+            }
+            value => both(value),
+        })
+    }
+
+    /// The USING of a change of type.
+    fn using(&self, from: &Column, to: &Column) -> Option<String> {
+        let conversion = conversion(&to.name, &from.ty, &to.ty);
+        match self.converting_backfill(from, to) {
+            Some(value) => Some(value.clone()),
+            None => conversion.and_then(|conversion| conversion.using),
+        }
+    }
+
+    /// The backfill of a column of another type, unless it is there to replace NULL.
+    fn converting_backfill(&self, from: &Column, to: &Column) -> Option<&String> {
+        let fills_nulls = from.nullable && !to.nullable;
+        let converts = conversion(&to.name, &from.ty, &to.ty).is_some();
+        self.backfill(to).filter(|_| !(fills_nulls && converts))
+    }
+
+    /// Whether the change is more than SQLite can do by adding and dropping columns and indexes.
+    fn needs_rebuild(&self) -> bool {
+        let on_sqlite = |table: &Table| -> Table {
+            let tables = [(table.name.clone(), table.clone())].into();
+            let on_sqlite = Schema { tables }.on(Engine::Sqlite);
+            on_sqlite.tables.into_values().next().unwrap_or_else(|| table.clone())
+        };
+        let (before, after) = (on_sqlite(self.before), on_sqlite(self.after));
+        let column_needs_it = after.columns.iter().any(|column| {
+            match before.column(&column.name) {
+                Some(same) if same == column => {
+                    // The engine may not tell the types apart, but a value given for them counts.
+                    self.retyped().contains(column.name.as_str()) && self.backfill(column).is_some()
+                }
+                Some(_) => true,
+                None => {
+                    let plain = match column.default.as_deref() {
+                        None => column.nullable,
+                        Some(default) => Literal::of(&default.to_uppercase()).is_some(),
+                    };
+                    !plain || self.backfill(column).is_some()
+                }
+            }
+        });
+        let refers = |table: &Table, column: &String| {
+            table.checks.iter().any(|check| expr::mentions(&check.expr, column))
+                || table.primary_key.iter().any(|key| key.columns.contains(column))
+                || table.foreign_keys.iter().any(|key| key.columns.contains(column))
+        };
+        let mut dropped =
+            before.columns.iter().filter(|column| after.column(&column.name).is_none());
+        let dropped_needs_it = dropped.any(|column| refers(&before, &column.name));
+        column_needs_it
+            || dropped_needs_it
+            || !self.replaced().is_empty()
+            || before.primary_key != after.primary_key
+            || before.foreign_keys != after.foreign_keys
+            || before.checks != after.checks
+    }
+
+    fn rebuild(&self) -> Rebuild {
+        let mut table = self.after.clone();
+        table.indexes = self
+            .unchanged_indexes()
+            .chain(self.changes.iter().filter_map(|change| match change {
+                Change::RenameIndex { from, .. } => Some(from),
+                _ => None,
+            }))
+            .filter(|index| !self.is_disturbed(index))
+            .cloned()
+            .collect();
+        let replaced = self.replaced();
+        let (mut values, mut required) = (Vec::new(), Vec::new());
+        for column in &self.after.columns {
+            let name = &column.name;
+            let before = self.before.column(name).filter(|_| !replaced.contains(name.as_str()));
+            let Some(before) = before else {
+                if self.is_filled(column) {
+                    values.extend(self.fill(column).map(|fill| (name.clone(), Some(fill.sqlite))));
+                } else if column.default.as_deref() == Some(RANDOM_UUID) {
+                    values.push((name.clone(), Some(RANDOM_BYTES.to_owned())));
+                }
+                continue;
+            };
+            let mut value = None;
+            if before.ty != column.ty {
+                let conversion = conversion(name, &before.ty, &column.ty);
+                value = match self.converting_backfill(before, column) {
+                    Some(value) => Some(value.clone()),
+                    None => conversion.as_ref().and_then(|conversion| conversion.copy.clone()),
+                };
+                if let Some(condition) = conversion.and_then(|conversion| conversion.require) {
+                    required.push((name.clone(), condition));
+                }
+            }
+            if before.nullable
+                && !column.nullable
+                && let Some(fill) = self.fill(column)
+            {
+                let own = value.unwrap_or_else(|| quoted(name));
+                value = Some(format!("coalesce({own}, {})", fill.sqlite));
+            }
+            values.push((name.clone(), value));
+        }
+        Rebuild { table, values, required }
+    }
+}
+
+/// A rebuild that changes no row.
+pub(super) fn whole(table: &Table) -> Rebuild {
+    let values = table.columns.iter().map(|column| (column.name.clone(), None)).collect();
+    Rebuild { table: table.clone(), values, required: Vec::new() }
+}
+
+/// The plainest value of a type, as SQL.
+#[must_use]
+pub fn plainest_value(ty: &ColumnType) -> &'static str {
+    match ty {
+        ColumnType::Uuid => "'00000000-0000-0000-0000-000000000000'",
+        ColumnType::SmallInt
+        | ColumnType::Integer
+        | ColumnType::BigInt
+        | ColumnType::Real
+        | ColumnType::Double
+        | ColumnType::Numeric(_) => "0",
+        ColumnType::Boolean => "FALSE",
+        ColumnType::Date => "'1970-01-01'",
+        ColumnType::Time => "'00:00:00'",
+        ColumnType::Timestamp => "'1970-01-01 00:00:00'",
+        ColumnType::TimestampTz => "'1970-01-01T00:00:00+00:00'",
+        ColumnType::Json | ColumnType::Jsonb => "'{}'",
+        ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Bytea | ColumnType::Other(_) => {
+            "''"
+        }
+    }
+}

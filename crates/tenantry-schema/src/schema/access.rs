@@ -1,0 +1,215 @@
+//! Who may see and change a table's rows: row-level security, policies and grants.
+//!
+//! What the entities ask for follows from tenancy alone, so no entity says it: a tenant-scoped
+//! table shows and takes the rows of the tenant in the setting [`TENANT_SETTING`], `tenants` shows
+//! that tenant's own row, and the application role gets no more than it needs for that.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tenantry_entity::tenancy::{TENANT_ID, TENANT_SETTING};
+
+use super::{Table, names, tenancy};
+use crate::sql::quoted;
+
+/// Whether a table's rows are shown by policies only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowSecurity {
+    /// Policies are not applied.
+    #[default]
+    Disabled,
+    /// Policies bind everybody but the table's owner and roles that bypass them.
+    Enabled,
+    /// Policies bind the owner too, so that COPY fails and the validator sees nothing.
+    Forced,
+}
+
+/// A row-level policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The policy's name, unique within its table.
+    pub name: String,
+    /// Whether it restricts what other policies let pass, and lets nothing pass itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restrictive: bool,
+    /// `ALL`, or the one command that it is about.
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    pub command: String,
+    /// The roles that it is about; if empty, every role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// The rows that may be seen, updated and deleted, as SQL.
+    pub using: Option<String>,
+    /// The rows that may be written, as SQL.
+    pub with_check: Option<String>,
+}
+
+/// What a policy is about that does not say otherwise.
+pub const ALL: &str = "ALL";
+
+fn all() -> String {
+    ALL.to_owned()
+}
+
+fn is_all(command: &str) -> bool {
+    command == ALL
+}
+
+/// Who has privileges on a table beside its owner.
+///
+/// Other roles are not looked at: whom an administrator lets read the tables is no matter of the
+/// schema, and policies bind those roles too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grantee {
+    /// The role that applications work as, whatever it is called.
+    Application,
+    /// Every role.
+    Public,
+}
+
+/// Privileges on a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Who has them.
+    pub grantee: Grantee,
+    /// As GRANT spells them, in the order of [`PRIVILEGES`]: `SELECT`, `SELECT (email)`; followed
+    /// by ` WITH GRANT OPTION` for the right to hand one on.
+    pub privileges: Vec<String>,
+}
+
+/// The privileges on a table, in the order in which they are written.
+pub const PRIVILEGES: [&str; 8] =
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"];
+
+impl Policy {
+    /// A policy for every command and role, with one condition for what is seen and what is
+    /// written.
+    #[must_use]
+    pub fn complete(name: impl Into<String>, condition: impl Into<String>) -> Self {
+        let condition = condition.into();
+        Self {
+            name: name.into(),
+            restrictive: false,
+            command: all(),
+            roles: Vec::new(),
+            using: Some(condition.clone()),
+            with_check: Some(condition),
+        }
+    }
+
+    /// The condition of a [complete](Self::complete) policy; `None` if it is any other.
+    #[must_use]
+    pub fn condition(&self) -> Option<&str> {
+        let condition = self.using.as_deref()?;
+        (*self == Self::complete(&*self.name, condition)).then_some(condition)
+    }
+
+    /// What follows name and table in a CREATE POLICY.
+    #[must_use]
+    pub fn definition(&self) -> String {
+        let mut parts = Vec::new();
+        if self.restrictive {
+            parts.push("AS RESTRICTIVE".to_owned());
+        }
+        if !is_all(&self.command) {
+            parts.push(format!("FOR {}", self.command));
+        }
+        if !self.roles.is_empty() {
+            let roles: Vec<String> = self.roles.iter().map(|role| quoted(role)).collect();
+            parts.push(format!("TO {}", roles.join(", ")));
+        }
+        parts.extend(self.using.iter().map(|sql| format!("USING ({sql})")));
+        parts.extend(self.with_check.iter().map(|sql| format!("WITH CHECK ({sql})")));
+        parts.join(" ")
+    }
+
+    /// The conditions of the policy.
+    pub fn conditions(&self) -> impl Iterator<Item = &str> {
+        self.using.as_deref().into_iter().chain(self.with_check.as_deref())
+    }
+
+    pub(crate) fn conditions_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.using.iter_mut().chain(&mut self.with_check)
+    }
+}
+
+impl Grant {
+    /// Privileges in their usual order.
+    #[must_use]
+    pub fn new(grantee: Grantee, privileges: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut privileges: Vec<String> = privileges.into_iter().map(Into::into).collect();
+        let place = |privilege: &str| {
+            let word = privilege.split(' ').next().unwrap_or_default();
+            PRIVILEGES.iter().position(|known| *known == word).unwrap_or(PRIVILEGES.len())
+        };
+        privileges.sort_by(|a, b| (place(a), a).cmp(&(place(b), b)));
+        privileges.dedup();
+        Self { grantee, privileges }
+    }
+}
+
+impl Table {
+    /// The privileges that `grantee` has.
+    #[must_use]
+    pub fn privileges_of(&self, grantee: Grantee) -> &[String] {
+        let grant = self.grants.iter().find(|grant| grant.grantee == grantee);
+        grant.map_or(&[], |grant| &grant.privileges)
+    }
+
+    pub(crate) fn set_privileges(&mut self, grantee: Grantee, privileges: Vec<String>) {
+        self.grants.retain(|grant| grant.grantee != grantee);
+        if !privileges.is_empty() {
+            self.grants.push(Grant::new(grantee, privileges));
+        }
+        self.grants.sort_by_key(|grant| grant.grantee);
+    }
+
+    /// Gives the table what tenancy asks for: on a tenant-scoped table, and on `tenants` itself.
+    pub(super) fn secure(&mut self) {
+        let (column, privileges) = if tenancy::is_tenant_scoped(self) {
+            (TENANT_ID, &PRIVILEGES[..4])
+        } else if self.name == tenancy::ROOT {
+            ("id", &PRIVILEGES[..1])
+        } else {
+            return;
+        };
+        self.row_security = RowSecurity::Enabled;
+        let condition =
+            format!("{column} = nullif(current_setting('{TENANT_SETTING}', true), '')::uuid");
+        self.policies = vec![Policy::complete(names::policy(&self.name), condition)];
+        self.grants = vec![Grant::new(Grantee::Application, privileges.iter().copied())];
+    }
+}
+
+impl fmt::Display for RowSecurity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "off",
+            Self::Enabled => "on",
+            Self::Forced => "forced on the owner too",
+        })
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.definition())
+    }
+}
+
+impl fmt::Display for Grantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Application => "the application role",
+            Self::Public => "PUBLIC",
+        })
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}", self.privileges.join(", "), self.grantee)
+    }
+}

@@ -1,0 +1,365 @@
+//! Reads a schema from a live PostgreSQL: four queries over `pg_catalog`, however many tables.
+//!
+//! `information_schema` shows neither index predicates nor invalid indexes, hides what the role
+//! does not own, and is slow on Nile; `pg_catalog` is none of that.
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use tenantry_entity::Engine;
+
+use serde::Deserialize;
+
+use super::{
+    Action, Check, Column, ColumnType, Distribution, ForeignKey, Grantee, Index, IndexPart, Policy,
+    PrimaryKey, RowSecurity, Schema, Table,
+};
+use crate::{ops::v1::GRANTABLE, sql::literal};
+
+/// Which namespace to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Namespace {
+    /// The schema that unqualified names are created in, and the tables that the engine brings
+    /// along, wherever they are.
+    Current(Engine),
+    /// This session's temporary tables.
+    Temporary,
+}
+
+impl Namespace {
+    /// SQL that is true for the tables of the namespace, as `c` in `pg_class`.
+    fn tables(self) -> String {
+        match self {
+            Self::Current(engine) => {
+                let mut ours = "c.relnamespace = \
+                                (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+                    .to_owned();
+                for built_in in engine.capability().built_ins {
+                    ours += " OR c.oid = to_regclass(";
+                    ours += &literal(built_in.table);
+                    ours += ")";
+                }
+                format!("({ours})")
+            }
+            Self::Temporary => "c.relnamespace = pg_my_temp_schema()".to_owned(),
+        }
+    }
+
+    fn is_distributed(self) -> bool {
+        match self {
+            Self::Current(engine) => engine.capability().distributes_tables,
+            Self::Temporary => false,
+        }
+    }
+
+    fn has_access(self) -> bool {
+        match self {
+            Self::Current(engine) => engine.capability().row_level_security,
+            Self::Temporary => true,
+        }
+    }
+}
+
+#[derive(FromQueryResult)]
+struct ColumnRow {
+    table_name: String,
+    column_name: Option<String>,
+    column_type: Option<String>,
+    nullable: Option<bool>,
+    default_expr: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct ConstraintRow {
+    table_name: String,
+    name: String,
+    kind: String,
+    columns: Vec<String>,
+    ref_table: Option<String>,
+    ref_columns: Vec<String>,
+    on_delete: String,
+    on_update: String,
+    check_expr: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct IndexRow {
+    table_name: String,
+    name: String,
+    is_unique: bool,
+    method: String,
+    parts: Vec<String>,
+    descending: Vec<bool>,
+    options: Vec<String>,
+    predicate: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct DistributionRow {
+    table_name: String,
+    method: String,
+    replication: String,
+    column_name: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct AccessRow {
+    table_name: String,
+    is_enabled: bool,
+    is_forced: bool,
+    /// JSON: a list of policies.
+    policies: String,
+    /// JSON: a list of [`Privilege`]s.
+    privileges: String,
+}
+
+#[derive(Deserialize)]
+struct Privilege {
+    grantee: Grantee,
+    name: String,
+    grantable: bool,
+}
+
+/// Reads every ordinary and partitioned table of `namespace`.
+///
+/// Left out are indexes that are not valid, and foreign keys and checks that were never validated:
+/// they do not hold, so they count as missing.
+pub(super) async fn read<C: ConnectionTrait>(
+    db: &C,
+    namespace: Namespace,
+    application_role: &str,
+) -> Result<Schema, DbErr> {
+    let ours = namespace.tables();
+    let columns: Vec<ColumnRow> = rows(
+        db,
+        format!(
+            "SELECT c.relname::text AS table_name, a.attname::text AS column_name, \
+             format_type(a.atttypid, a.atttypmod) AS column_type, NOT a.attnotnull AS nullable, \
+             pg_get_expr(d.adbin, d.adrelid, true) AS default_expr \
+             FROM pg_class c \
+             LEFT JOIN pg_attribute a \
+             ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+             LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
+             WHERE {ours} AND c.relkind IN ('r', 'p') \
+             ORDER BY c.relname, a.attnum"
+        ),
+    )
+    .await?;
+    let constraints: Vec<ConstraintRow> = rows(
+        db,
+        format!(
+            "SELECT c.relname::text AS table_name, k.conname::text AS name, \
+             k.contype::text AS kind, {columns} AS columns, \
+             CASE WHEN r.relnamespace = c.relnamespace THEN r.relname::text \
+             ELSE (SELECT nspname FROM pg_namespace WHERE oid = r.relnamespace) || '.' \
+             || r.relname END AS ref_table, \
+             {ref_columns} AS ref_columns, k.confdeltype::text AS on_delete, \
+             k.confupdtype::text AS on_update, \
+             pg_get_expr(k.conbin, k.conrelid, true) AS check_expr \
+             FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
+             LEFT JOIN pg_class r ON r.oid = k.confrelid \
+             WHERE {ours} AND k.contype IN ('p', 'f', 'c') AND k.convalidated \
+             ORDER BY c.relname, k.conname",
+            columns = attribute_names("k.conkey", "k.conrelid"),
+            ref_columns = attribute_names("k.confkey", "k.confrelid"),
+        ),
+    )
+    .await?;
+    let indexes: Vec<IndexRow> = rows(
+        db,
+        format!(
+            "SELECT c.relname::text AS table_name, n.relname::text AS name, \
+             i.indisunique AS is_unique, am.amname::text AS method, \
+             ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) \
+             || CASE WHEN NOT oc.opcdefault THEN ' ' || oc.opcname ELSE '' END \
+             || CASE WHEN i.indcollation[k - 1] NOT IN (0, coalesce(at.attcollation, 0)) \
+             THEN ' COLLATE ' || (SELECT collname FROM pg_collation \
+             WHERE oid = i.indcollation[k - 1]) ELSE '' END \
+             || CASE i.indoption[k - 1] & 3 WHEN 1 THEN ' NULLS LAST' \
+             WHEN 2 THEN ' NULLS FIRST' ELSE '' END \
+             FROM generate_series(1, i.indnkeyatts) k \
+             JOIN pg_opclass oc ON oc.oid = i.indclass[k - 1] \
+             LEFT JOIN pg_attribute at \
+             ON at.attrelid = i.indrelid AND at.attnum = i.indkey[k - 1] AND at.attnum > 0 \
+             ORDER BY k) AS parts, \
+             ARRAY(SELECT 'INCLUDE ' || pg_get_indexdef(i.indexrelid, k, true) \
+             FROM generate_series(i.indnkeyatts + 1, i.indnatts) k ORDER BY k) \
+             || CASE WHEN position('NULLS NOT DISTINCT' IN pg_get_indexdef(i.indexrelid)) > 0 \
+             THEN ARRAY['NULLS NOT DISTINCT'] ELSE ARRAY[]::text[] END AS options, \
+             ARRAY(SELECT (i.indoption[k - 1] & 1) = 1 \
+             FROM generate_series(1, i.indnkeyatts) k ORDER BY k) AS descending, \
+             pg_get_expr(i.indpred, i.indrelid, true) AS predicate \
+             FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
+             JOIN pg_class n ON n.oid = i.indexrelid JOIN pg_am am ON am.oid = n.relam \
+             WHERE {ours} AND c.relkind IN ('r', 'p') \
+             AND NOT i.indisprimary AND i.indisvalid \
+             ORDER BY c.relname, n.relname"
+        ),
+    )
+    .await?;
+    let mut schema = assemble(columns, constraints, indexes);
+    if namespace.has_access() {
+        for row in rows::<AccessRow, _>(db, access_query(&ours, application_role)).await? {
+            let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+            add_access(table, &row)?;
+        }
+    }
+    if namespace.is_distributed() {
+        for row in rows::<DistributionRow, _>(db, distribution_query(&ours)).await? {
+            let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+            table.distribution = Some(distribution(row));
+        }
+    }
+    Ok(schema.sorted())
+}
+
+/// Where rows are, of every table that is in Citus's metadata:
+/// <https://docs.citusdata.com/en/stable/develop/api_metadata.html#partition-table>
+fn distribution_query(ours: &str) -> String {
+    format!(
+        "SELECT c.relname::text AS table_name, d.partmethod::text AS method, \
+         d.repmodel::text AS replication, \
+         column_to_column_name(d.logicalrelid, d.partkey) AS column_name \
+         FROM pg_dist_partition d JOIN pg_class c ON c.oid = d.logicalrelid WHERE {ours}"
+    )
+}
+
+fn distribution(row: DistributionRow) -> Distribution {
+    match (row.method.as_str(), row.replication.as_str(), row.column_name) {
+        ("h", _, Some(column)) => Distribution::By(column),
+        ("n", "t", _) => Distribution::Replicated,
+        ("n", _, _) => Distribution::Other("on one node, in Citus's metadata".to_owned()),
+        (method, ..) => Distribution::Other(format!("distributed by the method {method}")),
+    }
+}
+
+/// Policies, and the privileges of PUBLIC and the application role, also those on columns.
+fn access_query(ours: &str, application_role: &str) -> String {
+    format!(
+        "SELECT c.relname::text AS table_name, c.relrowsecurity AS is_enabled, \
+         c.relforcerowsecurity AS is_forced, \
+         coalesce((SELECT json_agg(json_build_object('name', p.polname, \
+         'restrictive', NOT p.polpermissive, \
+         'command', CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' \
+         WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END, \
+         'roles', ARRAY(SELECT r.rolname FROM pg_roles r WHERE r.oid = ANY (p.polroles) \
+         ORDER BY r.rolname), \
+         'using', pg_get_expr(p.polqual, p.polrelid, true), \
+         'with_check', pg_get_expr(p.polwithcheck, p.polrelid, true))) \
+         FROM pg_policy p WHERE p.polrelid = c.oid), '[]')::text AS policies, \
+         coalesce((SELECT json_agg(json_build_object( \
+         'grantee', CASE a.grantee WHEN 0 THEN 'public' ELSE 'application' END, \
+         'name', a.privilege_type || coalesce(' (' || quote_ident(a.attname) || ')', ''), \
+         'grantable', a.is_grantable)) \
+         FROM (SELECT e.*, NULL::name AS attname FROM aclexplode(c.relacl) e \
+         UNION ALL SELECT e.*, t.attname FROM pg_attribute t CROSS JOIN aclexplode(t.attacl) e \
+         WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped) a \
+         WHERE a.grantee <> c.relowner AND (a.grantee = 0 OR a.grantee = \
+         (SELECT oid FROM pg_roles WHERE rolname = {role}))), '[]')::text AS privileges \
+         FROM pg_class c WHERE {ours} AND c.relkind IN ('r', 'p') \
+         ORDER BY c.relname",
+        role = literal(application_role),
+    )
+}
+
+fn add_access(table: &mut Table, row: &AccessRow) -> Result<(), DbErr> {
+    let broken = |error: serde_json::Error| DbErr::Type(error.to_string());
+    table.row_security = match (row.is_enabled, row.is_forced) {
+        (false, _) => RowSecurity::Disabled,
+        (true, false) => RowSecurity::Enabled,
+        (true, true) => RowSecurity::Forced,
+    };
+    table.policies = serde_json::from_str::<Vec<Policy>>(&row.policies).map_err(broken)?;
+    let privileges: Vec<Privilege> = serde_json::from_str(&row.privileges).map_err(broken)?;
+    for grantee in [Grantee::Application, Grantee::Public] {
+        let mut all = Vec::new();
+        for one in privileges.iter().filter(|one| one.grantee == grantee) {
+            all.push(one.name.clone());
+            if one.grantable {
+                all.push(format!("{}{GRANTABLE}", one.name));
+            }
+        }
+        table.set_privileges(grantee, all);
+    }
+    Ok(())
+}
+
+async fn rows<T: FromQueryResult, C: ConnectionTrait>(
+    db: &C,
+    sql: String,
+) -> Result<Vec<T>, DbErr> {
+    let stmt = Statement::from_string(db.get_database_backend(), sql);
+    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
+}
+
+/// SQL for the names of the attributes numbered in an array, in the array's order.
+#[must_use]
+pub fn attribute_names(numbers: &str, relation: &str) -> String {
+    format!(
+        "ARRAY(SELECT a.attname::text FROM unnest({numbers}) WITH ORDINALITY AS u(num, ord) \
+         JOIN pg_attribute a ON a.attrelid = {relation} AND a.attnum = u.num ORDER BY u.ord)"
+    )
+}
+
+fn assemble(
+    columns: Vec<ColumnRow>,
+    constraints: Vec<ConstraintRow>,
+    indexes: Vec<IndexRow>,
+) -> Schema {
+    let mut schema = Schema::default();
+    for row in columns {
+        let table = schema
+            .tables
+            .entry(row.table_name.clone())
+            .or_insert_with(|| Table::new(row.table_name));
+        if let (Some(name), Some(ty)) = (row.column_name, row.column_type) {
+            table.columns.push(Column {
+                name,
+                ty: ColumnType::parse(&ty),
+                nullable: row.nullable.unwrap_or(true),
+                default: row.default_expr,
+            });
+        }
+    }
+    for row in constraints {
+        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+        match row.kind.as_str() {
+            "p" => {
+                table.primary_key = Some(PrimaryKey { name: Some(row.name), columns: row.columns });
+            }
+            "f" => table.foreign_keys.push(ForeignKey {
+                name: Some(row.name),
+                columns: row.columns,
+                ref_table: row.ref_table.unwrap_or_default(),
+                ref_columns: row.ref_columns,
+                on_delete: action(&row.on_delete),
+                on_update: action(&row.on_update),
+            }),
+            _ => table
+                .checks
+                .push(Check { name: Some(row.name), expr: row.check_expr.unwrap_or_default() }),
+        }
+    }
+    for row in indexes {
+        let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
+        let parts = row.parts.into_iter().zip(row.descending);
+        table.indexes.push(Index {
+            name: row.name,
+            unique: row.is_unique,
+            method: row.method,
+            options: row.options,
+            parts: parts.map(|(expr, descending)| IndexPart { expr, descending }).collect(),
+            predicate: row.predicate,
+        });
+    }
+    schema
+}
+
+/// `pg_constraint.confdeltype` and `confupdtype`, as the PostgreSQL manual lists them.
+fn action(code: &str) -> Action {
+    match code {
+        "r" => Action::Restrict,
+        "c" => Action::Cascade,
+        "n" => Action::SetNull,
+        "d" => Action::SetDefault,
+        _ => Action::NoAction,
+    }
+}

@@ -1,0 +1,93 @@
+//! The names of keys, indexes and checks: PostgreSQL's own pattern, made in one place.
+
+use crate::fingerprint::sha256;
+
+/// The longest name that PostgreSQL keeps, in bytes; it cuts longer ones without a word.
+pub const MAX_BYTES: usize = 63;
+
+/// `companies_pkey`
+#[must_use]
+pub fn primary_key(table: &str) -> String {
+    join(table, &[], "pkey")
+}
+
+/// `orders_tenant_id_customer_id_fkey`
+#[must_use]
+pub fn foreign_key(table: &str, columns: &[String]) -> String {
+    join(table, columns, "fkey")
+}
+
+/// `leads_tenant_id_email_idx`, or `domains_tenant_id_name_key` for a unique.
+#[must_use]
+pub fn index(table: &str, parts: &[String], unique: bool) -> String {
+    join(table, parts, if unique { "key" } else { "idx" })
+}
+
+/// `leads_status_check`
+#[must_use]
+pub fn check(table: &str, column: &str) -> String {
+    join(table, &[column.to_owned()], "check")
+}
+
+/// `leads_tenant_isolation`
+#[must_use]
+pub fn policy(table: &str) -> String {
+    join(table, &[], "tenant_isolation")
+}
+
+/// Joins the parts by underscores. What exceeds [`MAX_BYTES`] is replaced by a hash of the whole
+/// name, so that two long names never become one.
+fn join(table: &str, parts: &[String], suffix: &str) -> String {
+    let mut name = table.to_owned();
+    for part in parts {
+        name.push('_');
+        // An expression's text is no identifier: keep its letters and digits.
+        name.extend(part.chars().filter(|c| c.is_alphanumeric() || *c == '_'));
+    }
+    let full = format!("{name}_{suffix}");
+    if full.len() <= MAX_BYTES {
+        return full;
+    }
+    let hash = &sha256(&full)[..8];
+    let mut cut = MAX_BYTES - suffix.len() - hash.len() - 2;
+    while !name.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    format!("{}_{hash}_{suffix}", &name[..cut])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(parts: &[&str]) -> Vec<String> {
+        parts.iter().map(|part| (*part).to_owned()).collect()
+    }
+
+    #[test]
+    fn names_follow_postgres() {
+        assert_eq!(primary_key("companies"), "companies_pkey");
+        assert_eq!(
+            foreign_key("orders", &owned(&["tenant_id", "customer_id"])),
+            "orders_tenant_id_customer_id_fkey"
+        );
+        assert_eq!(
+            index("leads", &owned(&["tenant_id", "email"]), false),
+            "leads_tenant_id_email_idx"
+        );
+        assert_eq!(
+            index("domains", &owned(&["tenant_id", "name"]), true),
+            "domains_tenant_id_name_key"
+        );
+        assert_eq!(check("leads", "status"), "leads_status_check");
+    }
+
+    #[test]
+    fn long_names_fit_and_stay_apart() {
+        let long = |last: &str| index(&"ä".repeat(40), &owned(&["tenant_id", last]), false);
+        let (a, b) = (long("a"), long("b"));
+        assert!(a.len() <= MAX_BYTES && a.ends_with("_idx"), "{a}");
+        assert_ne!(a, b);
+        assert_eq!(a, long("a"), "the same name every time");
+    }
+}

@@ -1,0 +1,144 @@
+//! The expected schema in the words of the database it is compared with.
+//!
+//! PostgreSQL rewrites what it is told: `status IN ('a', 'b')` comes back from the catalogue as
+//! `status = ANY (ARRAY['a'::text, 'b'::text])`. So the server itself does the rewriting: the
+//! expected tables are built as temporary ones in a transaction that is rolled back, and read by
+//! the same reader. That needs the right to make temporary tables and nothing else.
+
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use tenantry_entity::Engine;
+
+use super::{Schema, ddl, from_postgres, from_sqlite};
+use crate::{error::sqlstate, ops::v1, sql::in_memory};
+
+/// What a database should hold, in its own words.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The schema.
+    pub schema: Schema,
+    /// Whether expressions are in the server's words. If not, the server builds no temporary tables,
+    /// and only [`Schema::without_expressions`] of both sides can be compared.
+    pub exact: bool,
+}
+
+/// Reads the live schema that unqualified names belong to, with the privileges of the given
+/// application role.
+///
+/// # Errors
+///
+/// If a catalogue query fails.
+pub async fn read<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    application_role: &str,
+) -> Result<Schema, DbErr> {
+    if engine == Engine::Sqlite {
+        return from_sqlite::read(db).await;
+    }
+    from_postgres::read(db, from_postgres::Namespace::Current(engine), application_role).await
+}
+
+/// Says what `neutral`, a schema made from the entities, would look like in this database.
+///
+/// # Errors
+///
+/// If the database fails for another reason than a missing right to make temporary tables.
+pub async fn expected<C>(db: &C, engine: Engine, neutral: Schema) -> Result<Expected, DbErr>
+where
+    C: ConnectionTrait + TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
+{
+    if engine.capability().keeps_expression_text {
+        return Ok(Expected { schema: neutral.on(engine), exact: true });
+    }
+    if !engine.capability().temporary_tables {
+        return Ok(Expected { schema: neutral.on(engine).without_expressions(), exact: false });
+    }
+    let neutral = neutral.on(engine);
+    match replay(db, engine, &ddl::create(&neutral, engine)).await {
+        Ok(mut schema) => {
+            // What the server has nothing to rewrite in.
+            for table in schema.tables.values_mut() {
+                if let Some(neutral) = neutral.tables.get(&table.name) {
+                    table.grants.clone_from(&neutral.grants);
+                }
+            }
+            Ok(Expected { schema, exact: true })
+        }
+        // insufficient_privilege, read_only_sql_transaction
+        Err(error) if matches!(sqlstate(&error).as_deref(), Some("42501" | "25006")) => {
+            Ok(Expected { schema: neutral.without_expressions(), exact: false })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs statements that create tables where nothing of them remains, and reads the result: as
+/// temporary tables on PostgreSQL, in a database in memory on SQLite. What they grant is left out:
+/// roles are no part of a database, and need not be there. Where they put rows on an engine with
+/// several nodes is not tried, but said of the result.
+///
+/// # Errors
+///
+/// If a statement fails.
+pub async fn replay<C>(db: &C, engine: Engine, statements: &[String]) -> Result<Schema, DbErr>
+where
+    C: ConnectionTrait + TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
+{
+    if engine == Engine::Sqlite {
+        let memory = in_memory().await?;
+        memory.execute_unprepared(&script(statements)).await?;
+        let schema = from_sqlite::read(&memory).await;
+        memory.close().await?;
+        return schema;
+    }
+    let transaction = db.begin().await?;
+    // One round trip; an empty search path but for the temporary schema keeps the names apart.
+    let local: Vec<String> = statements
+        .iter()
+        .filter(|sql| !is_grant(sql) && !v1::is_distribution(sql))
+        .cloned()
+        .collect();
+    let sql = format!("SET LOCAL search_path = pg_temp; {}", script(&local));
+    let outcome = match transaction.execute_unprepared(&sql).await {
+        Ok(_) => {
+            let namespace = from_postgres::Namespace::Temporary;
+            from_postgres::read(&transaction, namespace, "").await
+        }
+        Err(error) => Err(error),
+    };
+    transaction.rollback().await?;
+    let mut schema = outcome?;
+    if engine.capability().distributes_tables {
+        schema.distribute();
+    }
+    Ok(schema)
+}
+
+fn starts_with(statement: &str, start: &str) -> bool {
+    statement.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
+/// Whether a statement is about privileges.
+fn is_grant(sql: &str) -> bool {
+    sql.starts_with("GRANT ") || sql.starts_with("REVOKE ")
+}
+
+fn script(statements: &[String]) -> String {
+    let mut script = String::new();
+    for statement in statements {
+        // Which no transaction takes, and which makes the same index.
+        let concurrent = ["CREATE INDEX CONCURRENTLY", "CREATE UNIQUE INDEX CONCURRENTLY"]
+            .iter()
+            .chain(&["DROP INDEX CONCURRENTLY"])
+            .find(|start| starts_with(statement, start));
+        match concurrent {
+            Some(start) => {
+                script.push_str(start.trim_end_matches(" CONCURRENTLY"));
+                script.push_str(&statement[start.len()..]);
+            }
+            None => script.push_str(statement),
+        }
+        script.push_str(";\n");
+    }
+    script
+}

@@ -1,0 +1,217 @@
+//! Whether there may be sample rows here, and which.
+
+use std::collections::BTreeMap;
+
+use sea_orm::ConnectionTrait;
+use tenantry_entity::{Engine, TableDef};
+use tenantry_migration::{
+    Error, IntoSchemaManagerConnection, Result, called,
+    db::{count_rows, quoted},
+    refusal::Refusal,
+    runner::{Seeding, Stage, State},
+    schema::{self, Schema, Table, tenancy::ROOT},
+};
+
+use crate::{
+    options::Options,
+    seeder::{Bound, Seeder},
+    set::DataSet,
+    spec::Spec,
+};
+
+/// What may be seeded.
+pub(crate) struct Admitted {
+    /// What was asked for, and what is there.
+    pub set: DataSet,
+    /// Whether the journal has it that all of it is there.
+    pub done: bool,
+    /// Whether there are no sample rows yet.
+    pub is_new: bool,
+}
+
+/// Refuses where no sample rows belong, or others than these.
+pub(crate) async fn admitted<'c, C>(db: &'c C, on: &Bound, options: &Options) -> Result<Admitted>
+where
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    ready(db, on).await?.for_seeding(&on.entities())?;
+    let (real, samples) = tenants(db, on).await?;
+    if real > 0 && !options.alongside {
+        let tenants = if real == 1 { "tenant" } else { "tenants" };
+        return Err(Refusal::plain(format!(
+            "refused, because there is {real} {tenants} that the seeder did not make; \
+             --alongside seeds all the same"
+        ))
+        .into());
+    }
+    // Whoever has removed the rows meant them to be gone. Users come first, so there may be those alone.
+    let noted = noted(db, on).await?.filter(|_| samples > 0);
+    let Some((there, done)) = noted else {
+        if samples > 0 {
+            return Err(Refusal::plain(
+                "refused, because there are sample rows of which the journal does not say what they are: \
+                 `seeder clean` removes them",
+            )
+            .into());
+        }
+        let spec = options.spec.clone().unwrap_or_default();
+        return Ok(Admitted { set: on.set(spec), done: false, is_new: true });
+    };
+    let spec = there.spec();
+    let asked = options.spec.as_ref().unwrap_or(spec);
+    if !spec.fits(asked) {
+        return Err(Refusal::plain(format!(
+            "refused, because there are rows of another data set ({spec}): `seeder clean` removes them"
+        ))
+        .into());
+    }
+    let union = spec.union(asked);
+    Ok(Admitted { done: done && union == *spec, set: on.set(union), is_new: false })
+}
+
+/// Which rows there are by the journal, and whether all of them are there.
+pub(crate) async fn noted<C: ConnectionTrait>(
+    db: &C,
+    on: &Bound,
+) -> Result<Option<(DataSet, bool)>> {
+    let Some(Seeding { spec: line, stage }) = on.journal.seeding(db).await? else {
+        return Ok(None);
+    };
+    let spec: Spec = line.parse().map_err(Error::Unusable)?;
+    let set = on.set(spec);
+    if set.spec().factors.keys().any(|table| !set.has(table)) {
+        return Err(Error::Unusable(format!(
+            "{line:?} describes no data set that this version knows"
+        )));
+    }
+    Ok(Some((set, stage == Stage::Done)))
+}
+
+/// How many tenants there are that the seeder did not make; and how many tenants and shared rows that
+/// it did.
+async fn tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<(u64, u64)> {
+    let samples = on.journal.ids("id", ROOT);
+    let mut asked =
+        vec![(quoted(ROOT), format!("({samples}) IS NOT TRUE")), (quoted(ROOT), samples)];
+    for info in on.tables().iter().filter(|info| info.is_shared()) {
+        asked.push((quoted(info.name), on.journal.ids("id", info.name)));
+    }
+    let counts = count_rows(db, on.engine, &asked).await?;
+    Ok((counts[0], counts[1..].iter().sum()))
+}
+
+impl Seeder {
+    /// How many sample rows each of `tables` holds and how many it should: `(present, planned)` by
+    /// name; nothing where the journal does not say which rows there should be. The tables are given
+    /// with what is known of them in this database.
+    ///
+    /// # Errors
+    ///
+    /// If a query fails.
+    pub async fn census<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        engine: Engine,
+        tables: &[(&'static str, &Table)],
+    ) -> Result<BTreeMap<&'static str, (u64, u64)>> {
+        let on = self.on(engine);
+        let Some((set, _)) = noted(db, &on).await? else { return Ok(BTreeMap::new()) };
+        let planned = set.planned();
+        let conditions: Vec<_> =
+            tables.iter().map(|(name, table)| (quoted(name), on.journal.rows(table))).collect();
+        let present = count_rows(db, engine, &conditions).await?;
+        let names = tables.iter().map(|(name, _)| *name);
+        let pair = |(name, present): (&'static str, u64)| {
+            (name, (present, planned.get(name).copied().unwrap_or_default()))
+        };
+        Ok(names.zip(present).map(pair).collect())
+    }
+}
+
+/// A database in which there can be sample rows.
+pub(crate) struct Ready {
+    /// The tables as they are.
+    pub schema: Schema,
+    /// Whether it belongs to production, whatever this process is.
+    pub production: bool,
+}
+
+impl Ready {
+    /// Refuses to seed production.
+    fn for_seeding(self, entities: &[TableDef]) -> Result<Schema> {
+        if self.production {
+            return Err(Refusal::plain(
+                "refused: this database belongs to production, where no sample rows belong; if it is a \
+                 copy, say so with `migration repair --environment`",
+            )
+            .into());
+        }
+        let differing = self.differing(entities);
+        if !differing.is_empty() {
+            return Err(Error::Unusable(format!(
+                "the tables are not what the entities say, so no row fits: {}; `{}` shows what to do, and \
+                 nothing was changed",
+                differing.join("; "),
+                called("migration", "diff")
+            )));
+        }
+        Ok(self.schema)
+    }
+
+    /// The columns for which the factories have nothing, and those that they have and that are not there.
+    fn differing(&self, entities: &[TableDef]) -> Vec<String> {
+        let mut differing = Vec::new();
+        for def in entities {
+            let Some(live) = self.schema.tables.get(def.name) else { continue };
+            let missing = def.columns.iter().filter(|name| live.column(name).is_none());
+            differing.extend(missing.map(|name| format!("{}.{name} is missing", def.name)));
+            let others = live.columns.iter().filter(|it| !def.columns.contains(&it.name.as_str()));
+            let required = others.filter(|column| !column.nullable && column.default.is_none());
+            differing.extend(required.map(|column| {
+                format!("{}.{} is NOT NULL and has no default", def.name, column.name)
+            }));
+        }
+        differing
+    }
+}
+
+/// Fails with what to do unless every migration is applied.
+pub(crate) async fn ready<'c, C>(db: &'c C, on: &Bound) -> Result<Ready>
+where
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    let standing = on.seeder.project.bare_runner(db)?.standing().await?;
+    let production = standing.is_production();
+    let states = standing.migrations;
+    let is_pending = |state: State| matches!(state, State::Pending | State::OutOfOrder);
+    let pending = states.iter().filter(|entry| is_pending(entry.state)).count();
+    if pending > 0 {
+        return Err(Error::Unusable(format!(
+            "{pending} of {} migrations are not applied: run `{}` first",
+            states.len(),
+            called("migration", "up")
+        )));
+    }
+    if let Some(half_done) = states.iter().find(|entry| entry.state == State::HalfDone) {
+        return Err(Error::Unusable(format!(
+            "{} is half done: run `{}` first",
+            half_done.name,
+            called("migration", "up")
+        )));
+    }
+    // What is in another schema of the search path is not meant.
+    let mut live = schema::read(db, on.engine, "").await?;
+    let names: Vec<&str> = on.tables().iter().map(|info| info.name).collect();
+    live.tables.retain(|name, _| names.contains(&name.as_str()));
+    let missing: Vec<&str> =
+        names.into_iter().filter(|name| !live.tables.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        return Err(Error::Unusable(format!(
+            "{} should be there and is not, so somebody dropped it by hand; nothing was changed",
+            missing.join(", ")
+        )));
+    }
+    Ok(Ready { schema: live, production })
+}

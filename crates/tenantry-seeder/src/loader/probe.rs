@@ -1,0 +1,111 @@
+//! How much of a data set is there, asked in as many questions as there are tables, for some tenants
+//! at a time.
+
+use std::collections::HashSet;
+
+use sea_orm::{
+    ConnectionTrait,
+    prelude::Uuid,
+    sea_query::{Condition, Expr, ExprTrait as _, Query},
+};
+use tenantry_entity::{Scope, tenancy::TENANT_ID};
+use tenantry_migration::Result;
+
+use crate::samples::{SampleTenant, TableInfo};
+
+/// Tenants asked about at a time.
+pub(crate) const PAGE: usize = 200;
+
+/// What is there of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Presence {
+    /// Whether the last row that it brings into each shared table is there.
+    pub shared: bool,
+    pub rest: Rest,
+}
+
+/// What is there of what belongs to a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing: it can be copied.
+    Absent,
+    /// Something, but not the last row of each table.
+    Partial,
+    /// The last row of each table.
+    Whole,
+}
+
+/// Asks for the last row of each table, since a unit is committed whole.
+pub(super) async fn presence<C: ConnectionTrait>(
+    db: &C,
+    tables: &'static [TableInfo],
+    tenants: &[SampleTenant],
+) -> Result<Vec<Presence>> {
+    let mut presence = vec![Presence { shared: true, rest: Rest::Absent }; tenants.len()];
+    // The tenants themselves come first.
+    for (at, info) in tables.iter().enumerate().filter(|(_, info)| info.is_root()) {
+        let last = last_rows(at, info, tenants, |_| true);
+        let found = there(db, info, &last).await?;
+        for (tenant, key) in last {
+            if found.contains(&key.1) {
+                presence[tenant].rest = Rest::Whole;
+            }
+        }
+    }
+    for (at, info) in tables.iter().enumerate().filter(|(_, info)| !info.is_root()) {
+        let asked = |tenant: usize| info.is_shared() || presence[tenant].rest == Rest::Whole;
+        let last = last_rows(at, info, tenants, asked);
+        let found = there(db, info, &last).await?;
+        for (tenant, key) in last {
+            if found.contains(&key.1) {
+                continue;
+            }
+            if info.is_shared() {
+                presence[tenant].shared = false;
+            } else {
+                presence[tenant].rest = Rest::Partial;
+            }
+        }
+    }
+    Ok(presence)
+}
+
+/// The place of a tenant, and the key of its last row in a table.
+type LastRow = (usize, (Uuid, Uuid));
+
+fn last_rows(
+    at: usize,
+    info: &TableInfo,
+    tenants: &[SampleTenant],
+    asked: impl Fn(usize) -> bool,
+) -> Vec<LastRow> {
+    let asked = tenants.iter().enumerate().filter(|(place, _)| asked(*place));
+    let last = asked.filter_map(|(place, tenant)| {
+        let n = tenant.count(at).checked_sub(1)?;
+        Some((place, (tenant.id, info.id_of(&tenant.row(at, n))?)))
+    });
+    last.collect()
+}
+
+/// The ids of those of these rows that are there.
+async fn there<C: ConnectionTrait>(
+    db: &C,
+    info: &TableInfo,
+    rows: &[LastRow],
+) -> Result<HashSet<Uuid>> {
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let condition = match info.scope {
+        Scope::Tenant => rows.iter().fold(Condition::any(), |any, (_, (tenant, id))| {
+            let tenant = Expr::col(TENANT_ID).eq(*tenant);
+            any.add(Condition::all().add(tenant).add(Expr::col("id").eq(*id)))
+        }),
+        Scope::Shared => {
+            Condition::all().add(Expr::col("id").is_in(rows.iter().map(|(_, (_, id))| *id)))
+        }
+    };
+    let select = Query::select().column("id").from(info.name).cond_where(condition).take();
+    let found = db.query_all(&select).await?;
+    Ok(found.iter().map(|row| row.try_get("", "id")).collect::<Result<_, sea_orm::DbErr>>()?)
+}

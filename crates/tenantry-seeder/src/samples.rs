@@ -1,0 +1,330 @@
+//! What an application gives to the seeder: its tables, how many rows a tenant has of each, and the
+//! factories that make them.
+
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic,
+    Iterable, ModelTrait, PrimaryKeyToColumn, QueryResult, QueryTrait as _, Value,
+    prelude::Uuid,
+    sea_query::{Expr, SelectStatement},
+};
+use tenantry_entity::{SampleCode, Scope, tenancy::TENANT_ID};
+use tenantry_migration::schema::tenancy::ROOT;
+
+use crate::{spec::Spec, tenant::Tenant};
+
+/// The sample rows of an application.
+///
+/// ```ignore
+/// /// Shop's sample rows.
+/// #[derive(Debug)]
+/// pub struct Shop;
+///
+/// impl Samples for Shop {
+///     type Tenant = Owner;
+///
+///     fn tenant(tenant: Tenant) -> Owner {
+///         Owner::of(tenant)
+///     }
+///
+///     fn tables() -> Vec<SampleTable<Self>> {
+///         vec![
+///             SampleTable::of::<tenant::Entity>(|_| 1, |tenant, _| factory::tenant::row(tenant)),
+///             SampleTable::of::<product::Entity>(|tenant| tenant.products, factory::product::row),
+///         ]
+///     }
+/// }
+/// ```
+pub trait Samples: Sized + Send + Sync + 'static {
+    /// A tenant with what the application draws for it once: its counts, its name.
+    type Tenant: Deref<Target = Tenant> + Send + Sync;
+
+    /// Completes a tenant. It is a pure function: the same tenant, whenever it is asked for.
+    fn tenant(tenant: Tenant) -> Self::Tenant;
+
+    /// Every table in foreign-key order, as in the application's list of entities.
+    fn tables() -> Vec<SampleTable<Self>>;
+}
+
+/// Makes a cell's value go without its entity's type.
+type MakeRow<T> = Box<dyn Fn(&T, u32) -> Vec<Value> + Send + Sync>;
+
+/// A table with its factory.
+pub struct SampleTable<S: Samples> {
+    info: TableInfo,
+    count: fn(&S::Tenant) -> u32,
+    row: MakeRow<S::Tenant>,
+}
+
+impl<S: Samples> SampleTable<S> {
+    /// The rows of the entity `E`: how many a tenant has, and what makes each, from its number.
+    ///
+    /// A factory sets every column.
+    #[must_use]
+    pub fn of<E: SampleCode>(
+        count: fn(&S::Tenant) -> u32,
+        row: fn(&S::Tenant, u32) -> E::ActiveModel,
+    ) -> Self {
+        let row = Box::new(move |tenant: &S::Tenant, n| values(row(tenant, n)));
+        Self { info: TableInfo::of::<E>(), count, row }
+    }
+
+    /// For a table whose number of rows follows from others: no `--factor` changes it.
+    #[must_use]
+    pub fn fixed(mut self) -> Self {
+        self.info.takes_factor = false;
+        self
+    }
+}
+
+/// A table with sample rows, without the type of its entity.
+pub struct TableInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// Whom its rows belong to.
+    pub scope: Scope,
+    /// Its columns, in the order of the entity.
+    pub columns: Vec<&'static str>,
+    /// Those of the primary key.
+    pub key: Vec<&'static str>,
+    /// The code in the ids of its rows.
+    pub code: u8,
+    /// Whether a spec may ask for more or fewer of its rows.
+    pub takes_factor: bool,
+    id: usize,
+    select: fn() -> SelectStatement,
+    decode: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
+    bind: fn(Vec<Value>) -> Vec<Expr>,
+}
+
+impl fmt::Debug for TableInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableInfo").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl TableInfo {
+    /// The table of the entity `E`.
+    #[must_use]
+    pub fn of<E: SampleCode>() -> Self {
+        let columns: Vec<&str> = E::Column::iter().map(|column| column.as_str()).collect();
+        let key = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
+        Self {
+            name: E::default().table_name(),
+            scope: E::scope(),
+            id: columns.iter().position(|name| *name == "id").unwrap_or_default(),
+            columns,
+            key,
+            code: E::CODE,
+            takes_factor: E::default().table_name() != ROOT,
+            #[allow(clippy::disallowed_methods, reason = "it looks at the rows of all tenants")]
+            select: || E::find().into_query(),
+            decode: |row| {
+                let model = E::Model::from_query_result(row, "")?;
+                Ok(E::Column::iter().map(|column| model.get(column)).collect())
+            },
+            bind: |values| {
+                let cells = E::Column::iter().zip(values);
+                cells.map(|(column, value)| column.save_as(Expr::val(value))).collect()
+            },
+        }
+    }
+
+    /// Whether it is the table of the tenants themselves.
+    pub(crate) fn is_root(&self) -> bool {
+        self.name == ROOT
+    }
+
+    /// Whether its rows belong to no tenant, but for the tenants themselves.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.scope == Scope::Shared && !self.is_root()
+    }
+
+    /// The column that says whose a row is; `None` for a shared table.
+    pub(crate) fn owner(&self) -> Option<&'static str> {
+        match self.scope {
+            Scope::Tenant => Some(TENANT_ID),
+            Scope::Shared if self.is_root() => Some("id"),
+            Scope::Shared => None,
+        }
+    }
+
+    /// The id of a row.
+    pub(crate) fn id_of(&self, row: &[Value]) -> Option<Uuid> {
+        match row.get(self.id) {
+            Some(Value::Uuid(id)) => *id,
+            _ => None,
+        }
+    }
+
+    /// A SELECT of all columns of all rows.
+    pub(crate) fn select(&self) -> SelectStatement {
+        (self.select)()
+    }
+
+    /// The values of a row that [`select`](Self::select) gave, in the order of the columns.
+    pub(crate) fn decode(&self, row: &QueryResult) -> Result<Vec<Value>, DbErr> {
+        (self.decode)(row)
+    }
+
+    /// The values of a row as the columns take them in an INSERT.
+    pub(crate) fn bind(&self, row: Vec<Value>) -> Vec<Expr> {
+        (self.bind)(row)
+    }
+}
+
+/// The values of a row in the order of the entity's columns.
+pub(crate) fn values<A: ActiveModelTrait>(mut row: A) -> Vec<Value> {
+    <A::Entity as EntityTrait>::Column::iter()
+        .map(|column| match row.take(column) {
+            ActiveValue::Set(value) | ActiveValue::Unchanged(value) => value,
+            // Factories set everything.
+            ActiveValue::NotSet => Value::Bool(None),
+        })
+        .collect()
+}
+
+/// The sample rows of an application, without its types: what the engine works with.
+pub trait SampleSet: fmt::Debug + Send + Sync + 'static {
+    /// Its tables in foreign-key order.
+    fn tables(&'static self) -> &'static [TableInfo];
+
+    /// Tenant `ordinal` of what a spec describes. It is the same however many there are.
+    fn tenant(&'static self, spec: &Arc<Spec>, ordinal: u32) -> SampleTenant;
+}
+
+/// The one implementation of [`SampleSet`], for `S`.
+pub struct Set<S: Samples>(OnceLock<(Vec<TableInfo>, Vec<Maker<S>>)>);
+
+struct Maker<S: Samples> {
+    count: fn(&S::Tenant) -> u32,
+    row: MakeRow<S::Tenant>,
+}
+
+impl<S: Samples> Set<S> {
+    /// The sample rows of `S`; for a `static`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    fn parts(&self) -> &(Vec<TableInfo>, Vec<Maker<S>>) {
+        self.0.get_or_init(|| {
+            let split =
+                |table: SampleTable<S>| (table.info, Maker { count: table.count, row: table.row });
+            S::tables().into_iter().map(split).unzip()
+        })
+    }
+}
+
+impl<S: Samples> Default for Set<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Samples> fmt::Debug for Set<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.parts().0.iter().map(|info| info.name)).finish()
+    }
+}
+
+impl<S: Samples> SampleSet for Set<S> {
+    fn tables(&'static self) -> &'static [TableInfo] {
+        &self.parts().0
+    }
+
+    fn tenant(&'static self, spec: &Arc<Spec>, ordinal: u32) -> SampleTenant {
+        let (tables, makers) = self.parts();
+        let root = tables.iter().find(|info| info.is_root()).map_or(0, |info| info.code);
+        let tenant = S::tenant(Tenant::of(spec, ordinal, root));
+        SampleTenant { tables, rows: Box::new(RowsOf::<S> { tenant, makers }) }
+    }
+}
+
+/// The rows of one tenant.
+trait Rows: Send + Sync {
+    fn tenant(&self) -> &Tenant;
+    fn count(&self, table: usize) -> u32;
+    fn row(&self, table: usize, n: u32) -> Vec<Value>;
+}
+
+struct RowsOf<S: Samples> {
+    tenant: S::Tenant,
+    makers: &'static [Maker<S>],
+}
+
+impl<S: Samples> Rows for RowsOf<S> {
+    fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    fn count(&self, table: usize) -> u32 {
+        (self.makers[table].count)(&self.tenant)
+    }
+
+    fn row(&self, table: usize, n: u32) -> Vec<Value> {
+        (self.makers[table].row)(&self.tenant, n)
+    }
+}
+
+/// A tenant and what makes its rows. Tables are meant by their place in [`SampleSet::tables`].
+pub struct SampleTenant {
+    tables: &'static [TableInfo],
+    rows: Box<dyn Rows>,
+}
+
+impl Deref for SampleTenant {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        self.rows.tenant()
+    }
+}
+
+impl SampleTenant {
+    /// How many rows it brings into a table.
+    #[must_use]
+    pub fn count(&self, table: usize) -> u32 {
+        self.rows.count(table)
+    }
+
+    /// Row `n` of a table: the values of its columns, in their order.
+    #[must_use]
+    pub fn row(&self, table: usize, n: u32) -> Vec<Value> {
+        self.rows.row(table, n)
+    }
+
+    /// The rows of a table, in the order of their ids.
+    pub(crate) fn rows_of(&self, table: usize) -> impl Iterator<Item = Vec<Value>> + Send + '_ {
+        (0..self.count(table)).map(move |n| self.row(table, n))
+    }
+
+    /// How many rows it brings into each table, in foreign-key order.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static TableInfo, u32)> + '_ {
+        self.tables.iter().enumerate().map(|(at, info)| (info, self.count(at)))
+    }
+
+    /// How many rows it brings altogether.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts().map(|(_, rows)| u64::from(rows)).sum()
+    }
+
+    /// How many of them belong to it, not counting what it brings into shared tables.
+    pub(crate) fn own(&self) -> u64 {
+        let own = self.counts().filter(|(info, _)| !info.is_shared());
+        own.map(|(_, rows)| u64::from(rows)).sum()
+    }
+}
+
+impl fmt::Debug for SampleTenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SampleTenant").field(self.rows.tenant()).finish()
+    }
+}

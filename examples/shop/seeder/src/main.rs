@@ -1,0 +1,7 @@
+//! The `seeder` command; see `--help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tenantry_seeder::cli::main(&seeder::SEEDER)
+}

@@ -1,0 +1,127 @@
+//! Another application: `examples/shop`, copied to a place outside of this workspace, does the whole job
+//! with the engine as it is here, on both engines, and goes through a change of its schema.
+
+use std::path::PathBuf;
+
+use crate::support::{Bin, Engine, Ran, TestDb, workspace::Workspace};
+
+/// What the copy builds.
+const BINARIES: [&str; 3] = ["migration", "seeder", "shop"];
+
+struct Programs(Vec<PathBuf>);
+
+impl Programs {
+    fn build(copy: &Workspace) -> Self {
+        copy.cargo(&["build", "--quiet", "--offline", "--workspace", "--bins"]);
+        Self(BINARIES.iter().map(|name| copy.keep(name)).collect())
+    }
+
+    fn run(&self, db: &TestDb, name: &str, args: &[&str]) -> Ran {
+        let at = BINARIES.iter().position(|it| *it == name).unwrap();
+        Bin::at(&self.0[at], db.folder()).env("DATABASE_URL", &db.url).args(args).run()
+    }
+}
+
+#[tokio::test]
+async fn another_application_does_the_whole_job() {
+    let copy = Workspace::shop("shop");
+    let programs = Programs::build(&copy);
+    let databases = [Engine::Sqlite, Engine::Postgres].map(TestDb::new);
+    for db in &databases {
+        let run = programs.run(db, "shop", &["run"]).ok();
+        assert!(run.stdout.contains("no findings in 5 tables"), "{run:#?}");
+        programs.run(db, "shop", &["validate", "--deep"]).ok();
+        programs.run(db, "seeder", &["verify"]).ok();
+        let again = programs.run(db, "seeder", &[]).ok();
+        assert!(again.stdout.contains("nothing to insert"), "{again:#?}");
+        let status = programs.run(db, "migration", &["status"]).ok();
+        assert!(status.stdout.contains("1 applied, 0 pending"), "{status:#?}");
+        // Each order has its lines, and a product may be a variant of another.
+        assert!(db.number("SELECT count(*) FROM products WHERE variant_of IS NOT NULL").await > 0);
+        let joined = "SELECT count(*) FROM order_lines l JOIN orders o ON o.id = l.order_id \
+                      JOIN products p ON p.id = l.product_id WHERE p.tenant_id = o.tenant_id";
+        let orders = db.number("SELECT count(*) FROM orders").await;
+        assert_eq!(db.number(joined).await, 3 * orders);
+    }
+
+    // The entity gets a column, and the factory, which does not compile without.
+    copy.replace(
+        "entity/src/product.rs",
+        "    /// How many are there.\n",
+        "    /// Value added tax, in hundredths of a percent.\n    pub vat: Option<i32>,\n    /// How \
+         many are there.\n",
+    );
+    copy.replace(
+        "seeder/src/factory.rs",
+        "        stock: Set(",
+        "        vat: Set(None),\n        stock: Set(",
+    );
+    copy.cargo(&["build", "--quiet", "--offline", "--package", "migration"]);
+    let generate = |args: &[&str]| {
+        Bin::at(&copy.keep("migration"), copy.root()).args(&["generate"]).args(args).run()
+    };
+    generate(&["--check"]).expect_code(1);
+    let written = generate(&["add_vat_to_products"]).ok();
+    assert!(written.stdout.contains("safe: the column products.vat is added"), "{written:#?}");
+    let programs = Programs::build(&copy);
+    generate(&["--check"]).ok();
+
+    for db in &databases {
+        let up = programs.run(db, "migration", &["up"]).ok();
+        assert_eq!(up.last_line(), "1 migration applied");
+        programs.run(db, "shop", &["validate", "--deep"]).ok();
+        let down = programs.run(db, "migration", &["down"]).ok();
+        assert_eq!(down.last_line(), "1 migration rolled back");
+        let difference = programs.run(db, "migration", &["diff"]).expect_code(1);
+        assert!(difference.stdout.contains("products"), "{difference:#?}");
+        programs.run(db, "migration", &["up"]).ok();
+        programs.run(db, "shop", &["rollback"]).ok();
+        assert!(db.tables().await.is_empty());
+    }
+    forgotten_parts_are_named(&copy, &databases[0]);
+}
+
+/// What an application forgets is one sentence at the start.
+fn forgotten_parts_are_named(copy: &Workspace, db: &TestDb) {
+    // A table listed before one that it refers to, whose factory is in the old place.
+    let (first, second) =
+        ("    1 => customer,\n    2 => product,\n    3 => order,\n", "entity/src/lib.rs");
+    copy.replace(second, first, "    3 => order,\n    1 => customer,\n    2 => product,\n");
+    let programs = Programs::build(copy);
+    let said = programs.run(db, "seeder", &["plan"]).expect_code(2).clean_output();
+    assert!(said.error().contains("in another order than the entities"), "{said:#?}");
+    let said = programs.run(db, "migration", &["diff"]).expect_code(2).clean_output();
+    let wanted = "orders is listed before customers, which it refers to";
+    assert!(said.error().contains(wanted), "{said:#?}");
+    copy.replace(second, "    3 => order,\n    1 => customer,\n    2 => product,\n", first);
+
+    // A factory that is not in the list.
+    let factory = "            Table::of::<order::Entity>(|shop| shop.orders, factory::order),\n";
+    copy.replace("seeder/src/lib.rs", factory, "");
+    let programs = Programs::build(copy);
+    let said = programs.run(db, "seeder", &[]).expect_code(2).clean_output();
+    assert!(said.error().contains("the entity of orders has no factory"), "{said:#?}");
+    let said = programs.run(db, "shop", &["run"]).clean_output();
+    assert!(
+        format!("{}{}", said.stdout, said.stderr).contains("the entity of orders has no factory")
+    );
+    copy.replace(
+        "seeder/src/lib.rs",
+        "            Table::of::<order_line::Entity>",
+        &format!("{factory}            Table::of::<order_line::Entity>"),
+    );
+
+    // A file of a migration that is not in the list.
+    let lib = copy.read("migration/src/lib.rs");
+    let last = lib.lines().rfind(|line| line.ends_with("_add_vat_to_products,")).unwrap();
+    copy.replace("migration/src/lib.rs", &format!("{last}\n"), "");
+    let said = Bin::at(&copy.keep("migration"), copy.root()).args(&["generate", "other"]).run();
+    let said = said.expect_code(2).clean_output();
+    assert!(said.error().contains("is not in the list of migrations"), "{said:#?}");
+    copy.write("migration/src/lib.rs", &lib);
+
+    // One code twice does not compile.
+    copy.replace(second, "    3 => order,\n", "    1 => order,\n");
+    let said = copy.refused(&["check", "--quiet", "--offline", "--package", "entity"]);
+    assert!(said.contains("two tables have the same code within sample ids"), "{said}");
+}
