@@ -128,13 +128,14 @@ async fn the_migration_workflow(db: TestDb) {
     assert_eq!(says(&["status"]), format!("{} applied, 0 pending", migrations()));
     assert_eq!(says(&["down"]), "1 migration rolled back");
     assert_eq!(says(&["down", "-n", "3"]), "3 migrations rolled back");
-    assert_eq!(says(&["status"]), format!("9 applied, {} pending", migrations() - 9));
+    assert_eq!(says(&["status"]), format!("{} applied, 4 pending", migrations() - 4));
     assert_eq!(says(&["up", "--num", "1"]), "1 migration applied");
     assert_eq!(says(&["down", "-n", "0"]), "nothing to roll back");
     assert_eq!(says(&["up", "-n", "0"]), "nothing to apply");
     assert_eq!(says(&["up"]), "3 migrations applied");
-    assert_eq!(db.seeder(&[]).ok().last_line(), "124 sample rows inserted");
-    assert_eq!(db.seeder(&["clean"]).ok().last_line(), "124 sample rows removed");
+    let seeded = db.seeder(&[]).ok();
+    let rows = seeded.last_line().strip_suffix(" sample rows inserted").unwrap();
+    assert_eq!(db.seeder(&["clean"]).ok().last_line(), format!("{rows} sample rows removed"));
     assert_eq!(
         says(&["refresh"]),
         format!("{0} migrations rolled back, {0} migrations applied", migrations())

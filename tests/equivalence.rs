@@ -40,8 +40,10 @@ async fn names_are_those_of_the_model(db: TestDb) {
         let names = |checks: &[Check]| checks.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&live.checks), names(&table.checks), "{name}");
         let columns = |columns: &[Column]| {
-            columns.iter().map(|c| (c.name.clone(), c.ty.clone(), c.nullable)).collect::<Vec<_>>()
+            let by_name = columns.iter().map(|c| (c.name.clone(), (c.ty.clone(), c.nullable)));
+            by_name.collect::<std::collections::BTreeMap<_, _>>()
         };
+        // A column that was added later comes last, wherever it is in the entity.
         assert_eq!(columns(&live.columns), columns(&table.columns), "{name}");
         let parts = |indexes: &[Index]| {
             indexes.iter().map(|i| (i.name.clone(), i.unique, i.parts.clone())).collect::<Vec<_>>()
