@@ -84,6 +84,10 @@ impl Command for Cli {
         application.project
     }
 
+    fn name(project: &Project) -> Option<&'static str> {
+        Some(project.name)
+    }
+
     fn database(&self) -> &DatabaseArgs {
         &self.database
     }

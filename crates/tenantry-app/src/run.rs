@@ -143,7 +143,7 @@ impl Application {
                 let all: Vec<_> = all.collect();
                 match count_rows(&db.connection, db.engine, &all).await {
                     Ok(counts) => return Ok(there.into_iter().zip(counts).collect()),
-                    // undefined_table: somebody rolls back meanwhile
+                    // undefined_table: another session has dropped a table since it was listed, so list again.
                     Err(error) if sqlstate(&error).as_deref() == Some("42P01") => {}
                     Err(error) => return Err(error.into()),
                 }

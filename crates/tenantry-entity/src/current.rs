@@ -2,6 +2,8 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement, sqlx};
 
+use crate::sql::quoted;
+
 /// How new a database is, beside the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -46,14 +48,14 @@ where
 {
     let here = match db.get_database_backend() {
         DbBackend::Postgres => {
-            // A table of that name further down the search path is somebody else's.
+            // The current schema alone: a table of that name in another schema of the search path
+            // belongs to another application.
             " WHERE tableoid IN (SELECT oid FROM pg_class WHERE relnamespace = \
              (SELECT oid FROM pg_namespace WHERE nspname = current_schema()))"
         }
         _ => "",
     };
-    let table = bookkeeping.replace('"', "\"\"");
-    let sql = format!("SELECT version FROM \"{table}\"{here}");
+    let sql = format!("SELECT version FROM {}{here}", quoted(bookkeeping));
     let found = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
     let applied = match found {
         Ok(rows) => rows

@@ -10,6 +10,7 @@ pub mod current;
 pub mod engine;
 pub mod sample_id;
 pub mod scope;
+pub mod sql;
 pub mod tenancy;
 
 pub use current::{Currency, ensure_current};

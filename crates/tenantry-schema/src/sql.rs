@@ -6,18 +6,7 @@ use sea_orm::{
     DatabaseConnection, DbErr, RuntimeErr,
     sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
-
-/// A text as an SQL literal.
-#[must_use]
-pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A name as a quoted SQL identifier.
-#[must_use]
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
+pub use tenantry_entity::sql::{literal, quoted};
 
 /// An SQLite database in memory, gone when it is closed. It enforces no foreign key: what is tried
 /// in it is schema, in any order.

@@ -68,7 +68,7 @@ const LOOKED_AT: u32 = 50;
 /// whose pages are about two thirds full.
 fn row_size(engine: Engine, set: &DataSet, at: usize, table: Option<&Table>) -> u64 {
     let (info, tenant) = (&set.tables()[at], set.tenant(1));
-    let count = tenant.count(at).clamp(1, LOOKED_AT);
+    let count = tenant.count(at).min(LOOKED_AT);
     let (head, entry) = if engine == Engine::Sqlite { (8, 8) } else { (28, 16) };
     let mut total = 0;
     for n in 0..count {
@@ -92,7 +92,7 @@ fn row_size(engine: Engine, set: &DataSet, at: usize, table: Option<&Table>) -> 
         });
         total += keys.unwrap_or_default();
     }
-    total / u64::from(count)
+    total / u64::from(count.max(1))
 }
 
 /// About how many bytes a value takes.

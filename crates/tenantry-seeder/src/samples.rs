@@ -96,7 +96,7 @@ pub struct TableInfo {
     pub code: u8,
     /// Whether a spec may ask for more or fewer of its rows.
     pub takes_factor: bool,
-    id: usize,
+    id: Option<usize>,
     select: fn() -> SelectStatement,
     decode: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
     bind: fn(Vec<Value>) -> Vec<Expr>,
@@ -117,7 +117,7 @@ impl TableInfo {
         Self {
             name: E::default().table_name(),
             scope: E::scope(),
-            id: columns.iter().position(|name| *name == "id").unwrap_or_default(),
+            id: columns.iter().position(|name| *name == "id"),
             columns,
             key,
             code: E::CODE,
@@ -154,9 +154,14 @@ impl TableInfo {
         }
     }
 
+    /// Whether it has a column `id`, by which sample rows are known.
+    pub(crate) fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+
     /// The id of a row.
     pub(crate) fn id_of(&self, row: &[Value]) -> Option<Uuid> {
-        match row.get(self.id) {
+        match row.get(self.id?) {
             Some(Value::Uuid(id)) => *id,
             _ => None,
         }

@@ -43,6 +43,12 @@ impl Seeder {
                 info.name
             ));
         }
+        if let Some(info) = made.iter().find(|info| !info.has_id()) {
+            return wrong(format!(
+                "{} has no column `id`, by which sample rows are told from real ones",
+                info.name
+            ));
+        }
         match tables.iter().zip(made).find(|(def, info)| def.name != info.name) {
             Some((def, info)) => wrong(format!(
                 "the factories are in another order than the entities: {} is where {} should be",

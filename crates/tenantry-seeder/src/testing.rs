@@ -1,9 +1,8 @@
 //! Ready databases for tests of applications: migrated and seeded once, and copied for each test.
 //!
 //! ```no_run
-//! # async fn example() -> tenantry_migration::Result<()> {
 //! # use tenantry_seeder::{Preset, Seeder};
-//! # let seeder: Seeder = todo!();
+//! # async fn example(seeder: Seeder) -> tenantry_migration::Result<()> {
 //! // A server on which the role may create databases; `None` for an SQLite file.
 //! let server = Some("postgres://me:secret@localhost/postgres");
 //! let db = seeder.seeded_db(server, &Preset::Tiny.into()).await?;

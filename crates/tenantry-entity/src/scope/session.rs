@@ -29,6 +29,7 @@ use uuid::Uuid;
 use super::{ScopeOptions, statement};
 use crate::{
     Engine,
+    sql::quoted,
     tenancy::{SETTINGS_ON_EACH_NODE, TENANT_SETTING},
 };
 
@@ -164,7 +165,7 @@ impl Session {
                     "this cannot be the name of an application role".to_owned(),
                 ));
             }
-            let _ = write!(begin, "; SET LOCAL ROLE \"{}\"", role.replace('"', "\"\""));
+            let _ = write!(begin, "; SET LOCAL ROLE {}", quoted(role));
         }
         let connection = pool.acquire().await.map_err(failed)?;
         let connection = Beginning(Some(connection)).begin(begin).await;
@@ -476,9 +477,9 @@ fn not_as(role: &str, error: sqlx::Error) -> DbErr {
         // insufficient_privilege
         Some("42501") => DbErr::Custom(format!(
             "a tenant scope cannot work as the application role {role}, since the role of this \
-             connection is not a member of it: as a role that may, run `GRANT \"{}\" TO` the role of \
+             connection is not a member of it: as a role that may, run `GRANT {} TO` the role of \
              this connection",
-            role.replace('"', "\"\"")
+            quoted(role)
         )),
         _ => failed(error),
     }

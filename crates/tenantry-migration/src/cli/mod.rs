@@ -51,6 +51,12 @@ pub trait Command: Parser {
     /// The project of an application.
     fn project(application: &'static Self::Application) -> &'static Project;
 
+    /// The command's name, where it is the application's; otherwise the one of its definition.
+    #[must_use]
+    fn name(_project: &Project) -> Option<&'static str> {
+        None
+    }
+
     /// The options that every command has.
     fn database(&self) -> &DatabaseArgs;
 
@@ -114,7 +120,11 @@ fn described<C: Command>(project: &Project) -> clap::Command {
          SQLite file {} in the current folder.",
         project.default_file()
     );
-    C::command().version(project.version).mut_arg("database_url", |arg| arg.long_help(file))
+    let command = match C::name(project) {
+        Some(name) => C::command().name(name),
+        None => C::command(),
+    };
+    command.version(project.version).mut_arg("database_url", |arg| arg.long_help(file))
 }
 
 /// Leaves out every word that looks like a URL, or like the end of one with a password in it.

@@ -24,7 +24,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         object: None,
         message: format!("not all sample rows are as they were made: {difference}"),
         help: format!(
-            "`{}` puts back what they were, if nobody needs what somebody has made of them",
+            "`{}` restores the rows as the seeder made them, and overwrites these changes",
             called("seeder", "--repair")
         ),
     });
