@@ -243,7 +243,7 @@ async fn a_database_of_one_server_is_distributed() {
     let codes = before.finding_codes();
     assert_eq!(
         codes.iter().filter(|code| code.ends_with(" distribution")).count(),
-        13,
+        tables(),
         "{codes:?}"
     );
     let status = db.migration(&["status", "--exit-code"]).ok();

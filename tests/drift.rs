@@ -545,10 +545,10 @@ async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb)
     let entities = migration::PROJECT.schema().unwrap();
     let mut edited = entities.clone();
     let leads = edited.tables.get_mut("leads").unwrap();
-    let phone =
-        Column { name: "phone".to_owned(), ty: ColumnType::Text, nullable: true, default: None };
-    leads.columns.push(phone);
-    leads.indexes.push(index("leads_tenant_id_phone_idx", &["tenant_id", "phone"], false));
+    let mood =
+        Column { name: "mood".to_owned(), ty: ColumnType::Text, nullable: true, default: None };
+    leads.columns.push(mood);
+    leads.indexes.push(index("leads_tenant_id_mood_idx", &["tenant_id", "mood"], false));
     let pair = Pair::plain(&entities, &edited.sorted());
     let keep = || {
         let unless = Object::added(&pair.forth().operations);
@@ -559,8 +559,8 @@ async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb)
     for (db, by_hand) in [(&db, true), (&elsewhere, false)] {
         db.migration(&["up"]).ok();
         if by_hand {
-            db.execute("ALTER TABLE leads ADD COLUMN phone text").await;
-            db.execute("CREATE INDEX leads_tenant_id_phone_idx ON leads (tenant_id, phone)").await;
+            db.execute("ALTER TABLE leads ADD COLUMN mood text").await;
+            db.execute("CREATE INDEX leads_tenant_id_mood_idx ON leads (tenant_id, mood)").await;
         }
         let opened = db.open().await;
         let mut all = migration::Migrator::migrations();

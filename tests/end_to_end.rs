@@ -24,7 +24,7 @@ const ROUNDS: &[Round] = &[
         edit: reshape,
         options: &[
             "--rename-table",
-            "invoices=bills",
+            "parcels=bills",
             "--backfill",
             "companies.domain='none.example'",
         ],
@@ -48,7 +48,7 @@ fn grow(workspace: &Workspace) {
     workspace.replace(
         lead,
         "    /// Where the lead works",
-        "    /// Phone number, as typed.\n    pub phone: Option<String>,\n    /// How promising, in \
+        "    /// In a word.\n    pub mood: Option<String>,\n    /// How promising, in \
          words.\n    pub score: Option<String>,\n    /// Where the lead works",
     );
     workspace.replace(lead, "    Converted,\n}", "    Converted,\n    /// Said no.\n    Lost,\n}");
@@ -60,7 +60,7 @@ fn grow(workspace: &Workspace) {
          use sea_orm::sea_query::{ConditionalStatement as _, Expr, ExprTrait as _, Index};\n\
          vec![\n\
          Index::create().table(Entity).col(Column::TenantId).col(Column::Status).col(Column::Email)\n\
-         .and_where(Expr::col(Column::Phone).is_not_null()).take(),\n\
+         .and_where(Expr::col(Column::Mood).is_not_null()).take(),\n\
          Index::create().table(Entity).col(Column::TenantId).col(Expr::cust(\"lower(email)\")).take(),\n\
          ]\n    }\n}",
     );
@@ -82,24 +82,20 @@ fn grow(workspace: &Workspace) {
         "String(StringLen::N(300))",
     );
     workspace.replace("entity/src/domain.rs", "default_value = false", "default_value = true");
-    workspace.write("entity/src/invoice.rs", INVOICE);
+    workspace.write("entity/src/parcel.rs", PARCEL);
     workspace.write("entity/src/note.rs", NOTE);
-    workspace.replace(
-        "entity/src/lib.rs",
-        "    12 => email_service,\n",
-        "    12 => email_service,\n    13 => invoice,\n    14 => note,\n",
-    );
+    workspace.replace("entity/src/lib.rs", "\n];", "\n    200 => parcel,\n    201 => note,\n];");
 }
 
-const INVOICE: &str = r#"//! `invoices`: what a company owes.
+const PARCEL: &str = r#"//! `parcels`: what a company owes.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A row of `invoices`.
+/// A row of `parcels`.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
-#[sea_orm(table_name = "invoices")]
+#[sea_orm(table_name = "parcels")]
 pub struct Model {
     /// Owning tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -116,10 +112,10 @@ pub struct Model {
     #[sea_orm(default_expr = "Expr::current_timestamp()", indexed)]
     pub created_at: DateTimeUtc,
 
-    /// The tenant's invoices go with it.
+    /// The tenant's parcels go with it.
     #[sea_orm(belongs_to, from = "tenant_id", to = "id", on_delete = "Cascade")]
     pub tenant: BelongsTo<super::tenant::Entity>,
-    /// A company with invoices stays.
+    /// A company with parcels stays.
     #[sea_orm(belongs_to, from = "(tenant_id, company_id)", to = "(tenant_id, id)")]
     pub company: BelongsTo<super::company::Entity>,
 }
@@ -201,11 +197,7 @@ fn reshape(workspace: &Workspace) {
         "        to = \"(tenant_id, id)\",\n        on_delete = \"Cascade\"",
         "        to = \"(tenant_id, id)\",\n        on_delete = \"Restrict\"",
     );
-    workspace.replace(
-        "entity/src/invoice.rs",
-        "table_name = \"invoices\"",
-        "table_name = \"bills\"",
-    );
+    workspace.replace("entity/src/parcel.rs", "table_name = \"parcels\"", "table_name = \"bills\"");
 }
 
 /// A table and a column dropped, a text narrowed, a text made a number, a check removed, a table
@@ -232,7 +224,7 @@ fn shrink(workspace: &Workspace) {
     workspace.replace("entity/src/template.rs", "StringLen::N(100))", "StringLen::N(50))");
     workspace.replace("entity/src/lead.rs", "pub score: Option<String>", "pub score: Option<i32>");
     workspace.replace(
-        "entity/src/invoice.rs",
+        "entity/src/parcel.rs",
         "    #[sea_orm(extra = \"CHECK (amount > 0)\")]\n",
         "",
     );

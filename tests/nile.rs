@@ -6,7 +6,9 @@ use migration::{MigratorTrait as _, Runner};
 use sea_orm::Database;
 use sea_orm_migration::prelude as sea;
 
-use crate::support::{Bin, Engine, Ran, TestDb, all_but, migrations, nile::StandIn, scoped_tables};
+use crate::support::{
+    Bin, Engine, Ran, TestDb, all_but, migrations, nile::StandIn, sample_rows, scoped_tables,
+};
 
 /// The whole life of a database: nothing of it is refused.
 #[tokio::test]
@@ -19,8 +21,11 @@ async fn a_whole_life() {
     assert_eq!(db.migration(&["up"]).ok().last_line(), "nothing to apply");
     db.migration(&["status"]).ok();
     let seeded = db.seeder(&[]).ok();
-    assert_eq!(seeded.last_line(), "124 sample rows inserted");
-    assert_eq!(db.seeder(&[]).ok().last_line(), "nothing to insert: all 124 sample rows are there");
+    assert_eq!(seeded.last_line(), format!("{} sample rows inserted", sample_rows()));
+    assert_eq!(
+        db.seeder(&[]).ok().last_line(),
+        format!("nothing to insert: all {} sample rows are there", sample_rows())
+    );
     let report = db.tenantry(&["validate", "--json", "--deep"]).ok().json();
     assert_eq!(report["engine"], "nile");
     assert_eq!(report["isolation"]["attacks"].as_array().unwrap().len(), 1);

@@ -5,7 +5,7 @@ use std::process::Child;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
 use crate::support::{
-    Bin, Engine, Ran, TestDb, all_but, migrations,
+    Bin, Engine, Ran, TestDb, all_but, migrations, sample_rows,
     workspace::{MORE, program_with_more},
 };
 
@@ -157,7 +157,10 @@ async fn two_seeders_wait_for_each_other(db: TestDb) {
     db.migration(&["up"]).ok();
     let all = ended((0..4).map(|_| db.bin("seeder").spawn()).collect());
     let did: Vec<String> = all.into_iter().map(|ran| ran.ok().last_line().to_owned()).collect();
-    let inserted = did.iter().filter(|line| *line == "124 sample rows inserted").count();
+    let inserted = did
+        .iter()
+        .filter(|line| **line == format!("{} sample rows inserted", sample_rows()))
+        .count();
     assert_eq!(inserted, 1, "{did:?}");
 }
 
@@ -191,7 +194,7 @@ async fn whoever_waits_for_the_lock_holds_nothing_meanwhile() {
 #[test]
 fn the_program_with_more_has_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Bin::at(program_with_more(), folder.path()).args(&["up"]).run().ok();
+    let up = Bin::at(&program_with_more(), folder.path()).args(&["up"]).run().ok();
     for name in MORE {
         assert!(up.stderr.contains(&format!("applying {name}")), "{up:#?}");
     }

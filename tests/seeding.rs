@@ -5,7 +5,7 @@ use sea_orm::{ActiveEnum, Iterable};
 use seeder::{Preset, Spec, factory};
 use serde_json::{Value, json};
 
-use crate::support::{self, Engine, Ran, TestDb, migrations};
+use crate::support::{self, Engine, Ran, TestDb, migrations, sample_rows};
 
 on_both_engines!(
     seeding_fills_every_table,
@@ -74,7 +74,7 @@ async fn the_rows_are_the_same_on_both_engines() {
 async fn seeding_fills_every_table(db: TestDb) {
     db.migration(&["up"]).ok();
     let ran = db.seeder(&[]).ok().clean_output();
-    assert_eq!(ran.last_line(), "124 sample rows inserted");
+    assert_eq!(ran.last_line(), format!("{} sample rows inserted", sample_rows()));
     for (table, rows) in db.rows().await {
         assert!(!rows.is_empty(), "{table}");
         let line = format!("{table:<16} {:>6}", rows.len());
@@ -87,7 +87,10 @@ async fn seeding_again_changes_nothing(db: TestDb) {
     db.seeder(&[]).ok();
     let rows = db.rows().await;
     let again = db.seeder(&[]).ok();
-    assert_eq!(again.stdout.trim(), "nothing to insert: all 124 sample rows are there");
+    assert_eq!(
+        again.stdout.trim(),
+        format!("nothing to insert: all {} sample rows are there", sample_rows())
+    );
     assert_eq!(db.rows().await, rows);
     // An edited sample row stays edited.
     db.execute("UPDATE tenants SET name = 'Edited' WHERE slug LIKE 'nightjar-%'").await;
@@ -102,7 +105,7 @@ async fn clean_takes_exactly_the_sample_rows(db: TestDb) {
     db.seeder(&["--alongside"]).ok();
     assert_ne!(db.rows().await, before);
     let cleaned = db.seeder(&["clean"]).ok();
-    assert_eq!(cleaned.last_line(), "124 sample rows removed");
+    assert_eq!(cleaned.last_line(), format!("{} sample rows removed", sample_rows()));
     assert_eq!(db.rows().await, before);
     let again = db.seeder(&["clean"]).ok();
     assert_eq!(again.stdout.trim(), "nothing to remove: there are no sample rows");
@@ -179,7 +182,10 @@ async fn clean_sees_columns_made_by_hand(db: TestDb) {
     db.execute("ALTER TABLE leads DROP COLUMN note").await;
     db.execute("DELETE FROM leads WHERE email = (SELECT min(email) FROM leads)").await;
     db.seeder(&["--repair"]).ok();
-    assert_eq!(db.seeder(&["clean"]).ok().last_line(), "124 sample rows removed");
+    assert_eq!(
+        db.seeder(&["clean"]).ok().last_line(),
+        format!("{} sample rows removed", sample_rows())
+    );
     // Nor is anything clean that nobody has noted.
     db.seeder(&[]).ok();
     db.execute("DELETE FROM seaql_migrations_journal WHERE event = 'seeded'").await;
@@ -193,7 +199,12 @@ async fn clean_sees_columns_made_by_hand(db: TestDb) {
 async fn what_differs_from_what_was_made_is_found(db: TestDb) {
     db.tenantry(&["run"]).ok();
     let clean = db.seeder(&["verify"]).ok();
-    assert!(clean.last_line().starts_with("124 sample rows are as they were made: "), "{clean:#?}");
+    assert!(
+        clean
+            .last_line()
+            .starts_with(&format!("{} sample rows are as they were made: ", sample_rows())),
+        "{clean:#?}"
+    );
     // A real row beside them is nothing to verify.
     db.insert_real_tenant("real").await;
     assert_eq!(db.seeder(&["verify"]).ok().stdout, clean.stdout);

@@ -43,7 +43,7 @@ fn damages() -> Vec<(&'static str, String, String, &'static str)> {
         ),
         case(
             "a column is added",
-            both("ALTER TABLE leads ADD COLUMN phone text"),
+            both("ALTER TABLE leads ADD COLUMN mood text"),
             "leads column-unexpected",
         ),
         case(

@@ -156,12 +156,13 @@ fn path(name: &str) -> PathBuf {
     built().join(name)
 }
 
-/// The folder with all binaries of the workspace.
+/// The folder with all binaries and examples of the workspace. They are built with the features that the tests' own
+/// dependencies ask of crates, as the tests are: otherwise some forty crates would be compiled twice.
 pub fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut cargo = cargo();
-        cargo.args(["build", "--quiet", "--workspace", "--bins"]);
+        cargo.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--examples"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
@@ -171,10 +172,11 @@ pub fn built() -> &'static Path {
     })
 }
 
-/// Cargo, without what the outer one tells this test of its package: ring's build script reads it
-/// too, and would build everything anew for the change.
+/// Cargo, without what the outer one tells this test of its package, and without what libtest needs for
+/// `--report-time`: build scripts read both, and everything would be built again for the change.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
+    cargo.env_remove("RUSTC_BOOTSTRAP");
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {

@@ -60,6 +60,12 @@ pub fn tables() -> usize {
     entity::all().len()
 }
 
+/// How many sample rows the smallest preset has, which the tests seed.
+pub fn sample_rows() -> u64 {
+    use seeder::{DataSet, Preset, SEEDER};
+    DataSet::new(SEEDER.samples, Preset::Tiny).planned().values().sum()
+}
+
 /// How many of them belong to tenants.
 pub fn scoped_tables() -> usize {
     entity::all().iter().filter(|def| def.scope == entity::Scope::Tenant).count()
@@ -146,7 +152,7 @@ impl TestDb {
     /// The `migration` of [`workspace::program_with_more`] with these arguments, on this database.
     pub fn more(&self, args: &[&str]) -> Bin {
         let program = workspace::program_with_more();
-        Bin::at(program, self.folder.path()).env("DATABASE_URL", &self.url).args(args)
+        Bin::at(&program, self.folder.path()).env("DATABASE_URL", &self.url).args(args)
     }
 
     /// The test's folder.

@@ -112,7 +112,8 @@ impl Server {
     pub fn come_back(&self) {
         let settings = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off \
-             -c full_page_writes=off -c max_connections=200",
+             -c full_page_writes=off -c max_connections=200 -c wal_level=minimal -c max_wal_senders=0 \
+             -c max_wal_size=4GB",
             self.port
         );
         // The server must not inherit our pipes.

@@ -6,7 +6,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::OnceLock,
 };
 
 use super::command::{built, cargo};
@@ -14,36 +13,35 @@ use super::command::{built, cargo};
 /// A copy under `target`, at a place of its own.
 pub struct Workspace {
     root: PathBuf,
+    target: PathBuf,
 }
 
 fn original() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where copies are built: beside what this binary was built into, and at first with all of it. Cargo
-/// finds the crates of the engine there, since a copy has them at the same relative path.
-fn target() -> &'static Path {
-    static TARGET: OnceLock<PathBuf> = OnceLock::new();
-    TARGET.get_or_init(|| {
-        let target = built().parent().unwrap().join("end_to_end");
-        let debug = target.join("debug");
-        let _ = fs::remove_dir_all(&debug);
-        let deps = debug.join("deps");
-        fs::create_dir_all(&deps).unwrap();
-        // Cargo writes over these, so that a link would change the originals.
-        for part in [".fingerprint", "build"] {
-            run(Command::new("cp").arg("-a").arg(built().join(part)).arg(&debug));
+/// Where a copy is built: beside what this binary was built into, and at first with all of it. Cargo
+/// finds the crates of the engine there, since a copy has them at the same relative path. Each copy has a
+/// folder of its own, so that none waits for another.
+fn begin_target(name: &str) -> PathBuf {
+    let target = built().parent().unwrap().join("end_to_end").join(name);
+    let debug = target.join("debug");
+    let _ = fs::remove_dir_all(&debug);
+    let deps = debug.join("deps");
+    fs::create_dir_all(&deps).unwrap();
+    // Cargo writes over these, so that a link would change the originals.
+    for part in [".fingerprint", "build"] {
+        run(Command::new("cp").arg("-a").arg(built().join(part)).arg(&debug));
+    }
+    // The compiler puts new files in the place of these.
+    for entry in fs::read_dir(built().join("deps")).unwrap() {
+        let path = entry.unwrap().path();
+        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        if matches!(ending, "rlib" | "rmeta" | "so") {
+            fs::hard_link(&path, deps.join(path.file_name().unwrap())).unwrap();
         }
-        // The compiler puts new files in the place of these.
-        for entry in fs::read_dir(built().join("deps")).unwrap() {
-            let path = entry.unwrap().path();
-            let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-            if matches!(ending, "rlib" | "rmeta" | "so") {
-                fs::hard_link(&path, deps.join(path.file_name().unwrap())).unwrap();
-            }
-        }
-        target
-    })
+    }
+    target
 }
 
 fn run(command: &mut Command) {
@@ -57,6 +55,16 @@ fn manifest() -> (String, String) {
     let profiles = rest.find("[profile.dev]").map_or("", |at| &rest[at..]);
     (workspace.to_owned(), profiles.to_owned())
 }
+
+/// Dependencies of the tests ask these crates for features, so that a copy without tests would compile
+/// them, and what depends on them, once more.
+const FEATURES_OF_TESTS: &str = "
+[dependencies]
+bitflags = { version = \"2\", features = [\"std\"] }
+regex-syntax = \"0.8\"
+serde_core = \"1\"
+smallvec = { version = \"1\", features = [\"const_new\"] }
+";
 
 /// Cargo takes packages of one version in one target folder for the same ones.
 fn version(copy: &str) -> String {
@@ -103,7 +111,8 @@ impl Workspace {
 
     /// A fresh folder with these parts of another, and what every workspace has.
     fn of(name: &str, from: &Path, parts: &[&str]) -> Self {
-        let root = target().join("workspaces").join(name);
+        let target = begin_target(name);
+        let root = target.join("workspace");
         // What is left of another run would be part of this one.
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).unwrap();
@@ -112,7 +121,9 @@ impl Workspace {
         for part in own.chain(["Cargo.lock", "rustfmt.toml"].map(|part| original().join(part))) {
             run(Command::new("cp").arg("-a").arg(part).arg(&root));
         }
-        Self { root }
+        let copy = Self { root, target };
+        copy.replace("entity/Cargo.toml", "\n[dependencies]\n", FEATURES_OF_TESTS);
+        copy
     }
 
     /// The copy's folder.
@@ -160,7 +171,7 @@ impl Workspace {
         let Output { status, stdout, stderr } = cargo()
             .args(args)
             .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", target())
+            .env("CARGO_TARGET_DIR", &self.target)
             .output()
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -171,7 +182,7 @@ impl Workspace {
     pub fn keep(&self, binary: &str) -> PathBuf {
         let kept = self.root.join("kept").join(binary);
         fs::create_dir_all(kept.parent().unwrap()).unwrap();
-        fs::copy(target().join("debug").join(binary), &kept).unwrap();
+        fs::copy(self.target.join("debug").join(binary), &kept).unwrap();
         kept
     }
 }
@@ -180,70 +191,7 @@ impl Workspace {
 pub const MORE: [&str; 2] =
     ["m20270101_000001_index_leads_by_name", "m20270101_000002_give_leads_a_token"];
 
-/// The real `migration`, built with two migrations more: one that makes an index outside of a
-/// transaction, and one that adds a
-/// column.
-pub fn program_with_more() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let workspace = Workspace::new("more", &[]);
-        let listed = MORE.map(|name| format!("\n    {name},")).concat();
-        workspace.replace("migration/src/lib.rs", "\n];", &format!("{listed}\n];"));
-        for (name, body) in MORE.iter().zip([INDEX, TOKEN]) {
-            let file = format!("migration/src/{name}.rs");
-            workspace.write(&file, &format!("{HEAD}{body}"));
-        }
-        workspace.cargo(&["build", "--quiet", "-p", "migration", "--bins"]);
-        workspace.keep("migration")
-    })
+/// The real `migration`, with the two migrations more of the folder `more`.
+pub fn program_with_more() -> PathBuf {
+    built().join("examples/program_with_more")
 }
-
-const HEAD: &str = "//! For a test.
-use sea_orm_migration::prelude::*;
-use sea_orm::{ConnectionTrait as _, DbBackend};
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-";
-
-const INDEX: &str = r#"
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(false)
-    }
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let sql = match manager.get_database_backend() {
-            DbBackend::Postgres => "CREATE INDEX CONCURRENTLY leads_name_idx ON leads (name)",
-            _ => "CREATE INDEX leads_name_idx ON leads (name)",
-        };
-        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
-    }
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let sql = match manager.get_database_backend() {
-            DbBackend::Postgres => "DROP INDEX CONCURRENTLY leads_name_idx",
-            _ => "DROP INDEX leads_name_idx",
-        };
-        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
-    }
-}
-"#;
-
-const TOKEN: &str = r#"
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let sql = match manager.get_database_backend() {
-            // A default that is another one for each row, so every row is written anew.
-            DbBackend::Postgres => {
-                "ALTER TABLE leads ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid()"
-            }
-            _ => "ALTER TABLE leads ADD COLUMN token text NULL",
-        };
-        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
-    }
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let sql = "ALTER TABLE leads DROP COLUMN token";
-        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
-    }
-}
-"#;
