@@ -13,12 +13,10 @@
 //! ```
 
 use migration::Outcome;
-
 pub use tenantry_app::*;
 
 /// The thirteen tables, their migrations and their sample rows.
-pub static APP: Application =
-    Application { project: &migration::PROJECT, samples: seeder::SEEDER.samples };
+pub static APP: Application = Application::of(&seeder::SEEDER);
 
 /// As [`Application::run`].
 ///

@@ -6,13 +6,14 @@ use std::fs;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Bin, Engine, TestDb, all_but, migrations, tables};
+use crate::support::{Bin, Engine, Ran, TestDb, all_but, migrations, tables};
 
 on_both_engines!(
     the_whole_job,
     the_migration_workflow,
     no_command_means_up,
     json_reports_have_one_envelope,
+    errors_are_json_where_a_report_was_asked_for,
     status_writes_nothing,
     settings_come_from_options_then_environment_then_dotenv,
 );
@@ -192,6 +193,23 @@ async fn json_reports_have_one_envelope(db: TestDb) {
     assert_eq!(finding, ["code", "help", "message", "table"]);
     assert_eq!(validate["tables"], tables());
     assert!(validate["unknown_tables"].is_array() && validate["notes"].is_array());
+}
+
+/// Where a report was asked for, there is one, whatever happens: an error has its code in it.
+async fn errors_are_json_where_a_report_was_asked_for(db: TestDb) {
+    let error = |ran: Ran| {
+        let report = ran.json();
+        let said = report["error"]["message"].as_str().unwrap();
+        assert_eq!(ran.error().trim_end(), format!("error: {said}"));
+        report["error"]["code"].clone()
+    };
+    let nowhere = db.bin("migration").env("DATABASE_URL", "mysql://root:secret@127.0.0.1/app");
+    let nowhere = nowhere.args(&["status", "--json"]).run().expect_code(2).clean_output();
+    assert_eq!(error(nowhere), "url-kind-unsupported");
+    db.open().await.close().await;
+    assert_eq!(error(db.seeder(&["verify", "--json"]).expect_code(2)), "migrations-pending");
+    // Without it, standard output stays empty.
+    assert_eq!(db.seeder(&["verify"]).expect_code(2).stdout, "");
 }
 
 async fn status_writes_nothing(db: TestDb) {

@@ -75,6 +75,32 @@ fn the_engine_names_no_table_of_the_application() {
     assert!(named.is_empty(), "{}", named.join("\n"));
 }
 
+/// `docs/errors.md` has every code that an error may have, and no other.
+#[test]
+fn the_codes_of_errors_are_documented() {
+    let page = fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let documented: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert!(documented.is_sorted(), "{documented:?}");
+    let sources: Vec<String> = rust_files(&root().join("crates"))
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let made = ["Error::config(", "Error::unusable(", "Error::busy(", "Refusal::plain("];
+    for source in &sources {
+        for call in made.iter().flat_map(|made| source.split(made).skip(1)) {
+            // The definition of the function itself has no literal.
+            let Some(code) = call.trim_start().strip_prefix('"') else { continue };
+            let code = code.split('"').next().unwrap();
+            assert!(documented.contains(&code), "{code} is not in docs/errors.md");
+        }
+    }
+    for code in documented {
+        let literal = format!("\"{code}\"");
+        assert!(sources.iter().any(|source| source.contains(&literal)), "no error has {code}");
+    }
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -65,7 +65,7 @@ tenantry_migration::migrations![PROJECT;
 ///     Currency::Ahead(newer) => eprintln!("the database is newer: {}", newer.join(", ")),
 ///     Currency::Behind(pending) => {
 ///         let why = format!("not applied yet: {}", pending.join(", "));
-///         return Err(migration::Error::Unusable(why));
+///         return Err(migration::Error::unusable("not-current", why));
 ///     }
 /// }
 /// # Ok(())

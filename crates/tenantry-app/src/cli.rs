@@ -14,7 +14,6 @@ use tenantry_migration::{
     report::Envelope,
     runner::Command as Runs,
 };
-
 use tenantry_seeder::{Preset, Spec};
 
 use crate::{
@@ -81,7 +80,7 @@ impl Command for Cli {
     type Application = Application;
 
     fn project(application: &'static Application) -> &'static Project {
-        application.project
+        application.project()
     }
 
     fn name(project: &Project) -> Option<&'static str> {
@@ -97,23 +96,23 @@ impl Command for Cli {
             Action::Run { alongside, preset, rehearsing, waiting } => {
                 let production = is_production();
                 let options = RunOptions { alongside, production, spec: preset.map(Spec::preset) };
-                run(application, &self.database, &options, &rehearsing, waiting, out).await
+                run(*application, &self.database, &options, &rehearsing, waiting, out).await
             }
             Action::Rollback { careful } => {
-                rollback(application, &self.database, careful, out).await
+                rollback(*application, &self.database, careful, out).await
             }
             Action::Validate { json, deep, matrix } => {
-                validate(application, &self.database, json, deep, matrix, out).await
+                validate(*application, &self.database, json, deep, matrix, out).await
             }
             Action::Tenant(action) => {
-                tenant::run(action, application.project, &self.database, out).await
+                tenant::run(action, application.project(), &self.database, out).await
             }
         }
     }
 }
 
 async fn run(
-    application: &'static Application,
+    application: Application,
     args: &DatabaseArgs,
     options: &RunOptions,
     rehearsing: &Rehearsing,
@@ -121,7 +120,7 @@ async fn run(
     out: &mut Printer,
 ) -> Result<u8> {
     let absent = rehearsing.or_in_memory(Absent::Create);
-    let db = open_patiently(application.project, args, absent, waiting, out).await?;
+    let db = open_patiently(application.project(), args, absent, waiting, out).await?;
     if rehearsing.is_wanted() {
         let (rehearsal, outcome) = application.rehearse(&db, options).await?;
         let (outcome, report) = match outcome {
@@ -177,12 +176,13 @@ fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
 }
 
 async fn rollback(
-    application: &'static Application,
+    application: Application,
     args: &DatabaseArgs,
     careful: Careful,
     out: &mut Printer,
 ) -> Result<u8> {
-    let db = open_patiently(application.project, args, Absent::Fail, careful.waiting, out).await?;
+    let db =
+        open_patiently(application.project(), args, Absent::Fail, careful.waiting, out).await?;
     if careful.rehearsing.is_wanted() {
         let code = careful.rehearsing.run(&db, &Runs::Reset, careful.confirm, out).await;
         db.close().await;
@@ -206,14 +206,14 @@ async fn rollback(
 }
 
 async fn validate(
-    application: &'static Application,
+    application: Application,
     args: &DatabaseArgs,
     json: bool,
     deep: bool,
     matrix: bool,
     out: &mut Printer,
 ) -> Result<u8> {
-    let db = open(application.project, args, Absent::Fail, out).await?;
+    let db = open(application.project(), args, Absent::Fail, out).await?;
     let validation = application.validate(&db, &ValidateOptions { deep }).await?;
     let code = u8::from(!validation.findings.is_empty());
     if json {

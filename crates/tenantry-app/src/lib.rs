@@ -20,17 +20,26 @@ pub use validation::{ValidateOptions, Validation};
 /// An application: its entities, its migrations and its sample rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Application {
-    /// The entities and migrations.
-    pub project: &'static Project,
-    /// The sample rows.
-    pub samples: &'static dyn SampleSet,
+    seeder: &'static Seeder,
 }
 
 impl Application {
-    /// The seeder of the application.
+    /// The application whose sample rows these are.
     #[must_use]
-    pub fn seeder(&self) -> Seeder {
-        Seeder { project: self.project, samples: self.samples }
+    pub const fn of(seeder: &'static Seeder) -> Self {
+        Self { seeder }
+    }
+
+    /// The sample rows.
+    #[must_use]
+    pub const fn seeder(&self) -> &'static Seeder {
+        self.seeder
+    }
+
+    /// The entities and migrations.
+    #[must_use]
+    pub const fn project(&self) -> &'static Project {
+        self.seeder.project
     }
 
     /// Opens the database that `args` mean.
@@ -39,6 +48,6 @@ impl Application {
     ///
     /// As [`DatabaseArgs::target`] and [`Database::open`].
     pub async fn open(&self, args: &DatabaseArgs, absent: Absent) -> Result<Database> {
-        Database::open(self.project, &args.target(self.project)?, absent).await
+        Database::open(self.project(), &args.target(self.project())?, absent).await
     }
 }

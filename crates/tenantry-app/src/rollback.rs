@@ -25,7 +25,7 @@ impl Application {
     /// without consent. Otherwise if a migration fails, or something would be left. Nothing is changed
     /// then.
     pub async fn rollback(&self, db: &Database, options: &RollbackOptions) -> Result<Outcome> {
-        let runner = self.project.runner(db)?;
+        let runner = self.project().runner(db)?;
         let runner = runner.confirm(options.confirm.clone()).production(options.production);
         runner.backup(options.backup.clone()).reset().await
     }

@@ -9,7 +9,6 @@ use tenantry_migration::{
     runner::{Command, Up},
     schema,
 };
-
 use tenantry_seeder::Spec;
 
 use crate::{
@@ -64,7 +63,7 @@ impl Application {
     /// sample rows are refused is no error, nor that they fail for a reason that validation finds: the
     /// rest is done, and the report says so.
     pub async fn run(&self, db: &Database, options: &RunOptions) -> Result<RunReport> {
-        self.run_with(db, options, self.project.runner(db)?, || ()).await
+        self.run_with(db, options, self.project().runner(db)?, || ()).await
     }
 
     /// The same in a rehearsal, which is to be ended by the caller: nothing is changed.
@@ -80,7 +79,7 @@ impl Application {
         let rehearsal = Rehearsal::begin(db, &Command::Up(Up::default())).await?;
         let outcome = async {
             let runner =
-                self.project.runner(rehearsal.database())?.observed_by(rehearsal.observer());
+                self.project().runner(rehearsal.database())?.observed_by(rehearsal.observer());
             let seeding = || rehearsal.watch(Phase::Seed);
             self.run_with(rehearsal.database(), options, runner, seeding).await
         };
@@ -132,7 +131,7 @@ impl Application {
 
     /// Counts the rows of every table that is there.
     async fn rows(&self, db: &Database) -> Result<Vec<(&'static str, u64)>> {
-        let tables = (self.project.tables)();
+        let tables = (self.project().tables)();
         let count = async || {
             loop {
                 let live = schema::read(&db.connection, db.engine, "").await?;

@@ -20,11 +20,38 @@ use sea_orm::{
     sea_query::{IndexCreateStatement, TableCreateStatement},
 };
 
-/// The column that makes a table tenant-scoped.
-pub const TENANT_ID: &str = "tenant_id";
+/// How tenants are told apart: the names on which every rule of tenancy rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenancy {
+    /// The table with a row for each tenant, to whose `id` every tenant column refers.
+    pub root: &'static str,
+    /// The column that makes a table tenant-scoped.
+    pub column: &'static str,
+    /// The setting that names the tenant whose rows the policies show.
+    pub setting: &'static str,
+    /// The role that applications work as, unless another is named.
+    pub application_role: &'static str,
+}
 
-/// The setting that names the tenant whose rows the policies show: Nile's own name for it.
-pub const TENANT_SETTING: &str = "nile.tenant_id";
+/// The names as Nile has them, and the role as every cluster may have it.
+pub const TENANCY: Tenancy = Tenancy {
+    root: "tenants",
+    column: "tenant_id",
+    setting: "nile.tenant_id",
+    application_role: "tenantry_app",
+};
+
+/// [`Tenancy::root`]
+pub const ROOT: &str = TENANCY.root;
+
+/// [`Tenancy::column`]
+pub const TENANT_ID: &str = TENANCY.column;
+
+/// [`Tenancy::setting`]
+pub const TENANT_SETTING: &str = TENANCY.setting;
+
+/// [`Tenancy::application_role`]
+pub const APPLICATION_ROLE: &str = TENANCY.application_role;
 
 /// What a transaction on Citus that works for one tenant begins with.
 ///
@@ -36,9 +63,6 @@ pub const TENANT_SETTING: &str = "nile.tenant_id";
 /// <https://docs.citusdata.com/en/stable/develop/api_guc.html>
 pub const SETTINGS_ON_EACH_NODE: &str = "SET LOCAL citus.enable_local_execution = off; \
      SET LOCAL citus.propagate_set_commands = 'local'; ";
-
-/// The role that applications work as, unless another is named.
-pub const APPLICATION_ROLE: &str = "tenantry_app";
 
 /// Whom the rows of a table belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,6 +10,7 @@ use tenantry_schema::{Direction, error::sqlx_error};
 pub use tenantry_schema::{
     error::{ModelError, sqlstate},
     list::List,
+    sentence::Sentence,
 };
 
 use crate::refusal::Refusal;
@@ -25,13 +26,13 @@ pub enum Error {
     Refused(Box<Refusal>),
     /// An option, a variable or a file is not usable.
     #[error("{0}")]
-    Config(String),
+    Config(Sentence),
     /// The database cannot be reached or used as it is.
     #[error("{0}")]
-    Unusable(String),
+    Unusable(Sentence),
     /// Somebody else is migrating or seeding, and did not finish in time. Nothing was changed.
     #[error("{0}")]
-    Busy(String),
+    Busy(Sentence),
     /// A migration failed.
     #[error("{}", migration_sentence(.name, *.direction, .statement.as_deref(), .source, *.left))]
     Migration {
@@ -78,6 +79,41 @@ pub enum Left {
 }
 
 impl Error {
+    /// [`Error::Config`] with its code.
+    #[must_use]
+    pub fn config(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Config(Sentence::new(code, text))
+    }
+
+    /// [`Error::Unusable`] with its code.
+    #[must_use]
+    pub fn unusable(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Unusable(Sentence::new(code, text))
+    }
+
+    /// [`Error::Busy`] with its code.
+    #[must_use]
+    pub fn busy(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Busy(Sentence::new(code, text))
+    }
+
+    /// A code for programs, in small letters and hyphens. It stays the same when the sentence is worded
+    /// better; `docs/errors.md` lists all of them.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code,
+            Self::Config(sentence) | Self::Unusable(sentence) | Self::Busy(sentence) => {
+                sentence.code
+            }
+            Self::Migration { .. } => "migration-failed",
+            Self::Blocked { .. } => "blocked",
+            Self::Model(_) => "entities-break-a-rule",
+            Self::Database(_) => "database-failed",
+            Self::Io(_) => "input-output-failed",
+        }
+    }
+
     /// The process's exit code: 1 for a refusal, 2 for what could not run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

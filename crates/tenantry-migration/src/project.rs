@@ -100,10 +100,10 @@ impl Project {
         let migrations = (self.migrations)();
         let names: Vec<&str> = migrations.iter().map(|migration| migration.name()).collect();
         ensure_current(db, self.bookkeeping, &names).await.map_err(|error| {
-            Error::Unusable(format!(
-                "cannot tell whether the database is current: {}",
-                explain(&error)
-            ))
+            Error::unusable(
+                "currency-unknown",
+                format!("cannot tell whether the database is current: {}", explain(&error)),
+            )
         })
     }
 

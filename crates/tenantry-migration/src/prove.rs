@@ -65,7 +65,8 @@ impl Proof {
     ///
     /// If the proof cannot be JSON, which it always can.
     pub fn digest(&self) -> Result<String> {
-        let json = serde_json::to_value(self).map_err(|error| Error::Config(error.to_string()))?;
+        let json =
+            serde_json::to_value(self).map_err(|error| Error::config("json", error.to_string()))?;
         Ok(sha256(&sorted(json).to_string()))
     }
 
@@ -111,10 +112,13 @@ pub async fn prove(project: &'static Project, target: &Target) -> Result<Proof> 
             if beside.engine.capability().isolates_tenants {
                 let engine = beside.engine;
                 beside.close().await;
-                return Err(Error::Unusable(format!(
-                    "a proof needs a database of its own, which no statement makes on {engine}: \
+                return Err(Error::unusable(
+                    "proof-needs-database",
+                    format!(
+                        "a proof needs a database of its own, which no statement makes on {engine}: \
                      prove it on a PostgreSQL"
-                )));
+                    ),
+                ));
             }
             let name = name();
             let create = format!("CREATE DATABASE {name}");
@@ -160,7 +164,7 @@ async fn distributed(project: &'static Project, target: &Target) -> Result<()> {
     let made = db.connection.execute_unprepared("CREATE EXTENSION citus").await;
     db.close().await;
     made.map(|_| ()).map_err(|error| {
-        Error::Unusable(format!(
+        Error::unusable("proof-needs-database", format!(
             "a proof needs a database of its own with the extension citus, which this role cannot make \
              ({}): prove it as a superuser, or on a PostgreSQL",
             explain(&error)
@@ -183,15 +187,15 @@ async fn attacked(db: &Database, schema: &Schema) -> std::result::Result<Matrix,
 fn not_made(error: &DbErr) -> Error {
     match sqlstate(error).as_deref() {
         // insufficient_privilege
-        Some("42501") => Error::Unusable(
+        Some("42501") => Error::unusable(
+            "proof-needs-database",
             "a proof needs a database of its own, and this role may not create one: let it, with \
-             `ALTER ROLE … CREATEDB`, or prove it elsewhere"
-                .to_owned(),
+             `ALTER ROLE … CREATEDB`, or prove it elsewhere",
         ),
-        _ => Error::Unusable(format!(
-            "the database for the proof cannot be made: {}",
-            explain(error)
-        )),
+        _ => Error::unusable(
+            "proof-needs-database",
+            format!("the database for the proof cannot be made: {}", explain(error)),
+        ),
     }
 }
 
@@ -270,7 +274,8 @@ async fn prove_on(db: &Database) -> Result<Proof> {
         if differ(&left, &empty) { vec!["something is left".to_owned()] } else { Vec::new() };
     add("nothing-left", "rolling back everything leaves nothing", wrong);
 
-    let snapshot = entities.to_snapshot().map_err(|error| Error::Config(error.to_string()))?;
+    let snapshot =
+        entities.to_snapshot().map_err(|error| Error::config("json", error.to_string()))?;
     Ok(Proof {
         made_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         tool: db.project.tool(),

@@ -9,6 +9,8 @@ use tenantry_schema::list::List;
 /// Why something was not done, and what would let it pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
+    /// A code for programs, which stays when the reason is worded better.
+    pub code: &'static str,
     /// What was refused and why, in one sentence.
     pub reason: String,
     /// The tables that would be dropped with real rows in them.
@@ -50,8 +52,8 @@ pub fn size(bytes: i64) -> String {
 impl Refusal {
     /// A refusal that no consent lifts.
     #[must_use]
-    pub fn plain(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), losses: Vec::new(), by_hand: Vec::new(), hash: None }
+    pub fn plain(code: &'static str, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), losses: Vec::new(), by_hand: Vec::new(), hash: None }
     }
 }
 

@@ -7,18 +7,28 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
+use crate::sentence::Sentence;
+
 /// Why nothing was generated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A setting, an option or a file is not usable; the text says what to do.
     #[error("{0}")]
-    Config(String),
+    Config(Sentence),
     /// The entities break a rule.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A file cannot be read or written.
     #[error("cannot read or write: {0}")]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    /// [`Error::Config`] with its code.
+    #[must_use]
+    pub fn config(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Config(Sentence::new(code, text))
+    }
 }
 
 /// The result of everything here that reads or writes files.

@@ -13,6 +13,7 @@ pub mod ops;
 pub mod plan;
 pub mod report;
 pub mod schema;
+pub mod sentence;
 pub mod sql;
 
 pub use direction::Direction;

@@ -39,10 +39,13 @@ where
     let (real, samples) = tenants(db, on).await?;
     if real > 0 && !options.alongside {
         let tenants = if real == 1 { "tenant" } else { "tenants" };
-        return Err(Refusal::plain(format!(
-            "refused, because there is {real} {tenants} that the seeder did not make; \
+        return Err(Refusal::plain(
+            "real-tenants",
+            format!(
+                "refused, because there is {real} {tenants} that the seeder did not make; \
              --alongside seeds all the same"
-        ))
+            ),
+        )
         .into());
     }
     // Whoever has removed the rows meant them to be gone. Users come first, so there may be those alone.
@@ -50,6 +53,7 @@ where
     let Some((there, done)) = noted else {
         if samples > 0 {
             return Err(Refusal::plain(
+                "samples-unknown",
                 "refused, because there are sample rows of which the journal does not say what they are: \
                  `seeder clean` removes them",
             )
@@ -61,7 +65,7 @@ where
     let spec = there.spec();
     let asked = options.spec.as_ref().unwrap_or(spec);
     if !spec.fits(asked) {
-        return Err(Refusal::plain(format!(
+        return Err(Refusal::plain("samples-differ", format!(
             "refused, because there are rows of another data set ({spec}): `seeder clean` removes them"
         ))
         .into());
@@ -78,12 +82,13 @@ pub(crate) async fn noted<C: ConnectionTrait>(
     let Some(Seeding { spec: line, stage }) = on.journal.seeding(db).await? else {
         return Ok(None);
     };
-    let spec: Spec = line.parse().map_err(Error::Unusable)?;
+    let spec: Spec = line.parse().map_err(|why: String| Error::unusable("samples-unknown", why))?;
     let set = on.set(spec);
     if set.spec().factors.keys().any(|table| !set.has(table)) {
-        return Err(Error::Unusable(format!(
-            "{line:?} describes no data set that this version knows"
-        )));
+        return Err(Error::unusable(
+            "samples-unknown",
+            format!("{line:?} describes no data set that this version knows"),
+        ));
     }
     Ok(Some((set, stage == Stage::Done)))
 }
@@ -142,6 +147,7 @@ impl Ready {
     fn for_seeding(self, entities: &[TableDef]) -> Result<Schema> {
         if self.production {
             return Err(Refusal::plain(
+                "production",
                 "refused: this database belongs to production, where no sample rows belong; if it is a \
                  copy, say so with `migration repair --environment`",
             )
@@ -149,12 +155,15 @@ impl Ready {
         }
         let differing = self.differing(entities);
         if !differing.is_empty() {
-            return Err(Error::Unusable(format!(
-                "the tables are not what the entities say, so no row fits: {}; `{}` shows what to do, and \
+            return Err(Error::unusable(
+                "tables-differ",
+                format!(
+                    "the tables are not what the entities say, so no row fits: {}; `{}` shows what to do, and \
                  nothing was changed",
-                differing.join("; "),
-                called("migration", "diff")
-            )));
+                    differing.join("; "),
+                    called("migration", "diff")
+                ),
+            ));
         }
         Ok(self.schema)
     }
@@ -188,18 +197,20 @@ where
     let is_pending = |state: State| matches!(state, State::Pending | State::OutOfOrder);
     let pending = states.iter().filter(|entry| is_pending(entry.state)).count();
     if pending > 0 {
-        return Err(Error::Unusable(format!(
-            "{pending} of {} migrations are not applied: run `{}` first",
-            states.len(),
-            called("migration", "up")
-        )));
+        return Err(Error::unusable(
+            "migrations-pending",
+            format!(
+                "{pending} of {} migrations are not applied: run `{}` first",
+                states.len(),
+                called("migration", "up")
+            ),
+        ));
     }
     if let Some(half_done) = states.iter().find(|entry| entry.state == State::HalfDone) {
-        return Err(Error::Unusable(format!(
-            "{} is half done: run `{}` first",
-            half_done.name,
-            called("migration", "up")
-        )));
+        return Err(Error::unusable(
+            "migration-half-done",
+            format!("{} is half done: run `{}` first", half_done.name, called("migration", "up")),
+        ));
     }
     // What is in another schema of the search path is not meant.
     let mut live = schema::read(db, on.engine, "").await?;
@@ -208,10 +219,13 @@ where
     let missing: Vec<&str> =
         names.into_iter().filter(|name| !live.tables.contains_key(*name)).collect();
     if !missing.is_empty() {
-        return Err(Error::Unusable(format!(
-            "{} should be there and is not, so somebody dropped it by hand; nothing was changed",
-            missing.join(", ")
-        )));
+        return Err(Error::unusable(
+            "table-gone",
+            format!(
+                "{} should be there and is not, so somebody dropped it by hand; nothing was changed",
+                missing.join(", ")
+            ),
+        ));
     }
     Ok(Ready { schema: live, production })
 }

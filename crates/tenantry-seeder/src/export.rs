@@ -74,12 +74,15 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
 
 fn failed(path: &Path, error: &std::io::Error) -> Error {
     if error.kind() == ErrorKind::AlreadyExists {
-        return Error::Unusable(format!(
-            "{} is there already, and no file is written over: name another folder, or delete it",
-            path.display()
-        ));
+        return Error::unusable(
+            "file-exists",
+            format!(
+                "{} is there already, and no file is written over: name another folder, or delete it",
+                path.display()
+            ),
+        );
     }
-    Error::Unusable(format!("cannot write {}: {error}", path.display()))
+    Error::unusable("file-unwritable", format!("cannot write {}: {error}", path.display()))
 }
 
 struct Files<'f> {

@@ -29,7 +29,7 @@ impl Seeder {
     pub fn check(&self) -> Result<()> {
         let tables = (self.project.tables)();
         let made = self.samples.tables();
-        let wrong = |what: String| Err(Error::Config(what));
+        let wrong = |what: String| Err(Error::config("factories-incomplete", what));
         if let Some(def) = tables.iter().find(|def| !made.iter().any(|it| it.name == def.name)) {
             return wrong(format!(
                 "the entity of {} has no factory: add it to the tables of the sample rows",

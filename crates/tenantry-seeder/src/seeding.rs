@@ -35,6 +35,7 @@ impl Seeder {
     pub async fn seed(&self, db: &DatabaseConnection, options: &Options) -> Result<Report> {
         if options.production {
             return Err(Refusal::plain(
+                "production",
                 "refused: APP_ENV says that this is production, where no sample rows belong",
             )
             .into());
@@ -172,8 +173,9 @@ async fn into_file(
     let noted = async {
         loading.check_meant(&tx).await?;
         if done && !Missing::of(&tx, set).await?.is_none() {
-            return Err(Error::Busy(
-                "somebody else has removed sample rows meanwhile: seed again".to_owned(),
+            return Err(Error::busy(
+                "samples-changed-meanwhile",
+                "somebody else has removed sample rows meanwhile: seed again",
             ));
         }
         noting(&tx, on, set, &tally, done).await
@@ -221,7 +223,7 @@ where
 {
     let Admitted { set, is_new, .. } = admitted(db, on, options).await?;
     if is_new {
-        return Err(Error::Unusable("there are no sample rows to repair".to_owned()));
+        return Err(Error::unusable("no-samples", "there are no sample rows to repair"));
     }
     verify::narrowed(set, options.tenant)
 }

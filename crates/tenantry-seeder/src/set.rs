@@ -70,19 +70,25 @@ impl DataSet {
     pub fn check(&self) -> Result<()> {
         let unknown = self.spec.factors.keys().find(|table| !self.has(table));
         if let Some(table) = unknown {
-            return Err(Error::Unusable(format!("there is no table {table:?}")));
+            return Err(Error::unusable("no-such-table", format!("there is no table {table:?}")));
         }
         if self.spec.tenants >= EDGE_TENANTS.start {
-            return Err(Error::Unusable(format!("{} tenants are too many", self.spec.tenants)));
+            return Err(Error::unusable(
+                "too-many-rows",
+                format!("{} tenants are too many", self.spec.tenants),
+            ));
         }
         for tenant in self.tenants() {
             let too_many = tenant.counts().find(|(_, rows)| *rows > MAX_ROW);
             if let Some((TableInfo { name, .. }, rows)) = too_many {
-                return Err(Error::Unusable(format!(
-                    "tenant {} would have {rows} rows in {name}: {MAX_ROW} is the most that ids have \
+                return Err(Error::unusable(
+                    "too-many-rows",
+                    format!(
+                        "tenant {} would have {rows} rows in {name}: {MAX_ROW} is the most that ids have \
                      numbers for",
-                    tenant.ordinal
-                )));
+                        tenant.ordinal
+                    ),
+                ));
             }
         }
         Ok(())

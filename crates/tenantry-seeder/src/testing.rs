@@ -120,9 +120,9 @@ impl Seeder {
         let args = DatabaseArgs { database_url: Some(url.to_owned()), ..DatabaseArgs::default() };
         match args.target(self.project)? {
             Target::Postgres { options, .. } => on_server(self, &options, spec).await,
-            Target::Sqlite { .. } => Err(Error::Config(
-                "a seeded database is made on a PostgreSQL server, or, without a URL, in a temporary file"
-                    .to_owned(),
+            Target::Sqlite { .. } => Err(Error::config(
+                "not-a-server",
+                "a seeded database is made on a PostgreSQL server, or, without a URL, in a temporary file",
             )),
         }
     }
@@ -171,7 +171,7 @@ async fn in_file(seeder: &Seeder, spec: &Spec) -> Result<SeededDb> {
     let folder = std::env::temp_dir();
     let template = folder.join(format!("tenantry_{}.db", key(seeder, spec)?));
     let failed = |path: &Path, error: std::io::Error| {
-        Error::Unusable(format!("cannot write {}: {error}", path.display()))
+        Error::unusable("file-unwritable", format!("cannot write {}: {error}", path.display()))
     };
     if !template.exists() {
         // Whoever is first gives it its name; the others have made the same.

@@ -115,8 +115,9 @@ impl Seeder {
 async fn known<C: ConnectionTrait>(db: &C, on: &Bound, only: Option<u32>) -> Result<DataSet> {
     match noted(db, on).await? {
         Some((set, _)) => narrowed(set, only),
-        None => Err(Error::Unusable(
-            "there is nothing to verify: the journal knows of no sample rows".to_owned(),
+        None => Err(Error::unusable(
+            "no-samples",
+            "there is nothing to verify: the journal knows of no sample rows",
         )),
     }
 }
@@ -126,9 +127,10 @@ pub(crate) fn narrowed(set: DataSet, only: Option<u32>) -> Result<DataSet> {
     match only {
         None => Ok(set),
         Some(only) if set.spec().ordinals().any(|ordinal| ordinal == only) => Ok(set.only(only)),
-        Some(only) => {
-            Err(Error::Unusable(format!("the data set has no tenant {only}: it is {}", set.spec())))
-        }
+        Some(only) => Err(Error::unusable(
+            "no-such-tenant",
+            format!("the data set has no tenant {only}: it is {}", set.spec()),
+        )),
     }
 }
 

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use tenantry_app::Application;
 
 /// Shop's tables, migrations and sample rows.
-static APP: Application =
-    Application { project: &migration::PROJECT, samples: seeder::SEEDER.samples };
+static APP: Application = Application::of(&seeder::SEEDER);
 
 fn main() -> ExitCode {
     tenantry_app::cli::main(&APP)

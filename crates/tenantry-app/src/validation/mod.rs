@@ -59,7 +59,7 @@ impl Application {
     /// If the entities make no schema or a query fails. What is wrong with the database is no error
     /// but a finding.
     pub async fn validate(&self, db: &Database, options: &ValidateOptions) -> Result<Validation> {
-        let gather = async || facts::gather(self, db, options).await;
+        let gather = async || facts::gather(*self, db, options).await;
         let facts = db.patience.reading(gather).await?;
         let findings = rules::ALL.iter().flat_map(|rule| rule(&facts));
         let mut findings: Vec<Finding> = findings.collect();

@@ -69,7 +69,8 @@ pub struct RestoredTable {
 /// If the file is no backup, or of another engine, or the database fails. Nothing is changed then.
 /// That a row cannot come back is no error: the result says so.
 pub async fn restore(db: &Database, file: &Path) -> Result<Restored> {
-    let unusable = |what: String| Error::Unusable(format!("{}: {what}", file.display()));
+    let unusable =
+        |what: String| Error::unusable("backup-unreadable", format!("{}: {what}", file.display()));
     let opened = File::open(file).map_err(|error| unusable(error.to_string()))?;
     let mut lines = BufReader::new(opened).lines();
     let header: Header = lines

@@ -41,13 +41,19 @@ impl Backup {
         not_included: &[String],
     ) -> Result<Self> {
         let failed = |error: std::io::Error| {
-            Error::Unusable(format!("cannot write the backup {}: {error}", path.display()))
+            Error::unusable(
+                "backup-unwritable",
+                format!("cannot write the backup {}: {error}", path.display()),
+            )
         };
         if path.try_exists().map_err(failed)? {
-            return Err(Error::Unusable(format!(
-                "the backup {} exists already: name another file, so that no rows are overwritten",
-                path.display()
-            )));
+            return Err(Error::unusable(
+                "backup-exists",
+                format!(
+                    "the backup {} exists already: name another file, so that no rows are overwritten",
+                    path.display()
+                ),
+            ));
         }
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
@@ -58,7 +64,7 @@ impl Backup {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&partial).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Error::Unusable(format!(
+            ErrorKind::AlreadyExists => Error::unusable("backup-in-progress", format!(
                 "{} exists already: another command is writing this backup, or was interrupted; name \
                  another file, or remove that one",
                 partial.display()
@@ -160,10 +166,13 @@ impl Backup {
             })
             .collect();
         let Some(number) = table.rowid() else {
-            return Err(Error::Unusable(format!(
-                "cannot write a backup: columns of {} have taken all names of the row's number",
-                table.name
-            )));
+            return Err(Error::unusable(
+                "rows-unpageable",
+                format!(
+                    "cannot write a backup: columns of {} have taken all names of the row's number",
+                    table.name
+                ),
+            ));
         };
         let mut last = i64::MIN;
         loop {
@@ -180,10 +189,10 @@ impl Backup {
                 let text: String = row.try_get::<String>("", "row")?;
                 // Nobody could bring back a text that is none.
                 if text.contains("CAST(X'") && literals(columns, &text).is_err() {
-                    return Err(Error::Unusable(format!(
-                        "cannot write a backup: a text in {} is not UTF-8",
-                        table.name
-                    )));
+                    return Err(Error::unusable(
+                        "text-not-utf8",
+                        format!("cannot write a backup: a text in {} is not UTF-8", table.name),
+                    ));
                 }
                 self.text(&text)?;
             }
@@ -202,7 +211,10 @@ impl Backup {
         let path = &self.path;
         let Some(file) = &mut self.file else { return Ok(()) };
         writeln!(file, "{text}").map_err(|error| {
-            Error::Unusable(format!("cannot write the backup {}: {error}", path.display()))
+            Error::unusable(
+                "backup-unwritable",
+                format!("cannot write the backup {}: {error}", path.display()),
+            )
         })
     }
 
@@ -222,7 +234,10 @@ impl Backup {
             }
         })();
         kept.map_err(|error: std::io::Error| {
-            Error::Unusable(format!("cannot write the backup {}: {error}", self.path.display()))
+            Error::unusable(
+                "backup-unwritable",
+                format!("cannot write the backup {}: {error}", self.path.display()),
+            )
         })?;
         tracing::info!(rows = self.rows, "wrote the backup {}", self.path.display());
         Ok(self.path.clone())

@@ -168,8 +168,9 @@ fn write_proposal(
     }
     let unless = if args.unless_there { Object::added(&up.operations) } else { Vec::new() };
     if args.unless_there && unless.is_empty() {
-        return Err(Error::Config(
-            "--unless-there needs a table, a column or an index that is added, to look for".into(),
+        return Err(Error::config(
+            "nothing-to-look-for",
+            "--unless-there needs a table, a column or an index that is added, to look for",
         ));
     }
     let text = source::migration(up, down, &unless);
@@ -238,7 +239,7 @@ fn refusal(blocking: &[&Question]) -> Refusal {
     for question in blocking {
         let _ = write!(reason, "\n  {}: {}", question.message(), question.help());
     }
-    Refusal::plain(reason)
+    Refusal::plain("question-open", reason)
 }
 
 fn write_blank(args: &Args, folder: &Folder, out: &mut Printer) -> Result<u8> {
@@ -333,7 +334,7 @@ async fn adopt_by_hand(
             let _ = write!(reason, "\n  {change}");
         }
         reason.push_str("\nDescribe it in the entities, or take it out of the migration");
-        return Err(Refusal::plain(reason).into());
+        return Err(Refusal::plain("migrations-differ", reason).into());
     }
     let stale = folder.stale(next)?;
     folder.write_derived(next)?;

@@ -64,8 +64,9 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     } else {
         let files = args.files.iter().map(|file| {
             let shown = file.display().to_string();
-            let text = fs::read_to_string(file)
-                .map_err(|error| Error::Config(format!("{shown} cannot be read: {error}")))?;
+            let text = fs::read_to_string(file).map_err(|error| {
+                Error::config("file-unreadable", format!("{shown} cannot be read: {error}"))
+            })?;
             Ok(Script::of_file(shown, &text))
         });
         let files: Result<Vec<Script>> = files.collect();

@@ -25,7 +25,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{ArgMatches, Parser, Subcommand, error::ErrorKind};
 use tenantry_entity::Engine;
 
 pub use careful::Careful;
@@ -77,10 +77,10 @@ pub fn main(project: &'static Project) -> ExitCode {
 #[must_use]
 pub fn run<C: Command>(application: &'static C::Application) -> ExitCode {
     let dotenv = config::load_dotenv();
-    let parsed = described::<C>(C::project(application))
-        .try_get_matches()
-        .and_then(|matches| C::from_arg_matches(&matches));
-    let command = match parsed {
+    let parsed = described::<C>(C::project(application)).try_get_matches().and_then(|matches| {
+        C::from_arg_matches(&matches).map(|command| (command, asks_for_json(&matches)))
+    });
+    let (command, as_json) = match parsed {
         Ok(command) => command,
         Err(error) => {
             if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -107,10 +107,17 @@ pub fn run<C: Command>(application: &'static C::Application) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            out.note(&format!("error: {error}"));
+            out.error(&error, as_json);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Whether the command, or the one below it, was called with `--json`.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let here = matches.try_get_one::<bool>("json").ok().flatten();
+    here.copied().unwrap_or_default()
+        || matches.subcommand().is_some_and(|(_, below)| asks_for_json(below))
 }
 
 /// The command line, with the application's version and file in its texts.
@@ -213,7 +220,7 @@ pub async fn with_typed_consent<T>(
             if answer().await?.trim() == "yes" {
                 attempt(refusal.hash).await
             } else {
-                Err(Refusal::plain("not confirmed; nothing was changed").into())
+                Err(Refusal::plain("not-confirmed", "not confirmed; nothing was changed").into())
             }
         }
         other => other,

@@ -4,19 +4,23 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    refusal::Refusal,
+};
 
 /// Writes data to standard output and talk to standard error.
 pub struct Printer {
     out: Box<dyn Write>,
     closed: bool,
+    has_report: bool,
 }
 
 impl Printer {
     /// A printer on the process's standard output.
     #[must_use]
     pub fn stdout() -> Self {
-        Self { out: Box::new(io::stdout()), closed: false }
+        Self { out: Box::new(io::stdout()), closed: false, has_report: false }
     }
 
     /// Writes one line of data. When whoever reads it has closed the pipe, they have seen enough,
@@ -44,7 +48,8 @@ impl Printer {
     ///
     /// As [`Printer::line`], with an error that says that it is done.
     pub fn done(&mut self, text: &str) -> Result<()> {
-        self.line(text).map_err(|error| Error::Unusable(format!("it is done, but: {error}")))
+        self.line(text)
+            .map_err(|error| Error::unusable("output-failed", format!("it is done, but: {error}")))
     }
 
     /// Writes a report as JSON, indented.
@@ -54,7 +59,18 @@ impl Printer {
     /// As [`Printer::line`].
     pub fn json(&mut self, report: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
+        self.has_report = true;
         self.line(&text)
+    }
+
+    /// Writes an error: as a sentence to standard error, and where a report was asked for and there is none
+    /// yet, to standard output as JSON.
+    pub fn error(&mut self, error: &Error, as_json: bool) {
+        self.note(&format!("error: {error}"));
+        if as_json && !self.has_report {
+            // The exit code says that something is wrong, even if nobody can read what.
+            let _ = self.json(&Failed { error: Failure::of(error) });
+        }
     }
 
     /// Writes one line of talk. Nobody has to listen: a closed standard error is no failure.
@@ -66,6 +82,32 @@ impl Printer {
     pub fn prompt(&mut self, text: &str) {
         let mut stderr = io::stderr();
         let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+    }
+}
+
+/// A report in whose place there is an error.
+#[derive(Serialize)]
+struct Failed<'e> {
+    error: Failure<'e>,
+}
+
+#[derive(Serialize)]
+struct Failure<'e> {
+    /// As [`Error::code`].
+    code: &'static str,
+    message: String,
+    /// What would be lost, and the hash that consents to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'e Refusal>,
+}
+
+impl<'e> Failure<'e> {
+    fn of(error: &'e Error) -> Self {
+        let refusal = match error {
+            Error::Refused(refusal) => Some(&**refusal),
+            _ => None,
+        };
+        Self { code: error.code(), message: error.to_string(), refusal }
     }
 }
 

@@ -44,7 +44,10 @@ pub(super) async fn run(
     out: &mut Printer,
 ) -> Result<u8> {
     if args.names.is_empty() && args.environment.is_none() {
-        return Err(Error::Config("name the migrations to repair; `status` shows them".into()));
+        return Err(Error::config(
+            "no-migration-named",
+            "name the migrations to repair; `status` shows them",
+        ));
     }
     let db = open_patiently(project, database, Absent::Fail, args.waiting, out).await?;
     let runner = db.project.runner(&db)?;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Writes what begins like this and is called so, in the place of an older one, but of nothing else.
 pub(super) fn write_over(file: &Path, text: &str, beginning: &str, what: &str) -> Result<()> {
     let failed = |error: std::io::Error| {
-        Error::Unusable(format!("cannot write {}: {error}", file.display()))
+        Error::unusable("file-unwritable", format!("cannot write {}: {error}", file.display()))
     };
     let mut options = OpenOptions::new();
     let opened = options.write(true).create_new(true).open(file);
@@ -22,10 +22,13 @@ pub(super) fn write_over(file: &Path, text: &str, beginning: &str, what: &str) -
             // What is no text is none of ours.
             let _ = old.take(beginning.len() as u64).read_to_string(&mut begins);
             if begins != beginning && file.metadata().map_err(failed)?.len() > 0 {
-                return Err(Error::Unusable(format!(
-                    "{} exists already, and is no {what} of this program: name another file",
-                    file.display()
-                )));
+                return Err(Error::unusable(
+                    "file-exists",
+                    format!(
+                        "{} exists already, and is no {what} of this program: name another file",
+                        file.display()
+                    ),
+                ));
             }
             OpenOptions::new().write(true).truncate(true).open(file)
         }

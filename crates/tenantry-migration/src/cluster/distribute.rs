@@ -49,17 +49,20 @@ pub struct Distributed {
 /// If the engine has one node only, or if a statement fails: without `online`, nothing is changed then.
 pub async fn distribute(db: &Database, online: bool) -> Result<Distributed> {
     if db.engine == Engine::Sqlite {
-        return Err(Refusal::plain(format!(
+        return Err(Refusal::plain("not-citus", format!(
             "{} is an SQLite file, and tables are distributed on Citus only; nothing was changed",
             db.name
         ))
         .into());
     }
     if !db.engine.capability().distributes_tables {
-        return Err(Refusal::plain(format!(
-            "{} is {}, which has one node: create the extension citus, and add nodes, first",
-            db.name, db.engine
-        ))
+        return Err(Refusal::plain(
+            "not-citus",
+            format!(
+                "{} is {}, which has one node: create the extension citus, and add nodes, first",
+                db.name, db.engine
+            ),
+        )
         .into());
     }
     // Nodes work on each other as the role: it has to be able to log in before it is granted anything.
@@ -133,11 +136,14 @@ impl Work {
 }
 
 fn otherwise(table: &str, is: &Distribution) -> Error {
-    Refusal::plain(format!(
-        "{table} is {is}, which is not as it should be: drop its foreign keys, run `SELECT \
+    Refusal::plain(
+        "distribution-differs",
+        format!(
+            "{table} is {is}, which is not as it should be: drop its foreign keys, run `SELECT \
          undistribute_table({})`, and then this again, which adds them; nothing was changed",
-        literal(&quoted(table))
-    ))
+            literal(&quoted(table))
+        ),
+    )
     .into()
 }
 
@@ -180,11 +186,14 @@ async fn at_once(db: &Database, done: &mut Distributed) -> Result<()> {
             context(db).during(operation.run(&manager)).await?;
             let after = count(&tx, db.engine, &table.name).await?;
             if before != after {
-                return Err(Error::Unusable(format!(
-                    "{} had {before} rows before it was distributed, and {after} after; nothing was \
+                return Err(Error::unusable(
+                    "rows-miscounted",
+                    format!(
+                        "{} had {before} rows before it was distributed, and {after} after; nothing was \
                      changed",
-                    table.name
-                )));
+                        table.name
+                    ),
+                ));
             }
             done.tables.push((table.name.clone(), after));
         }
@@ -276,7 +285,7 @@ async fn steps(db: &Database, work: Work, done: &mut Distributed) -> Result<()> 
     let connection = &db.connection;
     let keys = keys_of(connection, db.engine, &work.tables).await?;
     if let Some((table, key)) = keys.iter().find(|(_, key)| !work.known.contains(key)) {
-        return Err(Refusal::plain(format!(
+        return Err(Refusal::plain("foreign-key-unknown", format!(
             "{table} has the foreign key {key}, which no entity has, so that it would be dropped and not \
              added again: drop it, or leave out --online; nothing was changed"
         ))
@@ -353,7 +362,7 @@ async fn check_logical(db: &DatabaseConnection, engine: Engine) -> Result<()> {
     if level == "logical" {
         return Ok(());
     }
-    Err(Refusal::plain(format!(
+    Err(Refusal::plain("no-replica-identity", format!(
         "tables that are written to meanwhile are copied by logical replication, and this node has \
          wal_level = {level}: set wal_level = logical and restart it, or leave out --online, which \
          keeps writers waiting; nothing was changed"

@@ -65,7 +65,7 @@ pub async fn isolate(
 ) -> Result<Isolated> {
     let connection = &db.connection;
     let Some(before) = place_of(db, tenant).await? else {
-        return Err(Refusal::plain(format!(
+        return Err(Refusal::plain("not-citus", format!(
             "on {} no tenant has a place of its own: that takes Citus, and tables that are distributed",
             db.name
         ))
@@ -74,9 +74,11 @@ pub async fn isolate(
     let sql = format!("SELECT name FROM {} WHERE id = '{tenant}'", quoted(tenancy::ROOT));
     let row = connection.query_one_raw(Statement::from_string(db.engine.backend(), sql)).await?;
     if row.is_none() {
-        return Err(
-            Refusal::plain(format!("there is no tenant {tenant}; nothing was changed")).into()
-        );
+        return Err(Refusal::plain(
+            "no-such-tenant",
+            format!("there is no tenant {tenant}; nothing was changed"),
+        )
+        .into());
     }
     let to = target(db, &before, options).await?;
     if before.alone && to == before.node {
@@ -110,7 +112,8 @@ async fn steps(
     said: &mut dyn FnMut(&str),
 ) -> Result<Place> {
     db.connection.execute_unprepared(NOTICE).await?;
-    let lost = || Error::Unusable(format!("the tenant {tenant} has no place any more"));
+    let lost =
+        || Error::unusable("no-such-tenant", format!("the tenant {tenant} has no place any more"));
     let mut place = before.clone();
     if !place.alone {
         said(&format!(
@@ -241,10 +244,13 @@ async fn target(db: &Database, now: &Place, options: &IsolateOptions) -> Result<
         Some(wanted) if nodes.contains(wanted) => Ok(wanted.clone()),
         Some(wanted) => {
             let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
-            Err(Refusal::plain(format!(
-                "{wanted} is no node that takes shards: those are {}; nothing was changed",
-                names.join(", ")
-            ))
+            Err(Refusal::plain(
+                "no-such-node",
+                format!(
+                    "{wanted} is no node that takes shards: those are {}; nothing was changed",
+                    names.join(", ")
+                ),
+            )
             .into())
         }
     }
@@ -262,18 +268,22 @@ async fn check_logical(db: &DatabaseConnection, engine: Engine, node: &Node) -> 
     let Some(row) = row else { return Ok(()) };
     let level: String = row.try_get("", "result")?;
     if !row.try_get::<bool>("", "success")? {
-        return Err(Error::Unusable(format!(
-            "{node} does not answer: {level}; nothing was changed"
-        )));
+        return Err(Error::unusable(
+            "node-unreachable",
+            format!("{node} does not answer: {level}; nothing was changed"),
+        ));
     }
     if level == "logical" {
         return Ok(());
     }
-    Err(Refusal::plain(format!(
-        "a shard that is written to meanwhile is copied by logical replication, and {node} has \
+    Err(Refusal::plain(
+        "wal-level",
+        format!(
+            "a shard that is written to meanwhile is copied by logical replication, and {node} has \
          wal_level = {level}: set wal_level = logical and restart it, or say --block-writes, which \
          keeps the writers of the shard waiting; nothing was changed"
-    ))
+        ),
+    )
     .into())
 }
 
@@ -281,11 +291,14 @@ async fn check_logical(db: &DatabaseConnection, engine: Engine, node: &Node) -> 
 fn explained(error: DbErr) -> Error {
     // object_not_in_prerequisite_state, configuration_limit_exceeded
     match sqlstate(&error).as_deref() {
-        Some("53400" | "55000") => Error::Unusable(format!(
-            "{}: logical replication takes wal_level = logical, and enough max_replication_slots and \
+        Some("53400" | "55000") => Error::unusable(
+            "wal-level",
+            format!(
+                "{}: logical replication takes wal_level = logical, and enough max_replication_slots and \
              max_wal_senders, on every node",
-            crate::error::explain(&error)
-        )),
+                crate::error::explain(&error)
+            ),
+        ),
         _ => error.into(),
     }
 }

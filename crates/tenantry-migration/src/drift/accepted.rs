@@ -51,20 +51,27 @@ impl Accepted {
     pub fn read(project: &Project, file: Option<&Path>) -> Result<Self> {
         let Some(file) = file else { return Self::compiled_in(project) };
         let shown = file.display().to_string();
-        let text = fs::read_to_string(file)
-            .map_err(|error| Error::Config(format!("{shown} cannot be read: {error}")))?;
+        let text = fs::read_to_string(file).map_err(|error| {
+            Error::config("file-unreadable", format!("{shown} cannot be read: {error}"))
+        })?;
         Self::parse(&text, &shown)
     }
 
     fn parse(text: &str, shown: &str) -> Result<Self> {
         let list: Self = serde_json::from_str(text).map_err(|error| {
-            Error::Config(format!("{shown} is no list of accepted differences: {error}"))
+            Error::config(
+                "accepted-drift-malformed",
+                format!("{shown} is no list of accepted differences: {error}"),
+            )
         })?;
         match list.accepted.iter().find(|entry| entry.reason.trim().is_empty()) {
-            Some(entry) => Err(Error::Config(format!(
-                "{shown} accepts {} of {} without a reason: give one",
-                entry.code, entry.table
-            ))),
+            Some(entry) => Err(Error::config(
+                "accepted-drift-malformed",
+                format!(
+                    "{shown} accepts {} of {} without a reason: give one",
+                    entry.code, entry.table
+                ),
+            )),
             None => Ok(list),
         }
     }

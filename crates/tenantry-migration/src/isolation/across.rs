@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Line, Matrix, Outcome,
     attack::{Attempt, CATALOGUE},
-    probe::filled,
+    stage::filled,
 };
 use crate::{
     db::{Database, begin_for_tenant, literal, quoted},

@@ -14,16 +14,17 @@ pub mod attack;
 mod existing;
 mod probe;
 mod rows;
+mod send;
+mod stage;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
 
-use serde::Serialize;
-
 pub use across::look_across;
 pub use probe::{probe, probe_existing, probe_from};
+use serde::Serialize;
 
 use crate::report::Finding;
 

@@ -114,10 +114,13 @@ pub async fn begin(
         };
         if overdue {
             let waited = patience.lock_wait.as_secs();
-            return Err(Error::Busy(format!(
-                "{holder} {doing}, and did not finish within {waited} seconds (--lock-wait); nothing was \
+            return Err(Error::busy(
+                "lock-held",
+                format!(
+                    "{holder} {doing}, and did not finish within {waited} seconds (--lock-wait); nothing was \
                  changed"
-            )));
+                ),
+            ));
         }
         if !waiting {
             tracing::info!("waiting for {holder}, who {doing}");
@@ -140,8 +143,9 @@ pub async fn take(tx: &DatabaseTransaction, engine: Engine) -> Result<()> {
         let file: Option<String> = row.map(|row| row.try_get("", "file")).transpose()?;
         let file = file.filter(|file| !file.is_empty());
         if file.is_some_and(|file| LockFile::is_held(file.as_ref())) {
-            return Err(Error::Busy(
-                "another process is migrating this database; try again later".to_owned(),
+            return Err(Error::busy(
+                "lock-held",
+                "another process is migrating this database; try again later",
             ));
         }
         return Ok(());
@@ -158,7 +162,10 @@ pub async fn take(tx: &DatabaseTransaction, engine: Engine) -> Result<()> {
         return Ok(());
     }
     let holder = holder::on_postgres(tx, engine).await?;
-    Err(Error::Busy(format!("{holder} is migrating or seeding this database; try again later")))
+    Err(Error::busy(
+        "lock-held",
+        format!("{holder} is migrating or seeding this database; try again later"),
+    ))
 }
 
 /// Keeps the lock for the session, beyond the transaction that holds it.
@@ -183,10 +190,10 @@ pub(crate) async fn let_go<C: ConnectionTrait>(db: &C, engine: Engine) -> Result
     if row.map(|row| row.try_get("", "held")).transpose()?.unwrap_or(false) {
         return Ok(());
     }
-    Err(Error::Unusable(
+    Err(Error::unusable(
+        "connection-lost",
         "the connection was lost outside of a transaction, and the lock with it, so somebody else may \
-         have been at it meanwhile: `status` shows what is half done"
-            .to_owned(),
+         have been at it meanwhile: `status` shows what is half done",
     ))
 }
 
@@ -275,11 +282,14 @@ async fn prepare_nodes(tx: &DatabaseTransaction, settings: &[(&str, String)]) ->
     let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
     if let Some(row) = row.filter(|row| row.try_get("", "node").is_ok_and(|node: i32| node != 0)) {
         let coordinator: Option<String> = row.try_get("", "coordinator")?;
-        return Err(Error::Unusable(format!(
-            "this is a worker of a Citus cluster, and tables and sample rows are made through its \
+        return Err(Error::unusable(
+            "worker-node",
+            format!(
+                "this is a worker of a Citus cluster, and tables and sample rows are made through its \
              coordinator: connect to {}; nothing was changed",
-            coordinator.as_deref().unwrap_or("that")
-        )));
+                coordinator.as_deref().unwrap_or("that")
+            ),
+        ));
     }
     let mut sql = format!("{ON_CITUS}; SET LOCAL citus.propagate_set_commands = 'local'");
     for (name, value) in settings.iter().filter(|(name, _)| ON_EACH_NODE.contains(name)) {

@@ -65,6 +65,6 @@ impl Runner<'_> {
             let (code, message, help) = (finding.code, &finding.message, &finding.help);
             let _ = write!(reason, "\n  {script}, statement {line}: {code}: {message}: {help}");
         }
-        Err(Refusal::plain(reason).into())
+        Err(Refusal::plain("engine-refuses", reason).into())
     }
 }

@@ -50,7 +50,7 @@ impl Runner<'_> {
     pub async fn grant(&self) -> Result<Granted> {
         let role = self.role(true).await?;
         if let Some(facts) = role.facts.as_ref().filter(|facts| !facts.exists) {
-            return Err(Refusal::plain(format!(
+            return Err(Refusal::plain("no-application-role", format!(
                 "the application role {} does not exist, and {} may not create it: as a role that \
                  may, run `{}`",
                 facts.name,

@@ -85,11 +85,14 @@ pub(super) async fn read<C: ConnectionTrait>(
                 || matches!(error, DbErr::Type(_) | DbErr::TryIntoErr { .. })
                 || (sqlstate(&error).is_none() && matches!(error, DbErr::Query(_))) =>
         {
-            Err(Error::Unusable(format!(
-                "the table {table} is not as sea-orm-migration makes it, so what is applied cannot \
+            Err(Error::unusable(
+                "bookkeeping-altered",
+                format!(
+                    "the table {table} is not as sea-orm-migration makes it, so what is applied cannot \
                  be read: rename it, or mend it ({})",
-                explain(&error)
-            )))
+                    explain(&error)
+                ),
+            ))
         }
         Err(error) => Err(error.into()),
     }
@@ -107,39 +110,52 @@ pub(super) async fn create<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Records a migration as applied now; gives the time, in seconds since 1970-01-01 UTC.
+/// Records migrations as applied now; gives the time, in seconds since 1970-01-01 UTC.
 pub(super) async fn insert<C: ConnectionTrait>(
     db: &C,
     table: &str,
-    name: &str,
+    names: &[&str],
 ) -> Result<i64, Error> {
     let now = chrono::Utc::now().timestamp();
+    if names.is_empty() {
+        return Ok(now);
+    }
     let mut insert = Query::insert();
     insert.into_table(table.to_owned()).columns(["version", "applied_at"]);
-    insert.values_panic([name.into(), now.into()]);
-    changed(table, db.execute(&insert).await?.rows_affected())?;
+    for name in names {
+        insert.values_panic([(*name).into(), now.into()]);
+    }
+    changed(table, db.execute(&insert).await?.rows_affected(), names)?;
     Ok(now)
 }
 
-/// Records a migration as not applied.
+/// Records migrations as not applied.
 pub(super) async fn delete<C: ConnectionTrait>(
     db: &C,
     table: &str,
-    name: &str,
+    names: &[&str],
 ) -> Result<(), Error> {
-    let mut delete = Query::delete();
-    delete.from_table(table.to_owned()).and_where(Expr::col("version").eq(name));
-    changed(table, db.execute(&delete).await?.rows_affected())
-}
-
-/// Fails unless one row was changed, and not none for a rule or a trigger's sake.
-fn changed(table: &str, rows: u64) -> Result<(), Error> {
-    if rows == 1 {
+    if names.is_empty() {
         return Ok(());
     }
-    Err(Error::Unusable(format!(
-        "the table {table} does not keep what is recorded in it: is there a trigger or a rule on it?"
-    )))
+    let mut delete = Query::delete();
+    delete
+        .from_table(table.to_owned())
+        .and_where(Expr::col("version").is_in(names.iter().copied()));
+    changed(table, db.execute(&delete).await?.rows_affected(), names)
+}
+
+/// Fails unless a row was changed for each name, and not none for a rule or a trigger's sake.
+fn changed(table: &str, rows: u64, names: &[&str]) -> Result<(), Error> {
+    if rows == names.len() as u64 {
+        return Ok(());
+    }
+    Err(Error::unusable(
+        "bookkeeping-altered",
+        format!(
+            "the table {table} does not keep what is recorded in it: is there a trigger or a rule on it?"
+        ),
+    ))
 }
 
 /// What tells this database from every other.

@@ -75,11 +75,14 @@ pub(super) async fn check(tx: &DatabaseTransaction, before: &Orphans) -> Result<
         let (table, parent) = key;
         if now > were {
             let new = now - were;
-            return Err(Error::Unusable(format!(
-                "{new} {} of {table} would refer to nothing in {parent} after these migrations; \
+            return Err(Error::unusable(
+                "orphans-would-be-left",
+                format!(
+                    "{new} {} of {table} would refer to nothing in {parent} after these migrations; \
                  nothing was changed",
-                if new == 1 { "row" } else { "rows" }
-            )));
+                    if new == 1 { "row" } else { "rows" }
+                ),
+            ));
         }
     }
     Ok(())

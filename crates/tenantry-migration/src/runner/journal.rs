@@ -4,6 +4,8 @@
 //! What is applied stays what `seaql_migrations` says, so that sea-orm-migration itself can go on
 //! from us and we from it; the journal knows in which order, and what else there is to know.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, DbErr, QueryResult, Statement,
@@ -181,6 +183,8 @@ pub(super) fn environment(entries: &[Entry]) -> Option<&str> {
 pub(super) struct Note<'a> {
     pub event: Event,
     pub name: &'a str,
+    /// When it happened, which may be some time before it is written.
+    pub at: DateTime<Utc>,
     /// In milliseconds.
     pub duration: Option<i64>,
     pub fingerprint: Option<String>,
@@ -194,7 +198,12 @@ impl<'a> Note<'a> {
     }
 
     pub(super) fn new(event: Event, name: &'a str) -> Self {
-        Self { event, name, duration: None, fingerprint: None, reason: None }
+        Self { event, name, at: Utc::now(), duration: None, fingerprint: None, reason: None }
+    }
+
+    /// How long it took.
+    pub(super) fn took(self, time: Duration) -> Self {
+        Self { duration: i64::try_from(time.as_millis()).ok(), ..self }
     }
 }
 
@@ -333,7 +342,7 @@ pub(super) async fn write<C: ConnectionTrait>(
             number,
             event: Some(note.event),
             name: note.name.to_owned(),
-            at: Utc::now(),
+            at: note.at,
             duration: note.duration,
             actor: Some(actor.clone()),
             host: host.clone(),

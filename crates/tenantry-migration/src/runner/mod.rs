@@ -11,22 +11,26 @@
 
 mod acceptance;
 mod application_role;
+mod apply;
 mod blocked;
 mod bookkeeping;
+mod choose;
 mod command;
 mod dependents;
 mod effect;
-mod execute;
 mod foreign_keys;
 mod guard;
 mod history;
 mod journal;
+mod outside;
 mod permit;
+mod preflight;
 mod recorder;
 mod repair;
 mod sample_rows;
 mod samples;
 mod session;
+mod state;
 mod stored;
 mod sums;
 
@@ -36,22 +40,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use sea_orm::ConnectionTrait;
-use sea_orm_migration::{
-    IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManagerConnection,
-};
-use tenantry_entity::{
-    Engine,
-    sample_id::SampleCodes,
-    tenancy::{APPLICATION_ROLE, TableDef},
-};
-
 pub use acceptance::scripts;
 pub use application_role::Granted;
+use apply::Records;
 pub use command::{Command, Down, Outcome, Up};
 pub use dependents::{Dependent, dependents};
 use effect::Effect;
-pub use history::{MigrationState, Standing, State};
 pub use journal::{Event, table_beside as journal_beside};
 pub use permit::Destructive;
 pub use recorder::record;
@@ -59,10 +53,19 @@ pub(crate) use recorder::record_in;
 use recorder::{Recording, Recordings};
 pub use repair::Resolution;
 pub use samples::{Samples, Seeding, Stage};
+use sea_orm::ConnectionTrait;
+use sea_orm_migration::{
+    IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManagerConnection,
+};
 use session::Session;
+pub use state::{MigrationState, Standing, State};
 pub use stored::Contents;
 pub use sums::Sum;
-
+use tenantry_entity::{
+    Engine,
+    sample_id::SampleCodes,
+    tenancy::{APPLICATION_ROLE, TableDef},
+};
 pub use tenantry_schema::direction::Direction;
 
 use crate::{
@@ -125,11 +128,15 @@ impl<'c> Runner<'c> {
         bookkeeping: &str,
     ) -> Result<Self> {
         let db = db.into_database_executor();
-        let engine = Engine::of(db.get_database_backend())
-            .ok_or_else(|| Error::Unusable("this kind of database is not supported".to_owned()))?;
+        let engine = Engine::of(db.get_database_backend()).ok_or_else(|| {
+            Error::unusable("database-unsupported", "this kind of database is not supported")
+        })?;
         let mut names = BTreeSet::new();
         if let Some(twice) = migrations.iter().find(|m| !names.insert(m.name().to_owned())) {
-            return Err(Error::Config(format!("two migrations are named {}", twice.name())));
+            return Err(Error::config(
+                "migration-named-twice",
+                format!("two migrations are named {}", twice.name()),
+            ));
         }
         Ok(Self {
             db,
@@ -387,25 +394,31 @@ impl<'c> Runner<'c> {
             }
             Command::Down(down) => {
                 let to_roll_back = self.to_roll_back(&session.history, down)?;
-                self.roll_back(session, &to_roll_back, &[], &mut outcome).await?;
+                self.roll_back(session, &to_roll_back, &[], Records::Kept, &mut outcome).await?;
             }
             Command::Redo(steps) => {
                 let down = Down { steps: Some(*steps), to: None };
                 let to_roll_back = self.to_roll_back(&session.history, &down)?;
                 let again: Vec<&dyn MigrationTrait> = to_roll_back.iter().rev().copied().collect();
-                let permit = self.roll_back(session, &to_roll_back, &again, &mut outcome).await?;
+                let permit = self
+                    .roll_back(session, &to_roll_back, &again, Records::Kept, &mut outcome)
+                    .await?;
                 self.apply(session, &again, permit, &mut outcome).await?;
             }
             Command::Refresh => {
                 let to_roll_back = self.to_roll_back(&session.history, &Down::default())?;
                 let all: Vec<&dyn MigrationTrait> =
                     self.migrations.iter().map(AsRef::as_ref).collect();
-                let permit = self.roll_back(session, &to_roll_back, &all, &mut outcome).await?;
+                let permit = self
+                    .roll_back(session, &to_roll_back, &all, Records::Kept, &mut outcome)
+                    .await?;
                 self.apply(session, &all, permit, &mut outcome).await?;
             }
             Command::Reset => {
                 let to_roll_back = self.to_roll_back(&session.history, &Down::default())?;
-                let mut permit = self.roll_back(session, &to_roll_back, &[], &mut outcome).await?;
+                let mut permit = self
+                    .roll_back(session, &to_roll_back, &[], Records::Dropped, &mut outcome)
+                    .await?;
                 if permit.is_none() {
                     let (effect, steps) = (Effect::default(), Vec::new());
                     let asked = guard::Asked { effect, steps, bookkeeping_too: true };

@@ -4,8 +4,9 @@
 use std::fmt::Write as _;
 
 use super::{
-    Direction, MigrationState, Runner, State, Up, bookkeeping, guard,
-    history::resolve_name,
+    Direction, MigrationState, Runner, State, Up, bookkeeping,
+    choose::resolve_name,
+    guard,
     journal::{Event, Note},
     session::Session,
 };
@@ -41,7 +42,10 @@ impl Runner<'_> {
     ) -> Result<Vec<MigrationState>> {
         let reason = reason.trim();
         if reason.is_empty() {
-            return Err(Error::Config("a repair needs a reason, which the journal keeps".into()));
+            return Err(Error::config(
+                "no-reason",
+                "a repair needs a reason, which the journal keeps",
+            ));
         }
         let mut session = self.begin_for("repair", &[]).await?;
         let outcome = self.repair_in(&mut session, names, became, reason).await;
@@ -67,7 +71,7 @@ impl Runner<'_> {
             let event = match (state.state, became) {
                 (State::Edited | State::Missing, Resolution::Applied) => Event::Accepted,
                 (State::Edited | State::Missing, Resolution::Pending) => {
-                    return Err(Refusal::plain(format!(
+                    return Err(Refusal::plain("nothing-to-repair", format!(
                         "{name} is applied and not half done, so it can only be accepted as it is, and \
                          not be called pending; nothing was changed"
                     ))
@@ -76,9 +80,12 @@ impl Runner<'_> {
                 (State::HalfDone, Resolution::Applied) => Event::Applied,
                 (State::HalfDone, Resolution::Pending) => Event::RolledBack,
                 (other, _) => {
-                    return Err(Refusal::plain(format!(
-                        "{name} is {other}, so there is nothing to repair; nothing was changed"
-                    ))
+                    return Err(Refusal::plain(
+                        "nothing-to-repair",
+                        format!(
+                            "{name} is {other}, so there is nothing to repair; nothing was changed"
+                        ),
+                    )
                     .into());
                 }
             };
@@ -93,9 +100,9 @@ impl Runner<'_> {
                     bookkeeping::create(session.tx(), self.engine, &self.table).await?;
                     session.history.has_bookkeeping = true;
                 }
-                bookkeeping::insert(session.tx(), &self.table, name).await?;
+                bookkeeping::insert(session.tx(), &self.table, &[name]).await?;
             } else if event == Event::RolledBack && is_recorded {
-                bookkeeping::delete(session.tx(), &self.table, name).await?;
+                bookkeeping::delete(session.tx(), &self.table, &[name]).await?;
             }
             self.note(session, &[note]).await?;
             tracing::info!("accepted {name}, which was {}", state.state);
@@ -113,7 +120,7 @@ impl Runner<'_> {
     pub async fn set_environment(&self, name: &str, reason: &str) -> Result<()> {
         let (name, reason) = (name.trim().to_lowercase(), reason.trim());
         if name.is_empty() || reason.is_empty() {
-            return Err(Error::Config("an environment needs a name and a reason".into()));
+            return Err(Error::config("no-reason", "an environment needs a name and a reason"));
         }
         let mut session = self.begin_for("repair", &[]).await?;
         let outcome = async {
@@ -164,6 +171,7 @@ impl Runner<'_> {
         let owned = self.owned_tables().await?;
         if !pending.is_empty() && !live.tables.keys().any(|name| owned.contains(name)) {
             return Err(Refusal::plain(
+                "nothing-to-record",
                 "refused, because none of the tables is there that the migrations make: `up` makes \
                  them; nothing was changed",
             )
@@ -179,7 +187,7 @@ impl Runner<'_> {
                 let _ = write!(reason, "\n  {change}");
             }
             reason.push_str("\n`diff --sql` writes the statements for that");
-            return Err(Refusal::plain(reason).into());
+            return Err(Refusal::plain("tables-differ", reason).into());
         }
         if !pending.is_empty() && !session.history.has_bookkeeping {
             bookkeeping::create(session.tx(), self.engine, &self.table).await?;
@@ -188,7 +196,7 @@ impl Runner<'_> {
         let mut names = Vec::with_capacity(pending.len());
         for migration in pending {
             let name = migration.name().to_owned();
-            let at = bookkeeping::insert(session.tx(), &self.table, &name).await?;
+            let at = bookkeeping::insert(session.tx(), &self.table, &[&name]).await?;
             session.history.recorded.push((name.clone(), at));
             let mut note = Note::new(Event::Baselined, &name);
             note.fingerprint = Some(self.fingerprint(migration).await?);

@@ -222,14 +222,19 @@ impl Samples {
         if (losses.is_empty() && !production) || consent == Some(hash.as_str()) {
             return Ok(Destructive::granted());
         }
-        let reason = if losses.is_empty() {
-            "refused, because this database is production's, where no row goes without consent; nothing was \
-             changed"
+        let (code, reason) = if losses.is_empty() {
+            (
+                "consent-in-production",
+                "refused, because this database is production's, where no row goes without consent; nothing \
+                 was changed",
+            )
         } else {
-            "refused, because somebody has worked with sample rows; nothing was changed"
+            (
+                "samples-edited",
+                "refused, because somebody has worked with sample rows; nothing was changed",
+            )
         };
-        let by_hand = Vec::new();
-        Err(Refusal { reason: reason.to_owned(), losses, by_hand, hash: Some(hash) }.into())
+        Err(Refusal { losses, hash: Some(hash), ..Refusal::plain(code, reason) }.into())
     }
 
     /// What is in the sample rows of each of these tables, if they are not what the seeder has noted; `None`

@@ -155,11 +155,14 @@ impl Session {
         if !is_busy || self.divided {
             return error.into();
         }
-        Error::Busy(format!(
-            "another process is reading this database file, and did not finish within {} seconds \
+        Error::busy(
+            "lock-held",
+            format!(
+                "another process is reading this database file, and did not finish within {} seconds \
              (--lock-wait); nothing was changed",
-            self.patience.lock_wait.as_secs()
-        ))
+                self.patience.lock_wait.as_secs()
+            ),
+        )
     }
 
     async fn check_foreign_keys(&self, tx: &DatabaseTransaction) -> Result<()> {

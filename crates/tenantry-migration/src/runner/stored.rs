@@ -85,12 +85,17 @@ pub(super) fn text_sql(engine: Engine, table: &Table, columns: &[String]) -> Str
     format!("ARRAY[{}]::text[]::text", texts.join(", "))
 }
 
+/// The digits of SQLite's `hex`.
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
 /// What [`text_sql`] gives for a row that sqlx has stored.
 fn on_sqlite(values: &[Value]) -> String {
     let mut out = String::with_capacity(512);
     let hex = |out: &mut String, bytes: &[u8]| {
-        let digit = |bits: u8| char::from(b"0123456789ABCDEF"[usize::from(bits)]);
-        out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        for byte in bytes {
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
     };
     for value in values {
         match value {

@@ -42,11 +42,14 @@ impl Folder {
             .find(|folder| is_migration_crate(folder));
         match found {
             Some(root) => Ok(Self { root }),
-            None => Err(Error::Config(format!(
-                "neither {} nor a folder above it has a `migration` with Cargo.toml and src/lib.rs: \
+            None => Err(Error::config(
+                "no-migration-folder",
+                format!(
+                    "neither {} nor a folder above it has a `migration` with Cargo.toml and src/lib.rs: \
                  change to the workspace, or name the folder with --migration-dir",
-                current.display()
-            ))),
+                    current.display()
+                ),
+            )),
         }
     }
 
@@ -59,10 +62,13 @@ impl Folder {
         if is_migration_crate(&root) {
             return Ok(Self { root });
         }
-        Err(Error::Config(format!(
-            "{} is no folder with Cargo.toml and src/lib.rs: name that of the migrations",
-            root.display()
-        )))
+        Err(Error::config(
+            "no-migration-folder",
+            format!(
+                "{} is no folder with Cargo.toml and src/lib.rs: name that of the migrations",
+                root.display()
+            ),
+        ))
     }
 
     /// The folder.
@@ -82,7 +88,7 @@ impl Folder {
             return Ok(Schema::default());
         }
         let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Config(format!(
+            io::ErrorKind::NotFound => Error::config("snapshot-missing", format!(
                 "there is no {}: take it from version control, or have it made from the migrations \
                  with `generate --adopt`",
                 path.display()
@@ -91,7 +97,7 @@ impl Folder {
         })?;
         Schema::from_snapshot(&text).map_err(|why| {
             let shown = path.display();
-            Error::Config(format!(
+            Error::config("snapshot-unreadable", format!(
                 "{shown} cannot be read: {why}; mend it, or delete it and have it made from the \
                  migrations with `generate --adopt`"
             ))
@@ -157,16 +163,20 @@ impl Folder {
         let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
         if !starts || !name.chars().all(is_word) || name.len() > 100 {
-            return Err(Error::Config(format!(
-                "{name:?} is no name for a migration: begin with a letter, and use small letters, \
+            return Err(Error::config(
+                "migration-name-unusable",
+                format!(
+                    "{name:?} is no name for a migration: begin with a letter, and use small letters, \
                  digits and _, as in add_phone_to_leads"
-            )));
+                ),
+            ));
         }
         let existing = self.migrations()?;
         if let Some(taken) = existing.iter().find(|other| plain_name(other) == Some(name)) {
-            return Err(Error::Config(format!(
-                "{taken} has this name already: choose another one"
-            )));
+            return Err(Error::config(
+                "migration-named-twice",
+                format!("{taken} has this name already: choose another one"),
+            ));
         }
         let last = existing.iter().filter_map(|other| time(other)).max();
         let now = now.naive_utc();
@@ -209,12 +219,15 @@ impl Folder {
         let listed: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         match self.migrations()?.iter().find(|name| !listed.contains(&name.as_str())) {
             None => Ok(()),
-            Some(name) => Err(Error::Config(format!(
-                "{} is not in the list of migrations in {}, so that nothing applies it: add `{name}` \
+            Some(name) => Err(Error::config(
+                "migration-unlisted",
+                format!(
+                    "{} is not in the list of migrations in {}, so that nothing applies it: add `{name}` \
                  there, or delete the file",
-                self.source_path(name).display(),
-                lib.display()
-            ))),
+                    self.source_path(name).display(),
+                    lib.display()
+                ),
+            )),
         }
     }
 
@@ -234,7 +247,10 @@ impl Folder {
         let text =
             fs::read_to_string(&lib).map_err(|error| unreadable(&lib, &error.to_string()))?;
         let registered = registered(&text, name).ok_or_else(|| {
-            Error::Config(format!("{} has no list `{LIST}…];` to add {name} to", lib.display()))
+            Error::config(
+                "list-missing",
+                format!("{} has no list `{LIST}…];` to add {name} to", lib.display()),
+            )
         })?;
         let path = self.source_path(name);
         write(&path, source)?;
@@ -287,8 +303,9 @@ fn time(name: &str) -> Option<NaiveDateTime> {
 
 /// Writes a file whole or not at all.
 fn write(path: &Path, text: &str) -> Result<()> {
-    let failed =
-        |error: io::Error| Error::Config(format!("{} cannot be written: {error}", path.display()));
+    let failed = |error: io::Error| {
+        Error::config("file-unwritable", format!("{} cannot be written: {error}", path.display()))
+    };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -300,7 +317,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 fn unreadable(path: &Path, why: &str) -> Error {
-    Error::Config(format!("{} cannot be read: {why}", path.display()))
+    Error::config("file-unreadable", format!("{} cannot be read: {why}", path.display()))
 }
 
 #[cfg(test)]

@@ -151,7 +151,10 @@ pub fn propose(
                 continue;
             }
         };
-        return Err(Error::Config(format!("--rename-table {old}={new}: {wrong}")));
+        return Err(Error::config(
+            "rename-unusable",
+            format!("--rename-table {old}={new}: {wrong}"),
+        ));
     }
     check_column_renames(from, to, &renames)?;
     let up =
@@ -172,10 +175,13 @@ fn check_column_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result
         let before = from.tables.get(renames.tables.get(table).unwrap_or(table));
         let (Some(before), Some(_)) = (before, to.tables.get(table)) else { continue };
         if before.column(new).is_none() && before.column(old).is_none() {
-            return Err(Error::Config(format!(
-                "{table}.{new} is said to be `renamed_from = \"{old}\"`, but the snapshot has no \
+            return Err(Error::config(
+                "rename-unusable",
+                format!(
+                    "{table}.{new} is said to be `renamed_from = \"{old}\"`, but the snapshot has no \
                  {table}.{old}"
-            )));
+                ),
+            ));
         }
     }
     Ok(())
@@ -193,10 +199,13 @@ fn check_backfills(up: &Plan, backfills: &Backfills) -> Result<()> {
                 }
         });
         if !needs_it {
-            return Err(Error::Config(format!(
-                "--backfill {table}.{column}: that column is not new, and neither gets another type \
+            return Err(Error::config(
+                "backfill-unusable",
+                format!(
+                    "--backfill {table}.{column}: that column is not new, and neither gets another type \
                  nor begins to refuse NULL"
-            )));
+                ),
+            ));
         }
     }
     Ok(())

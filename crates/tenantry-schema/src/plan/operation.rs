@@ -233,10 +233,10 @@ impl Step {
             Self::Fill { column, value } => alter.fill(column, value),
             Self::Unfilled { .. } => alter,
             Self::SetType { column, using: None } => {
-                alter.set_type(&column.name, ddl::sea_type(&column.ty))
+                alter.set_type(&column.name, column.ty.in_sea_query())
             }
             Self::SetType { column, using: Some(value) } => {
-                alter.set_type_using(&column.name, ddl::sea_type(&column.ty), value)
+                alter.set_type_using(&column.name, column.ty.in_sea_query(), value)
             }
             Self::SetNotNull(column) => alter.set_not_null(column),
             Self::DropNotNull(column) => alter.drop_not_null(column),

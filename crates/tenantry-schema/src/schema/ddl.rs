@@ -5,14 +5,14 @@ use sea_orm::{
     sea_query::{
         self, ColumnDef, ConditionalStatement as _, Expr, ForeignKey as SeaForeignKey,
         ForeignKeyAction, ForeignKeyCreateStatement, Index as SeaIndex, IndexCreateStatement,
-        IndexOrder, IndexType, PostgresQueryBuilder, StringLen, TableCreateStatement,
+        IndexOrder, IndexType, PostgresQueryBuilder, TableCreateStatement,
     },
 };
 use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
 
 use super::{
-    Action, BTREE, Column, ColumnType, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT,
-    PrimaryKey, RowSecurity, Schema, Table,
+    Action, BTREE, Column, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT, PrimaryKey,
+    RowSecurity, Schema, Table,
 };
 use crate::{
     ops::v1,
@@ -157,7 +157,7 @@ pub fn create_table(table: &Table, engine: Engine) -> TableCreateStatement {
 /// One column.
 #[must_use]
 pub fn column_def(column: &Column, engine: Engine) -> ColumnDef {
-    let mut def = ColumnDef::new_with_type(column.name.clone(), sea_type(&column.ty));
+    let mut def = ColumnDef::new_with_type(column.name.clone(), column.ty.in_sea_query());
     if column.nullable {
         def.null();
     } else {
@@ -303,33 +303,6 @@ impl Literal {
             Value::Bool(Some(value)) => Some(if *value { "TRUE" } else { "FALSE" }.to_owned()),
             _ => None,
         }
-    }
-}
-
-/// A type in SeaQuery's words.
-#[must_use]
-pub fn sea_type(ty: &ColumnType) -> sea_query::ColumnType {
-    use sea_query::ColumnType as Sea;
-    match ty {
-        ColumnType::Uuid => Sea::Uuid,
-        ColumnType::Text => Sea::Text,
-        ColumnType::Varchar(Some(length)) => Sea::String(StringLen::N(*length)),
-        ColumnType::Varchar(None) => Sea::String(StringLen::None),
-        ColumnType::SmallInt => Sea::SmallInteger,
-        ColumnType::Integer => Sea::Integer,
-        ColumnType::BigInt => Sea::BigInteger,
-        ColumnType::Real => Sea::Float,
-        ColumnType::Double => Sea::Double,
-        ColumnType::Numeric(digits) => Sea::Decimal(*digits),
-        ColumnType::Boolean => Sea::Boolean,
-        ColumnType::Date => Sea::Date,
-        ColumnType::Time => Sea::Time,
-        ColumnType::Timestamp => Sea::DateTime,
-        ColumnType::TimestampTz => Sea::TimestampWithTimeZone,
-        ColumnType::Json => Sea::Json,
-        ColumnType::Jsonb => Sea::JsonBinary,
-        ColumnType::Bytea => Sea::Blob,
-        ColumnType::Other(text) => Sea::custom(text.clone()),
     }
 }
 

@@ -1,11 +1,9 @@
 //! The tenancy rules that a schema has to keep. They are stated in [`tenantry_entity::tenancy`].
 
+pub use tenantry_entity::tenancy::ROOT;
 use tenantry_entity::tenancy::TENANT_ID;
 
 use super::{Distribution, ForeignKey, Schema, Table};
-
-/// The root table, to whose `id` every `tenant_id` refers.
-pub const ROOT: &str = "tenants";
 
 /// Whether the rows of `table` belong to tenants.
 #[must_use]

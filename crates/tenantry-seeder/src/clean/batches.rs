@@ -86,9 +86,9 @@ async fn one_batch<C: ConnectionTrait>(
     let Work { schema, permit, seen, .. } = work;
     lock_out_writers(tx, on).await?;
     if on.journal.seeding(tx).await?.is_none_or(|it| it.stage != Stage::Leaving) {
-        return Err(Error::Busy(
-            "somebody else has removed sample rows meanwhile, or seeded; what is there stays"
-                .to_owned(),
+        return Err(Error::busy(
+            "samples-changed-meanwhile",
+            "somebody else has removed sample rows meanwhile, or seeded; what is there stays",
         ));
     }
     seen.check(tx, on, schema, tenants).await?;
@@ -135,6 +135,7 @@ impl Seen {
             return Ok(());
         }
         Err(Refusal::plain(
+            "samples-changed-meanwhile",
             "refused, because somebody has worked with the rows while others were removed; nothing else was \
              changed, and `seeder clean` looks at what is left anew",
         )

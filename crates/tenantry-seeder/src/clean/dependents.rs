@@ -25,7 +25,7 @@ pub(super) async fn check_dependents<C: ConnectionTrait>(
     if hanging.is_empty() {
         return Ok(());
     }
-    Err(Refusal::plain(format!(
+    Err(Refusal::plain("real-rows-attached", format!(
         "refused, because rows that the seeder did not make belong to sample rows, in {}: move or \
          delete them first; nothing {}was changed",
         hanging.join(", "),

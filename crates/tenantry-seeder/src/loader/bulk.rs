@@ -108,7 +108,7 @@ async fn check_empty(tx: &mut PgConnection, tables: &[&str]) -> Result<()> {
     if full.is_empty() {
         return Ok(());
     }
-    Err(Refusal::plain(format!(
+    Err(Refusal::plain("table-not-empty", format!(
         "refused, because --bulk is for empty tables and there are rows in {}; without it, rows are added to \
          them",
         full.join(", ")
@@ -132,7 +132,7 @@ async fn run(tx: &mut PgConnection, sql: &str) -> Result<()> {
             .and_then(sqlx::error::DatabaseError::code)
             .is_some_and(|code| code == "42501");
         if is_forbidden {
-            return Error::Unusable(format!(
+            return Error::unusable("not-owner", format!(
                 "--bulk takes indexes and foreign keys off for a while, which only the owner of the tables \
                  may do: {error}; nothing was changed"
             ));

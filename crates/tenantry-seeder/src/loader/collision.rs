@@ -6,11 +6,14 @@ use tenantry_migration::Error;
 /// Says so where a row that the seeder did not make has what a sample row should have alone.
 pub(crate) fn explained(error: DbErr, table: &str) -> Error {
     match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(_)) => Error::Unusable(format!(
-            "a row of {table} that the seeder did not make, or that was changed since, has what a sample row \
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::unusable(
+            "row-in-the-way",
+            format!(
+                "a row of {table} that the seeder did not make, or that was changed since, has what a sample row \
              needs for itself: {}; change it or delete it, and try again",
-            named(&error)
-        )),
+                named(&error)
+            ),
+        ),
         _ => error.into(),
     }
 }

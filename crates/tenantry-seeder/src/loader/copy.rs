@@ -52,7 +52,7 @@ impl Watched<'_> {
     /// Fails if somebody has asked to stop.
     pub(super) fn check(self) -> Result<()> {
         if self.stop.is_asked_for() {
-            return Err(Error::Unusable("stopped; nothing was changed".to_owned()));
+            return Err(Error::unusable("stopped", "stopped; nothing was changed"));
         }
         Ok(())
     }
@@ -133,9 +133,9 @@ impl Copy<'_> {
 /// An error of sqlx as SeaORM has it.
 pub(super) fn failed(error: sqlx::Error, table: &str) -> Error {
     if matches!(error, sqlx::Error::PoolTimedOut) {
-        return Error::Unusable(
-            "the server takes no further connection: use fewer --workers, or raise its limit or the role's"
-                .to_owned(),
+        return Error::unusable(
+            "too-many-connections",
+            "the server takes no further connection: use fewer --workers, or raise its limit or the role's",
         );
     }
     explained(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))), table)
@@ -176,9 +176,10 @@ fn encode(out: &mut Vec<u8>, values: &[Value]) -> Result<()> {
             }
             null if *null == null.as_null() => out.extend((-1_i32).to_be_bytes()),
             other => {
-                return Err(Error::Unusable(format!(
-                    "a column has a type that COPY is not taught to write: {other:?}"
-                )));
+                return Err(Error::unusable(
+                    "type-unsupported",
+                    format!("a column has a type that COPY is not taught to write: {other:?}"),
+                ));
             }
         }
     }

@@ -1,0 +1,84 @@
+//! The only place that connects to a database.
+
+mod postgres;
+mod size;
+mod sqlite;
+mod tx;
+
+use postgres::open_postgres;
+use sea_orm::DatabaseConnection;
+pub(crate) use size::total_size;
+pub use size::{count_rows, table_size};
+use sqlite::open_sqlite;
+use tenantry_entity::Engine;
+pub use tenantry_schema::sql::{literal, quoted};
+pub use tx::{begin_for_tenant, begin_read, finish};
+use uuid::Uuid;
+
+use crate::{config::Target, error::Result, lock::Patience, project::Project};
+
+/// What to do about an SQLite file that does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Create it.
+    Create,
+    /// Say so, and create nothing.
+    Fail,
+    /// Create nothing, and work on an empty database in memory instead.
+    InMemory,
+}
+
+/// An open database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// What the database is for.
+    pub project: &'static Project,
+    /// The connection, for SeaORM.
+    pub connection: DatabaseConnection,
+    /// Which engine it is.
+    pub engine: Engine,
+    /// The file, or host and database: for messages, without user and password.
+    pub name: String,
+    /// The role that applications work as, where the engine has roles.
+    pub application_role: String,
+    /// How long commands wait for others.
+    pub patience: Patience,
+}
+
+impl Database {
+    /// Connects, and checks that the database can be worked with.
+    ///
+    /// # Errors
+    ///
+    /// Within ten seconds, with a sentence that says what to do: if the server cannot be reached,
+    /// does not let the role in, or is too old; if the schema does not exist; if the file is
+    /// absent, no database, locked or not accessible.
+    pub async fn open(project: &'static Project, target: &Target, absent: Absent) -> Result<Self> {
+        let database = match target {
+            Target::Sqlite { path, mode, .. } => open_sqlite(project, path, *mode, absent).await?,
+            Target::Postgres { options, schema, name, application_role, engine } => Self {
+                application_role: application_role.clone(),
+                ..open_postgres(project, options, schema.as_deref(), *engine, name).await?
+            },
+        };
+        tracing::debug!(engine = %database.engine, database = %database.name, "connected");
+        Ok(database)
+    }
+
+    /// Closes the connection, so that a server logs no broken one and SQLite removes its journal.
+    pub async fn close(self) {
+        // Nothing is left to be done with a connection that fails to close.
+        let _ = self.connection.close().await;
+    }
+}
+
+/// SQL for these ids, one after the other.
+#[must_use]
+pub fn listed(engine: Engine, ids: &[Uuid]) -> String {
+    let listed = ids.iter().map(|id| match engine {
+        // As sqlx keeps them there.
+        Engine::Sqlite => format!("X'{}'", id.simple()),
+        _ => format!("'{id}'"),
+    });
+    listed.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,162 @@
+//! Sends attacks in as few round trips as may be, and judges what came of each.
+
+use futures_util::TryStreamExt as _;
+use sea_orm::{
+    sqlx,
+    sqlx::{AssertSqlSafe, PgConnection, Row as _},
+};
+use tenantry_entity::scope;
+
+use super::{
+    Outcome,
+    attack::Expect,
+    stage::{How, Try},
+};
+use crate::{db::literal, error::explain_sqlx};
+
+/// The rows that were returned or changed, or why not.
+type Sent = std::result::Result<u64, Failure>;
+
+struct Failure {
+    pub(super) code: Option<String>,
+    pub(super) message: String,
+}
+
+impl Failure {
+    #[allow(clippy::needless_pass_by_value, reason = "to be given to map_err")]
+    fn of(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        Self { code: code.map(Into::into), message: explain_sqlx(&error) }
+    }
+}
+
+/// What a refusal looks like: `insufficient_privilege`, also for what a policy refuses,
+/// `foreign_key_violation`, and `feature_not_supported` for COPY FROM.
+const REFUSALS: [&str; 3] = ["42501", "23503", "0A000"];
+
+/// Runs statements; counts the rows that they returned or changed.
+pub(super) async fn run(tx: &mut PgConnection, sql: &str) -> std::result::Result<u64, sqlx::Error> {
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *tx).await?;
+    Ok(done.rows_affected())
+}
+
+/// Tries all, in as few round trips as may be.
+pub(super) async fn try_all(tx: &mut PgConnection, tries: &[Try<'_>]) -> Vec<Outcome> {
+    let statements: Vec<&str> = tries.iter().filter_map(Try::sql).collect();
+    let mut sent = match at_once(tx, &statements).await {
+        Some(sent) => sent,
+        None => one_by_one(tx, &statements).await,
+    }
+    .into_iter();
+    let mut outcomes = Vec::with_capacity(tries.len());
+    for one in tries {
+        let expect = one.attack.expect;
+        outcomes.push(match &one.how {
+            How::Sql(_) => match sent.next() {
+                Some(sent) => judged(expect, sent),
+                None => Outcome::Unknown("it was not tried".to_owned()),
+            },
+            How::CopyOut(sql) => judged(expect, copy_out(tx, sql).await.map_err(Failure::of)),
+            How::CopyIn(sql, value) => {
+                judged(expect, copy_in(tx, sql, value).await.map_err(Failure::of))
+            }
+            How::Client(text) if scope::check(text).is_err() => Outcome::Refused,
+            How::Client(_) => Outcome::Through,
+        });
+    }
+    outcomes
+}
+
+/// The SQLSTATE by which the block below undoes what came to its end, with the count of rows.
+const UNDONE: &str = "TT000";
+
+/// Runs every statement and undoes it, inside one block; `None` if the block itself fails: an
+/// attack that goes through may take too long, and PL/pgSQL may be out of reach.
+async fn at_once(tx: &mut PgConnection, statements: &[&str]) -> Option<Vec<Sent>> {
+    let list: Vec<String> = statements.iter().map(|sql| literal(sql)).collect();
+    let block = format!(
+        "DECLARE attack text; n bigint; outcomes jsonb := '[]'; BEGIN \
+         FOREACH attack IN ARRAY ARRAY[{}]::text[] LOOP BEGIN \
+         EXECUTE attack; GET DIAGNOSTICS n = ROW_COUNT; \
+         RAISE EXCEPTION USING ERRCODE = '{UNDONE}', MESSAGE = n::text; \
+         EXCEPTION WHEN OTHERS THEN \
+         outcomes := outcomes || jsonb_build_array(jsonb_build_array(SQLSTATE, SQLERRM)); \
+         END; END LOOP; \
+         PERFORM pg_catalog.set_config('tenantry.outcomes', outcomes::text, true); END",
+        list.join(", ")
+    );
+    let sql = format!(
+        "DO {}; SELECT pg_catalog.current_setting('tenantry.outcomes') AS outcomes",
+        literal(&block)
+    );
+    let outcomes = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *tx).await;
+    let outcomes = outcomes.and_then(|row| row.try_get::<String, _>("outcomes"));
+    let Ok(outcomes) = outcomes else {
+        let _ = run(tx, "ROLLBACK TO SAVEPOINT attack").await;
+        return None;
+    };
+    let outcomes: Vec<(String, String)> = serde_json::from_str(&outcomes).ok()?;
+    let sent = outcomes.into_iter().map(|(code, message)| match message.parse() {
+        Ok(rows) if code == UNDONE => Ok(rows),
+        _ => Err(Failure { code: Some(code), message }),
+    });
+    Some(sent.collect())
+}
+
+/// The same in a round trip each, with what the one before did undone.
+async fn one_by_one(tx: &mut PgConnection, statements: &[&str]) -> Vec<Sent> {
+    let mut sent = Vec::with_capacity(statements.len());
+    for sql in statements {
+        let sql = format!("ROLLBACK TO SAVEPOINT attack; {sql}");
+        sent.push(run(tx, &sql).await.map_err(Failure::of));
+    }
+    let _ = run(tx, "ROLLBACK TO SAVEPOINT attack").await;
+    sent
+}
+
+/// Counts bytes instead of rows.
+async fn copy_out(tx: &mut PgConnection, sql: &str) -> std::result::Result<u64, sqlx::Error> {
+    let copied = async {
+        let mut bytes = 0;
+        let mut stream = tx.copy_out_raw(sql).await?;
+        while let Some(chunk) = stream.try_next().await? {
+            bytes += chunk.len() as u64;
+        }
+        Ok(bytes)
+    };
+    let copied = copied.await;
+    if copied.is_err() {
+        run(tx, "ROLLBACK TO SAVEPOINT attack").await?;
+    }
+    copied
+}
+
+/// Sends a row with one value. Citus looks at it on the node where it goes, and lets COPY begin.
+async fn copy_in(
+    tx: &mut PgConnection,
+    sql: &str,
+    value: &str,
+) -> std::result::Result<u64, sqlx::Error> {
+    let copied = async {
+        let mut copy = tx.copy_in_raw(sql).await?;
+        copy.send(format!("{value}\n").as_bytes()).await?;
+        copy.finish().await
+    };
+    let copied = copied.await;
+    run(tx, "ROLLBACK TO SAVEPOINT attack").await?;
+    copied
+}
+
+fn judged(expect: Expect, sent: Sent) -> Outcome {
+    match (expect, sent) {
+        (Expect::OwnRow, Ok(1)) => Outcome::OwnRow,
+        (Expect::OwnRow, Ok(_)) | (Expect::NoRow, Ok(0)) => Outcome::NoRow,
+        (Expect::NoRow | Expect::Refused, Ok(_)) => Outcome::Through,
+        (_, Err(failure)) => match failure.code.as_deref() {
+            Some(code) if REFUSALS.contains(&code) => Outcome::Refused,
+            // unique_violation, not_null_violation: the policy had let the row pass.
+            Some("23505" | "23502") => Outcome::Through,
+            _ => Outcome::Unknown(failure.message),
+        },
+    }
+}

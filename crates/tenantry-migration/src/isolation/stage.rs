@@ -1,0 +1,239 @@
+//! Two tenants and what is tried as one of them on the rows of the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::sqlx::PgConnection;
+use tenantry_entity::{
+    Engine,
+    tenancy::{SETTINGS_ON_EACH_NODE, TENANT_ID, TENANT_SETTING},
+};
+
+use super::{
+    Line, Outcome,
+    attack::{Attack, Attempt, CATALOGUE, On},
+    probe::sentence,
+    rows::Rows,
+    send::{run, try_all},
+};
+use crate::{
+    db::quoted,
+    error::explain_sqlx,
+    lock::ON_CITUS,
+    report::DATABASE,
+    schema::{ForeignKey, Schema, Table, tenancy},
+};
+
+/// The two tenants, and what is attacked.
+pub(super) struct Stage<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) engine: Engine,
+    pub(super) a: Rows,
+    pub(super) b: Rows,
+    /// The tables that are attacked, if not all of them.
+    pub(super) only: Option<BTreeSet<String>>,
+}
+
+/// An attack that goes through must not read for ever, nor wait for somebody.
+const LIMITS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '20s'";
+
+/// One attack on one table.
+pub(super) struct Try<'t> {
+    pub(super) attack: &'t Attack,
+    pub(super) table: String,
+    pub(super) how: How,
+}
+
+pub(super) enum How {
+    Sql(String),
+    CopyOut(String),
+    /// The statement, and the one value that is sent.
+    CopyIn(String, String),
+    /// A text for a tenant scope.
+    Client(&'static str),
+}
+
+impl Try<'_> {
+    pub(super) fn sql(&self) -> Option<&str> {
+        match &self.how {
+            How::Sql(sql) => Some(sql),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn of(schema: &'a Schema, engine: Engine) -> Self {
+        Self { schema, engine, a: Rows::of(schema), b: Rows::of(schema), only: None }
+    }
+
+    /// Begins, with limits that every node keeps.
+    async fn limit(&self, tx: &mut PgConnection) -> std::result::Result<(), String> {
+        if self.engine.capability().distributes_tables {
+            run(tx, &format!("{ON_CITUS}; {SETTINGS_ON_EACH_NODE}")).await.map_err(sentence)?;
+        }
+        run(tx, LIMITS).await.map_err(sentence)?;
+        Ok(())
+    }
+
+    /// Makes up the two tenants, in one round trip.
+    pub(super) async fn insert_probe_rows(
+        &self,
+        tx: &mut PgConnection,
+    ) -> std::result::Result<(), String> {
+        let inserts = self.a.inserts.iter().chain(&self.b.inserts);
+        let script: Vec<&str> = inserts.map(|(_, insert)| insert.as_str()).collect();
+        self.limit(tx).await?;
+        let made = run(tx, &script.join("; ")).await.map_err(sentence)?;
+        if made == script.len() as u64 {
+            return Ok(());
+        }
+        Err("for some table no row could be made up that its checks let pass".to_owned())
+    }
+
+    /// Tries everything, as the role.
+    pub(super) async fn attack(
+        &self,
+        tx: &mut PgConnection,
+        role: &str,
+    ) -> std::result::Result<Vec<Line>, String> {
+        self.limit(tx).await?;
+        run(tx, &format!("SET LOCAL ROLE {}", quoted(role))).await.map_err(|error| {
+            format!("the role {role} cannot be worked as: {}", explain_sqlx(&error))
+        })?;
+        let mut outcomes: BTreeMap<&str, BTreeMap<String, Outcome>> = BTreeMap::new();
+        // A setting that was set once is empty afterwards, not absent.
+        for scope in [false, true] {
+            let tenant = if scope { self.a.tenant().trim_end_matches("::uuid") } else { "''" };
+            let begin = format!("SET LOCAL {TENANT_SETTING} = {tenant}; SAVEPOINT attack");
+            run(tx, &begin).await.map_err(sentence)?;
+            let attacks = CATALOGUE.iter().filter(|attack| attack.scope == scope);
+            let tries: Vec<Try> = attacks.flat_map(|attack| self.tries(attack)).collect();
+            let came_of_it = try_all(tx, &tries).await;
+            for (one, outcome) in tries.into_iter().zip(came_of_it) {
+                let line = outcomes.entry(one.attack.code).or_default();
+                // Where there are several ways, the worst counts.
+                match line.get(&one.table) {
+                    Some(known) if outcome == Outcome::Refused || *known != Outcome::Refused => {}
+                    _ => drop(line.insert(one.table, outcome)),
+                }
+            }
+            // What the last one did is undone too.
+            run(tx, "ROLLBACK TO SAVEPOINT attack").await.map_err(sentence)?;
+        }
+        let line = |attack: &Attack| Line {
+            attack: attack.code,
+            expected: attack.expect,
+            tables: outcomes.remove(attack.code).unwrap_or_default(),
+        };
+        Ok(CATALOGUE.iter().map(line).collect())
+    }
+
+    /// Everything that an attack tries.
+    fn tries<'t>(&self, attack: &'t Attack) -> Vec<Try<'t>> {
+        let on = |table: &str, how| Try { attack, table: table.to_owned(), how };
+        let mut tries = Vec::new();
+        if attack.on.contains(&On::Database) {
+            tries.extend(match attack.attempt {
+                Attempt::Client(text) => Some(on(DATABASE, How::Client(text))),
+                Attempt::Sql(text) => Some(on(DATABASE, How::Sql(text.to_owned()))),
+                _ => None,
+            });
+        }
+        let is_attacked = |table: &&Table| {
+            attack.on.contains(&kind(table))
+                && self.only.as_ref().is_none_or(|only| only.contains(&table.name))
+        };
+        for table in self.schema.tables.values().filter(is_attacked) {
+            tries.extend(self.ways(attack, table).into_iter().map(|how| on(&table.name, how)));
+        }
+        tries
+    }
+
+    fn ways(&self, attack: &Attack, table: &Table) -> Vec<How> {
+        match attack.attempt {
+            Attempt::Sql(template) => vec![How::Sql(self.filled(template, table))],
+            Attempt::InsertForB => vec![How::Sql(self.b.another(table))],
+            Attempt::UpsertOntoB => self.upsert(table).map(How::Sql).into_iter().collect(),
+            Attempt::ReferToB => self.references(table).into_iter().map(How::Sql).collect(),
+            Attempt::CopyOut => vec![How::CopyOut(self.filled(
+                "COPY (SELECT {tenant} FROM {table} WHERE {tenant} IS DISTINCT FROM {a} LIMIT 1) \
+                 TO STDOUT",
+                table,
+            ))],
+            Attempt::CopyIn => {
+                let (name, column) = (quoted(&table.name), column_of_tenant(table).unwrap_or("id"));
+                let sql = format!("COPY {name} ({}) FROM STDIN", quoted(column));
+                let value = self.b.tenant().trim_end_matches("::uuid").trim_matches('\'');
+                vec![How::CopyIn(sql, value.to_owned())]
+            }
+            Attempt::Client(_) => Vec::new(),
+        }
+    }
+
+    fn upsert(&self, table: &Table) -> Option<String> {
+        let (_, insert) = self.b.inserts.iter().find(|(name, _)| *name == table.name)?;
+        let key = table.primary_key.as_ref()?;
+        let columns: Vec<String> = key.columns.iter().map(|name| quoted(name)).collect();
+        let (first, columns) = (columns.first()?, columns.join(", "));
+        Some(format!("{insert} ON CONFLICT ({columns}) DO UPDATE SET {first} = excluded.{first}"))
+    }
+
+    /// One update for each foreign key to a tenant-scoped table.
+    fn references(&self, table: &Table) -> Vec<String> {
+        let update = |key: &ForeignKey| {
+            let parent = self.schema.tables.get(&key.ref_table)?;
+            let pairs = key.columns.iter().zip(&key.ref_columns);
+            let set: Vec<String> = pairs
+                .filter(|(column, _)| *column != TENANT_ID)
+                .filter_map(|(column, of_parent)| {
+                    let value = self.b.value(&parent.name, of_parent)?;
+                    Some(format!("{} = {value}", quoted(column)))
+                })
+                .collect();
+            // One row is enough, where there are many.
+            let own = self.a.value(&table.name, "id").map(|id| format!(" AND id = {id}"));
+            let sql = format!(
+                "UPDATE {{table}} SET {} WHERE {{tenant}} = {{a}}{}",
+                set.join(", "),
+                own.unwrap_or_default()
+            );
+            // A key may be checked at the end of the transaction only. The count is the update's.
+            let sql = format!("SET CONSTRAINTS ALL IMMEDIATE; {}", self.filled(&sql, table));
+            (tenancy::is_tenant_scoped(parent) && !set.is_empty()).then_some(sql)
+        };
+        table.foreign_keys.iter().filter_map(update).collect()
+    }
+
+    fn filled(&self, template: &str, table: &Table) -> String {
+        filled(template, table, self.a.tenant(), self.b.tenant())
+    }
+}
+
+/// A statement of the catalogue about `table`, with the two tenants as SQL.
+pub(super) fn filled(template: &str, table: &Table, a: &str, b: &str) -> String {
+    let column = column_of_tenant(table).map(quoted).unwrap_or_default();
+    template
+        .replace("{table}", &quoted(&table.name))
+        .replace("{tenant}", &column)
+        .replace("{a}", a)
+        .replace("{b}", b)
+}
+
+pub(super) fn kind(table: &Table) -> On {
+    if tenancy::is_tenant_scoped(table) {
+        On::Scoped
+    } else if table.name == tenancy::ROOT {
+        On::Tenants
+    } else {
+        On::Shared
+    }
+}
+
+/// The column that says whose a row is.
+fn column_of_tenant(table: &Table) -> Option<&'static str> {
+    match kind(table) {
+        On::Scoped => Some(TENANT_ID),
+        On::Tenants => Some("id"),
+        _ => None,
+    }
+}

@@ -1,0 +1,118 @@
+//! What somebody has made by hand, beside what the migrations made.
+
+use sea_orm::DatabaseTransaction;
+use tenantry_entity::Engine;
+
+use super::{
+    super::dependents::{Dependent, attached, dependents},
+    Request, left, replayed_on,
+};
+use crate::{
+    diff::{Change, diff},
+    error::{Result, sqlstate},
+    refusal::Refusal,
+    schema,
+    schema::Schema,
+};
+
+/// What hangs on the tables that go, and everything that somebody has made by hand and that would go
+/// too.
+pub(super) async fn made_by_hand(
+    tx: &DatabaseTransaction,
+    request: &Request<'_>,
+    live: &Schema,
+    drops: &[String],
+    targets: &[String],
+) -> Result<(Vec<Dependent>, Vec<String>)> {
+    let engine = request.engine;
+    let made = made(tx, request, drops).await?;
+    let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) = dependents(tx, engine, targets)
+        .await?
+        .into_iter()
+        .partition(|dependent| dependent.is_one_of(made.as_ref(), drops));
+    check_referrers(request, drops, &ours)?;
+    let mut by_hand = match &made {
+        Some(made) if replayed_on(engine) == engine => altered(made, live, drops),
+        Some(made) => {
+            let live = live.clone().on(replayed_on(engine)).without_expressions();
+            altered(&made.clone().without_expressions(), &live, drops)
+        }
+        None => vec![
+            "unknown: what is recorded as applied could not be made again to compare with it"
+                .to_owned(),
+        ],
+    };
+    by_hand.extend(dependents.iter().map(Dependent::sentence));
+    by_hand.extend(attached(tx, engine, targets).await?);
+    by_hand.extend(request.unknown.iter().cloned());
+    by_hand.sort();
+    by_hand.dedup();
+    Ok((dependents, by_hand))
+}
+
+/// SQLite drops a table that others refer to, and takes along what refers to its rows, or leaves it
+/// referring to nothing. PostgreSQL refuses by itself.
+fn check_referrers(request: &Request<'_>, drops: &[String], keys: &[Dependent]) -> Result<()> {
+    if request.engine != Engine::Sqlite {
+        return Ok(());
+    }
+    for key in keys {
+        let Dependent::ForeignKey { table, target, .. } = key else { continue };
+        let is_rebuilt = request.effect.rebuilt.iter().any(|(name, _)| name == table);
+        if drops.contains(target) && !drops.contains(table) && !is_rebuilt {
+            return Err(Refusal::plain("referrer-would-stay", format!(
+                "refused, because {target} would go while {table} stays, which refers to it: roll that \
+                 back first, or drop it; {}",
+                left(request)
+            ))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// What the migrations made, according to the bookkeeping; `None` if that cannot be found out.
+pub(super) async fn made(
+    tx: &DatabaseTransaction,
+    request: &Request<'_>,
+    drops: &[String],
+) -> Result<Option<Schema>> {
+    if drops.is_empty() {
+        return Ok(Some(Schema::default()));
+    }
+    match schema::replay(tx, replayed_on(request.engine), request.made_by).await {
+        Ok(made) => Ok(Some(made)),
+        // No right to make temporary tables, or a hole in the bookkeeping.
+        Err(error) if sqlstate(&error).is_some_and(|code| code != READ_ONLY) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The SQLSTATE of a transaction that may not write.
+const READ_ONLY: &str = "25006";
+
+/// What was added to or altered in the tables since the migrations made them.
+fn altered(made: &Schema, live: &Schema, drops: &[String]) -> Vec<String> {
+    let ours = |name: &str| drops.iter().any(|other| other == name);
+    let changes = diff(&made.clone().filtered(ours), &live.clone().filtered(ours));
+    changes.iter().filter_map(addition).collect()
+}
+
+/// A change that somebody made by adding or altering; what is merely gone loses nothing more.
+fn addition(change: &Change) -> Option<String> {
+    let table = change.table();
+    match change {
+        Change::AddTable { .. } => Some(format!("the table {table}")),
+        Change::AddColumn { column, .. } => Some(format!("the column {table}.{}", column.name)),
+        Change::AlterType { from, to, .. } => {
+            Some(format!("the type of {table}.{}: {} instead of {}", to.name, to.ty, from.ty))
+        }
+        Change::AddForeignKey { key, .. } => Some(format!("the foreign key {table}{key}")),
+        Change::AddIndex { index, .. } => Some(format!("the index {} on {table}", index.name)),
+        Change::AddCheck { check, .. } => Some(format!("the check ({}) on {table}", check.expr)),
+        Change::AddPolicy { policy, .. } | Change::AlterPolicy { to: policy, .. } => {
+            Some(format!("the policy {} on {table}", policy.name))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! What is checked before and after tables are made or dropped.
+
+use sea_orm::DatabaseTransaction;
+use sea_orm_migration::MigrationTrait;
+
+use super::{Direction, Runner, bookkeeping, bookkeeping::Relation, effect::Effect};
+use crate::{
+    error::{Error, List, Result},
+    refusal::Refusal,
+    schema::{Distribution, tenancy},
+};
+
+impl Runner<'_> {
+    /// Fails on Citus if the tables that are there already are on one node: what is made now would have to
+    /// be beside them.
+    pub(super) async fn check_distributed(&self, tx: &DatabaseTransaction) -> Result<()> {
+        if !self.engine.capability().distributes_tables {
+            return Ok(());
+        }
+        let live = crate::schema::read(tx, self.engine, "").await?;
+        let root = live.tables.get(tenancy::ROOT);
+        match root.filter(|root| !matches!(root.distribution, Some(Distribution::By(_)))) {
+            None => Ok(()),
+            Some(root) => Err(Refusal::plain("not-distributed", format!(
+                "{} was made while this was one server: run `migration distribute` first; nothing was \
+                 changed",
+                root.name
+            ))
+            .into()),
+        }
+    }
+
+    /// Fails if something has the name of a table that `pending` would create.
+    pub(super) async fn check_nothing_in_the_way(
+        &self,
+        tx: &DatabaseTransaction,
+        pending: &[&dyn MigrationTrait],
+    ) -> Result<()> {
+        let existing = bookkeeping::relations(tx, self.engine).await?;
+        let mut recordings = Vec::new();
+        for migration in pending {
+            recordings.push(self.recorded(*migration, Direction::Up).await?);
+        }
+        let in_the_way: Vec<&Relation> = Effect::of(recordings.iter().flat_map(|it| it.iter()))
+            .created
+            .iter()
+            .filter_map(|name| existing.iter().find(|relation| relation.name == *name))
+            .collect();
+        if in_the_way.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = in_the_way.iter().map(|relation| relation.name.clone()).collect();
+        let (verb, them) = if names.len() == 1 { ("exists", "it") } else { ("exist", "them") };
+        // `baseline` takes over tables, and `fresh` drops nothing else.
+        let (adopt, fresh) = if in_the_way.iter().all(|relation| relation.is_table) {
+            (
+                "record what is there with `baseline`, if it is what the migrations make, or ",
+                format!(", or drop {them} with `fresh`"),
+            )
+        } else {
+            ("", String::new())
+        };
+        Err(Error::unusable(
+            "table-exists",
+            format!(
+                "{} {verb} already, but no migration that makes {them} is recorded as applied: {adopt}use an \
+             empty database or schema, or rename what is in the way{fresh}; nothing was changed",
+                List(&names)
+            ),
+        ))
+    }
+
+    /// Fails if a table that the migrations make is there.
+    pub(super) async fn prove_nothing_left(&self, tx: &DatabaseTransaction) -> Result<()> {
+        let live = crate::schema::read(tx, self.engine, &self.application_role).await?;
+        let owned = self.owned_tables().await?;
+        let left: Vec<String> =
+            live.tables.into_keys().filter(|name| owned.contains(name)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Error::unusable(
+            "table-left",
+            format!(
+                "after rolling back everything {} would be left: it was made by no migration that is \
+             recorded as applied; `fresh` drops it too; nothing was changed",
+                List(&left)
+            ),
+        ))
+    }
+}

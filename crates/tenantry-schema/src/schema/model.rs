@@ -1,0 +1,382 @@
+//! The schema as plain data: tables and what belongs to them.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    access::{Grant, Policy, RowSecurity},
+    tenancy,
+    types::ColumnType,
+};
+
+/// A whole schema: its tables by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Tables by name.
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// A table with everything that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// The table's name, without schema.
+    #[serde(default)]
+    pub name: String,
+    /// Columns in the order in which they were declared.
+    pub columns: Vec<Column>,
+    /// The primary key, if there is one.
+    pub primary_key: Option<PrimaryKey>,
+    /// Foreign keys, ordered by columns and target.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Indexes and uniques, ordered by name; the primary key's own index is not among them.
+    pub indexes: Vec<Index>,
+    /// Checks, ordered by name and text.
+    pub checks: Vec<Check>,
+    /// Whether rows are shown by policies only.
+    #[serde(default)]
+    pub row_security: RowSecurity,
+    /// Row-level policies, ordered by name.
+    #[serde(default)]
+    pub policies: Vec<Policy>,
+    /// What others than the owner may do, ordered by grantee.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+    /// Where its rows are, on an engine with several nodes; `None` if it is a plain table on one of
+    /// them. Of a neutral schema it follows from the columns.
+    #[serde(skip)]
+    pub distribution: Option<Distribution>,
+}
+
+/// Where the rows of a table are, on an engine with several nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distribution {
+    /// Rows with the same value in this column are on one node, together with those of other tables
+    /// that are distributed alike.
+    By(String),
+    /// Every node has all rows.
+    Replicated,
+    /// Something else, in words.
+    Other(String),
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::By(column) => write!(f, "distributed by {column}"),
+            Self::Replicated => f.write_str("a reference table"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// The column's name.
+    pub name: String,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub ty: ColumnType,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// The default, as SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// A primary key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimaryKey {
+    /// The constraint's name, where the engine keeps it.
+    pub name: Option<String>,
+    /// Columns in key order.
+    pub columns: Vec<String>,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name, where the engine keeps it.
+    pub name: Option<String>,
+    /// Referring columns.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub ref_table: String,
+    /// The columns referred to, in the order of `columns`.
+    pub ref_columns: Vec<String>,
+    /// What a delete of the row referred to does.
+    pub on_delete: Action,
+    /// What an update of the key referred to does.
+    pub on_update: Action,
+}
+
+/// What happens to referring rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The statement fails if a reference is left at its end.
+    #[default]
+    NoAction,
+    /// The statement fails at once.
+    Restrict,
+    /// Referring rows are deleted or updated too.
+    Cascade,
+    /// The referring columns become NULL.
+    SetNull,
+    /// The referring columns get their defaults.
+    SetDefault,
+}
+
+/// An index. A unique constraint is a unique index here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// The index's name.
+    pub name: String,
+    /// Whether it forbids equal keys.
+    pub unique: bool,
+    /// The access method; `btree` wherever nothing else is said.
+    pub method: String,
+    /// What else was asked for, as SQL: `INCLUDE column`, `NULLS NOT DISTINCT`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// What is indexed, in key order.
+    pub parts: Vec<IndexPart>,
+    /// The predicate of a partial index, as SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicate: Option<String>,
+}
+
+/// One part of an index's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexPart {
+    /// A column's name, or an expression as SQL; with operator class, collation and place of NULLs
+    /// where they are not the usual ones.
+    pub expr: String,
+    /// Whether the order is descending.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub descending: bool,
+}
+
+/// A check constraint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The constraint's name, if it has one.
+    pub name: Option<String>,
+    /// The condition, as SQL.
+    pub expr: String,
+}
+
+impl Schema {
+    /// Puts everything whose order means nothing into a fixed order.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        for table in self.tables.values_mut() {
+            table.foreign_keys.sort_by(|a, b| {
+                (&a.columns, &a.ref_table, &a.ref_columns).cmp(&(
+                    &b.columns,
+                    &b.ref_table,
+                    &b.ref_columns,
+                ))
+            });
+            table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+            table.checks.sort_by(|a, b| (&a.name, &a.expr).cmp(&(&b.name, &b.expr)));
+            table.policies.sort_by(|a, b| a.name.cmp(&b.name));
+            table.grants.sort_by_key(|grant| grant.grantee);
+        }
+        self
+    }
+
+    /// Says of every table where its rows belong.
+    pub(super) fn distribute(&mut self) {
+        for table in self.tables.values_mut() {
+            table.distribution = Some(tenancy::distribution(table));
+        }
+    }
+
+    /// Only the tables that `keep` accepts.
+    #[must_use]
+    pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.tables.retain(|name, _| keep(name));
+        self
+    }
+
+    /// Tables in foreign-key order: each after those it refers to. Tables in a cycle come last,
+    /// by name.
+    #[must_use]
+    pub fn in_foreign_key_order(&self) -> Vec<&Table> {
+        let mut ordered: Vec<&Table> = Vec::with_capacity(self.tables.len());
+        let mut left: Vec<&Table> = self.tables.values().collect();
+        while !left.is_empty() {
+            let ready = |table: &Table| {
+                table.foreign_keys.iter().all(|key| {
+                    key.ref_table == table.name
+                        || !self.tables.contains_key(&key.ref_table)
+                        || ordered.iter().any(|done| done.name == key.ref_table)
+                })
+            };
+            let (mut now, later): (Vec<&Table>, Vec<&Table>) =
+                left.iter().partition(|table| ready(table));
+            if now.is_empty() {
+                now = left;
+                left = Vec::new();
+            } else {
+                left = later;
+            }
+            ordered.append(&mut now);
+        }
+        ordered
+    }
+
+    /// The schema without row-level security, policies and grants.
+    #[must_use]
+    pub fn without_access(mut self) -> Self {
+        for table in self.tables.values_mut() {
+            table.row_security = RowSecurity::Disabled;
+            table.policies.clear();
+            table.grants.clear();
+        }
+        self
+    }
+
+    /// The schema without the texts that only the server itself can compare: defaults, checks,
+    /// index predicates, index expressions and the conditions of policies are left out.
+    #[must_use]
+    pub fn without_expressions(mut self) -> Self {
+        for table in self.tables.values_mut() {
+            table.checks.clear();
+            table.indexes.retain(|index| index.predicate.is_none());
+            for policy in &mut table.policies {
+                (policy.using, policy.with_check) = (None, None);
+            }
+            for column in &mut table.columns {
+                column.default = None;
+            }
+        }
+        self
+    }
+}
+
+impl Table {
+    /// By which name the number of an SQLite row is known, which a column may have taken; `None` if all
+    /// are. <https://www.sqlite.org/rowidtable.html>
+    #[must_use]
+    pub fn rowid(&self) -> Option<&'static str> {
+        let is_free =
+            |name: &&str| self.columns.iter().all(|column| !column.name.eq_ignore_ascii_case(name));
+        ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
+    }
+
+    /// A table of that name with nothing in it.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            columns: Vec::new(),
+            primary_key: None,
+            foreign_keys: Vec::new(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
+            distribution: None,
+            row_security: RowSecurity::default(),
+            policies: Vec::new(),
+            grants: Vec::new(),
+        }
+    }
+
+    /// Leaves nothing but the columns.
+    pub(super) fn keep_columns_only(&mut self) {
+        let columns = std::mem::take(&mut self.columns);
+        *self = Self { columns, ..Self::new(std::mem::take(&mut self.name)) };
+    }
+
+    /// The column of that name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl ForeignKey {
+    /// Whether it refers to the primary key of `table`.
+    #[must_use]
+    pub fn is_to_key_of(&self, table: &Table) -> bool {
+        self.ref_table == table.name
+            && table.primary_key.as_ref().is_some_and(|key| key.columns == self.ref_columns)
+    }
+
+    /// Whether the other one has the same columns and target, whatever its name and actions.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.columns, &self.ref_table, &self.ref_columns)
+            == (&other.columns, &other.ref_table, &other.ref_columns)
+    }
+}
+
+impl Index {
+    /// Whether a part of the key is no column of `table`.
+    #[must_use]
+    pub fn has_expressions(&self, table: &Table) -> bool {
+        self.parts.iter().any(|part| table.column(&part.expr).is_none())
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        })
+    }
+}
+
+impl fmt::Display for ForeignKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "({}) -> {}({}) ON DELETE {} ON UPDATE {}",
+            self.columns.join(", "),
+            self.ref_table,
+            self.ref_columns.join(", "),
+            self.on_delete,
+            self.on_update
+        )
+    }
+}
+
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.unique {
+            f.write_str("unique ")?;
+        }
+        if self.method != BTREE {
+            write!(f, "{} ", self.method)?;
+        }
+        let parts: Vec<String> = self
+            .parts
+            .iter()
+            .map(|part| format!("{}{}", part.expr, if part.descending { " DESC" } else { "" }))
+            .collect();
+        write!(f, "({})", parts.join(", "))?;
+        for option in &self.options {
+            write!(f, " {option}")?;
+        }
+        match &self.predicate {
+            Some(predicate) => write!(f, " where {predicate}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The access method of every index that does not say otherwise.
+pub const BTREE: &str = "btree";
+
+/// How an index's option begins that names a column to carry along.
+pub const INCLUDE: &str = "INCLUDE ";
+
+/// The option of a unique index for which two NULLs are equal.
+pub const NULLS_NOT_DISTINCT: &str = "NULLS NOT DISTINCT";
