@@ -5,7 +5,7 @@ use entity::prelude::*;
 use migration::{
     config::DatabaseArgs,
     db::{Absent, Database},
-    isolation::{Outcome, attack::Expect, probe_from},
+    isolation::{AttackResult, attack::Expect, probe_from},
 };
 use sea_orm::{ConnectOptions, QueryTrait as _, Statement};
 
@@ -175,12 +175,12 @@ async fn every_attack_through_every_node() {
             assert!(!line.tables.is_empty(), "{} was tried on nothing", line.attack);
             for (table, outcome) in &line.tables {
                 let good = match line.expected {
-                    Expect::NoRow => matches!(outcome, Outcome::NoRow | Outcome::Refused),
-                    Expect::Refused => *outcome == Outcome::Refused,
-                    Expect::OwnRow => *outcome == Outcome::OwnRow,
+                    Expect::NoRow => matches!(outcome, AttackResult::NoRow | AttackResult::Refused),
+                    Expect::Refused => *outcome == AttackResult::Refused,
+                    Expect::OwnRow => *outcome == AttackResult::OwnRow,
                 };
                 let has_no_ddl = node != coordinator
-                    && matches!(outcome, Outcome::Unknown(why) if why.contains("not allowed on this node"));
+                    && matches!(outcome, AttackResult::Unknown(why) if why.contains("not allowed on this node"));
                 assert!(good || has_no_ddl, "{} on {table}, on {node}: {outcome:?}", line.attack);
             }
         }

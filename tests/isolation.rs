@@ -7,7 +7,7 @@ use migration::{
     config::DatabaseArgs,
     db::{Absent, Database},
     isolation::{
-        Matrix, Outcome,
+        AttackResult, Matrix,
         attack::{self, CATALOGUE, Expect},
         probe_from,
     },
@@ -41,9 +41,9 @@ fn assert_safe(matrix: &Matrix) {
         assert!(!line.tables.is_empty(), "{} was tried on nothing", line.attack);
         for (table, outcome) in &line.tables {
             let good = match line.expected {
-                Expect::NoRow => *outcome == Outcome::NoRow,
-                Expect::Refused => *outcome == Outcome::Refused,
-                Expect::OwnRow => *outcome == Outcome::OwnRow,
+                Expect::NoRow => *outcome == AttackResult::NoRow,
+                Expect::Refused => *outcome == AttackResult::Refused,
+                Expect::OwnRow => *outcome == AttackResult::OwnRow,
             };
             assert!(good, "{} on {table}: {outcome:?}", line.attack);
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use migration::lint::{ALL, LAST, Target};
+use migration::lint::{ALL, LAST, RuleSet};
 
 use crate::support::{Bin, Ran};
 
@@ -21,7 +21,7 @@ fn sample() -> String {
 
 #[test]
 fn our_migrations_pass() {
-    for target in Target::ALL {
+    for target in RuleSet::ALL {
         let ran = lint(&["--engine", target.name()]).ok();
         assert!(ran.last_line().starts_with("no findings"), "{ran:?}");
     }
@@ -29,7 +29,7 @@ fn our_migrations_pass() {
 }
 
 /// How often each rule is broken by the sample, and where.
-fn findings(target: Target) -> BTreeMap<String, Vec<u64>> {
+fn findings(target: RuleSet) -> BTreeMap<String, Vec<u64>> {
     let report = lint(&["--json", "--engine", target.name(), &sample()]).expect_code(1).json();
     assert_eq!((&report["version"], &report["command"]), (&1.into(), &"lint".into()));
     let mut found: BTreeMap<String, Vec<u64>> = BTreeMap::new();
@@ -57,12 +57,12 @@ fn announced() -> BTreeMap<String, Vec<u64>> {
 
 #[test]
 fn the_sample_breaks_each_rule_of_nile_once() {
-    let found = findings(Target::Nile);
+    let found = findings(RuleSet::Nile);
     assert_eq!(found, announced());
     let rules: Vec<&str> = ALL
         .iter()
         .chain([&LAST])
-        .filter(|rule| rule.targets.contains(&Target::Nile))
+        .filter(|rule| rule.targets.contains(&RuleSet::Nile))
         .map(|rule| rule.code)
         .collect();
     for rule in &rules {
@@ -73,19 +73,19 @@ fn the_sample_breaks_each_rule_of_nile_once() {
 
 #[test]
 fn other_engines_are_told_what_is_about_them() {
-    let on_citus = findings(Target::Citus);
-    for rule in ALL.iter().filter(|rule| rule.targets.contains(&Target::Citus)) {
+    let on_citus = findings(RuleSet::Citus);
+    for rule in ALL.iter().filter(|rule| rule.targets.contains(&RuleSet::Citus)) {
         let known = on_citus.contains_key(rule.code);
         // The sample has no such policy.
         assert_eq!(known, rule.code != "policy-subquery", "{}", rule.code);
     }
     assert!(!on_citus.contains_key("foreign-key-to-shared"), "Citus has reference tables");
-    assert!(findings(Target::Postgres).contains_key("foreign-key-set-null"));
+    assert!(findings(RuleSet::Postgres).contains_key("foreign-key-set-null"));
 }
 
 #[test]
 fn a_rule_may_be_allowed_and_a_file_has_to_be_there() {
-    let all = findings(Target::Nile).len();
+    let all = findings(RuleSet::Nile).len();
     let ran = lint(&[&sample(), "--allow", "copy", "--allow", "comment"]).expect_code(1);
     assert_eq!(ran.last_line(), format!("{} findings for nile in 72 statements", all - 2));
     lint(&["--allow", "no-such-rule"]).expect_code(2);

@@ -166,7 +166,7 @@ async fn cleaning_goes_on_where_it_stopped(db: TestDb) {
 async fn cleaning_looks_again() {
     let notes = "CREATE TABLE notes (slug text REFERENCES tenants (slug) ON DELETE CASCADE)";
     for (meddle, said) in [
-        (MEDDLE, "somebody has worked with the rows while others were removed; nothing else was"),
+        (MEDDLE, "rows were edited while others were removed; nothing else was"),
         (
             "INSERT INTO notes SELECT slug FROM tenants LIMIT 1",
             "in notes: move or delete them first; nothing else was",
@@ -433,7 +433,10 @@ async fn exported_rows_are_the_same() {
             }
             let (_, table) = path.file_stem().unwrap().to_str().unwrap().split_once('_').unwrap();
             let options = if format == "csv" { "FORMAT csv, HEADER" } else { "FORMAT text" };
-            let sql = format!("\\copy {table} FROM '{}' ({options})", path.display());
+            // A column that came later is at the end of a table, and where the entity has it in a file.
+            let def = entity::all().into_iter().find(|def| def.name == table).unwrap();
+            let columns = def.columns.join(", ");
+            let sql = format!("\\copy {table} ({columns}) FROM '{}' ({options})", path.display());
             let psql = Command::new("psql")
                 .args(["-qX", "-v", "ON_ERROR_STOP=1", "-c", &sql, &db.url])
                 .output();

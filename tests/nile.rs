@@ -36,7 +36,7 @@ async fn a_whole_life() {
     db.seeder(&["clean"]).ok();
     assert_eq!(db.number("SELECT count(*) FROM users").await, 0);
     db.tenantry(&["run"]).ok();
-    db.migration(&["down", "-n", "3"]).ok();
+    db.migration(&["down", "-n", &all_but(10)]).ok();
     db.migration(&["refresh"]).ok();
     db.seeder(&[]).ok();
     db.migration(&["fresh"]).ok();
@@ -284,7 +284,7 @@ async fn a_migration_that_nile_refuses_is_not_begun() {
     }
 
     let nile = StandIn::new();
-    nile.db.migration(&["up", "-n", &all_but(1)]).ok();
+    nile.db.migration(&["up", "-n", "12"]).ok();
     let db = nile.db.open().await;
     assert_eq!(db.engine, Engine::Nile);
     let mut migrations = migration::Migrator::migrations();

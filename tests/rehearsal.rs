@@ -7,7 +7,7 @@ use migration::{
     runner::{Command, Up},
 };
 
-use crate::support::{Engine, TestDb, all_but, migrations, tables};
+use crate::support::{Engine, TestDb, migrations, tables};
 
 on_both_engines!(
     no_trace_is_left,
@@ -228,11 +228,12 @@ async fn a_plan_that_was_rehearsed_is_the_one_that_runs(db: TestDb) {
     assert!(refused.error().contains("does not fit"), "{refused:#?}");
     let shown = db.migration(&["up", "--dry-run"]).ok();
     let plan = shown.last_line().strip_prefix("plan ").unwrap();
-    assert_eq!(db.migration(&["up", "--confirm", plan]).ok().last_line(), "2 migrations applied");
+    let applied = db.migration(&["up", "--confirm", plan]).ok();
+    assert_eq!(applied.last_line(), format!("{} migrations applied", migrations() - 11));
 }
 
 async fn the_report_is_json_too(db: TestDb) {
-    db.migration(&["up", "-n", &all_but(1)]).ok();
+    db.migration(&["up", "-n", "12"]).ok();
     let report = db.migration(&["up", "--dry-run", "--json"]).ok().json();
     assert_eq!(report["command"], "dry-run");
     assert_eq!(report["rehearsed"], "up");

@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nobody has written yet.
+    /// Not yet written to.
     #[default]
     New,
-    /// Somebody has written.
+    /// Written to.
     Contacted,
     /// Interested, and worth a talk.
     Qualified,

@@ -23,9 +23,9 @@ use std::sync::Arc;
 use migration::Result;
 use sea_orm::DatabaseConnection;
 pub use tenantry_seeder::{
-    DataSet, Dataset, Difference, Edge, Loader, NodeReport, Options, Plan, Preset, Progress,
-    Report, Seeder, Skew, SoFar, Spec, Stop, TableDigest, TableReport, Verification, cli, digest,
-    export, spec,
+    DataSet, Difference, Edge, Loader, NodeReport, Options, Preset, Progress, Report, Seeder,
+    SeedingPlan, Skew, SoFar, Spec, Stop, TableDigest, TableReport, Verification, Vocabulary, cli,
+    digest, export, spec,
 };
 use tenantry_seeder::{SampleTable, Samples, Set};
 

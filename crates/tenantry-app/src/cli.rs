@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 use tenantry_migration::{
     Project,
     cli::{
-        Careful, Command, Printer, Rehearsing, Waiting, counted, open, open_patiently, with_consent,
+        Careful, CommandLine, Printer, Rehearsing, Waiting, counted, open, open_patiently,
+        with_consent,
     },
     config::{DatabaseArgs, env, is_production},
     db::Absent,
@@ -76,7 +77,7 @@ enum Action {
     Tenant(tenant::Action),
 }
 
-impl Command for Cli {
+impl CommandLine for Cli {
     type Application = Application;
 
     fn project(application: &'static Application) -> &'static Project {

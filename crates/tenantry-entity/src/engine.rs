@@ -68,7 +68,7 @@ pub struct Capability {
     pub distributes_tables: bool,
     /// An index may have an expression among its parts.
     pub expression_indexes: bool,
-    /// Tables, columns, indexes and constraints may get other names. Where not, an index is made anew
+    /// Tables, columns, indexes and constraints may get other names. Where not, an index is recreated
     /// under the other name.
     pub renames: bool,
     /// `ALTER COLUMN … DROP DEFAULT` exists.
@@ -201,7 +201,7 @@ impl Engine {
     }
 
     /// As [`detect`](Self::detect), over any connection, which is asked every time, and only for its
-    /// `search_path`: what would be refused must not end a transaction that is somebody else's.
+    /// `search_path`: what would be refused must not end a transaction of the caller's.
     ///
     /// # Errors
     ///
@@ -304,7 +304,7 @@ impl Engine {
             },
             Self::Nile => Capability {
                 random_uuid_default: true,
-                // Nile locks what DDL touches itself; nobody has tried LOCK TABLE.
+                // Nile locks what DDL touches itself; LOCK TABLE is untried.
                 table_locks: false,
                 advisory_lock: true,
                 always_enforces_foreign_keys: true,

@@ -69,7 +69,7 @@ pub const SETTINGS_ON_EACH_NODE: &str = "SET LOCAL citus.enable_local_execution 
 pub enum Scope {
     /// Each row belongs to the tenant in its `tenant_id`.
     Tenant,
-    /// Rows belong to nobody in particular: `tenants` itself, and `users`.
+    /// Rows belong to no tenant: `tenants` itself, and `users`.
     Shared,
 }
 

@@ -1,7 +1,7 @@
 //! The role that applications work as: what it should be, and what it is in a live database.
 //!
 //! Roles belong to the whole cluster, so other databases may use the same one, and make it at the
-//! same moment. It is made when it is missing and nobody else has been quicker, and never dropped.
+//! same moment. It is made when it is missing and no other process has been quicker, and never dropped.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use tenantry_entity::Engine;

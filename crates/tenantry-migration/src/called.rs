@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// A command of the application: `cargo run -p migration -- up` for whoever has started this process
-/// by cargo, and `migration up`, with the folder that this process was started from, for whoever has
+/// A command of the application: `cargo run -p migration -- up` for a process that was started
+/// by cargo, and `migration up`, with the folder that this process was started from, otherwise
 /// the binaries.
 #[must_use]
 pub fn called(program: &str, arguments: &str) -> String {

@@ -30,7 +30,7 @@ pub enum Error {
     /// The database cannot be reached or used as it is.
     #[error("{0}")]
     Unusable(Sentence),
-    /// Somebody else is migrating or seeding, and did not finish in time. Nothing was changed.
+    /// Another process is migrating or seeding, and did not finish in time. Nothing was changed.
     #[error("{0}")]
     Busy(Sentence),
     /// A migration failed.

@@ -1,4 +1,4 @@
-//! What a rehearsal sees of a command, told by whoever carries it out.
+//! What a rehearsal sees of a command, told by the code that carries it out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -42,7 +42,7 @@ impl std::fmt::Display for Phase {
 
 /// A statement that was rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct RehearsedStep {
     /// What it is a part of.
     pub what: Phase,
     /// The statement, with its values.
@@ -66,7 +66,7 @@ pub struct Touched {
     /// The strongest lock on it that this statement took, if it is stronger than one held before: as
     /// PostgreSQL calls it.
     pub lock: Option<String>,
-    /// Whether the table was written anew, row by row.
+    /// Whether the table was rewritten, row by row.
     pub rewritten: bool,
     /// How many rows it had before; about, unless `exact`.
     pub rows: Option<i64>,
@@ -79,17 +79,17 @@ pub struct Touched {
 /// Sees what a rehearsed command does.
 #[derive(Debug, Default)]
 pub struct Observer {
-    seen: Mutex<Seen>,
-    /// Whether the connection enforces no foreign key, because tables are made anew.
+    seen: Mutex<Observed>,
+    /// Whether the connection enforces no foreign key, because tables are recreated.
     pub(crate) foreign_keys_off: bool,
 }
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Observed {
     /// What is being done now; `None` if it only looks.
     pub what: Option<Phase>,
-    pub steps: Vec<Step>,
+    pub steps: Vec<RehearsedStep>,
     pub refusals: Vec<Refusal>,
     pub plan: Option<String>,
 }
@@ -101,7 +101,7 @@ impl Observer {
 
     /// Notes what runs outside of a transaction, so that nothing could undo it.
     pub(crate) fn skip(&self, what: &Phase, statements: Vec<String>) {
-        let steps = statements.into_iter().map(|sql| Step {
+        let steps = statements.into_iter().map(|sql| RehearsedStep {
             what: what.clone(),
             sql,
             rehearsed: false,
@@ -112,7 +112,7 @@ impl Observer {
         self.seen().steps.extend(steps);
     }
 
-    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Observed> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -37,7 +37,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// The schema that the entities describe, tenancy rules applied. It is computed anew at each
+    /// The schema that the entities describe, tenancy rules applied. It is computed again at each
     /// call.
     ///
     /// # Errors

@@ -172,7 +172,7 @@ async fn distributed(project: &'static Project, target: &Target) -> Result<()> {
     })
 }
 
-/// Tries the attacks; the two tenants are in nobody's way here.
+/// Tries the attacks; the two tenants disturb nothing here.
 async fn attacked(db: &Database, schema: &Schema) -> std::result::Result<Matrix, String> {
     if !db.engine.capability().distributes_tables {
         return probe(db, schema).await;

@@ -15,7 +15,7 @@ pub struct Refusal {
     pub reason: String,
     /// The tables that would be dropped with real rows in them.
     pub losses: Vec<Loss>,
-    /// What somebody made by hand, beside what the migrations made.
+    /// What was made by hand, beside what the migrations made.
     pub by_hand: Vec<String>,
     /// The value for `--confirm` that consents to exactly this; `None` if no consent helps.
     pub hash: Option<String>,
@@ -30,10 +30,10 @@ pub struct Loss {
     pub columns: Vec<String>,
     /// How many rows are real, or count as such.
     pub real_rows: i64,
-    /// Whether they are sample rows, or some of them, that somebody has edited since, or taken some
+    /// Whether they are sample rows, or some of them, that were edited since, or taken some
     /// of them away: which ones is not known.
     pub edited: bool,
-    /// How much room the table takes with its indexes, in bytes; `None` where nobody tells.
+    /// How much room the table takes with its indexes, in bytes; `None` where that is not known.
     pub bytes: Option<i64>,
 }
 

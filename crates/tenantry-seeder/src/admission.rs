@@ -8,7 +8,7 @@ use tenantry_migration::{
     Error, IntoSchemaManagerConnection, Result, called,
     db::{count_rows, quoted},
     refusal::Refusal,
-    runner::{Seeding, Stage, State},
+    runner::{NotedSeeding, SeedingStage, State},
     schema::{self, Schema, Table, tenancy::ROOT},
 };
 
@@ -48,7 +48,7 @@ where
         )
         .into());
     }
-    // Whoever has removed the rows meant them to be gone. Users come first, so there may be those alone.
+    // If the rows were removed, that was meant. Users come first, so there may be those alone.
     let noted = noted(db, on).await?.filter(|_| samples > 0);
     let Some((there, done)) = noted else {
         if samples > 0 {
@@ -79,7 +79,7 @@ pub(crate) async fn noted<C: ConnectionTrait>(
     db: &C,
     on: &Bound,
 ) -> Result<Option<(DataSet, bool)>> {
-    let Some(Seeding { spec: line, stage }) = on.journal.seeding(db).await? else {
+    let Some(NotedSeeding { spec: line, stage }) = on.journal.seeding(db).await? else {
         return Ok(None);
     };
     let spec: Spec = line.parse().map_err(|why: String| Error::unusable("samples-unknown", why))?;
@@ -90,7 +90,7 @@ pub(crate) async fn noted<C: ConnectionTrait>(
             format!("{line:?} describes no data set that this version knows"),
         ));
     }
-    Ok(Some((set, stage == Stage::Done)))
+    Ok(Some((set, stage == SeedingStage::Done)))
 }
 
 /// How many tenants there are that the seeder did not make; and how many tenants and shared rows that
@@ -222,7 +222,7 @@ where
         return Err(Error::unusable(
             "table-gone",
             format!(
-                "{} should be there and is not, so somebody dropped it by hand; nothing was changed",
+                "{} should be there and is not, so it was dropped by hand; nothing was changed",
                 missing.join(", ")
             ),
         ));

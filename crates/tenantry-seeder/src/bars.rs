@@ -1,4 +1,4 @@
-//! How far it is, on a terminal.
+//! Progress on a terminal.
 
 use std::{fmt::Write, time::Duration};
 

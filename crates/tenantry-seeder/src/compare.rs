@@ -102,7 +102,7 @@ where
                 let row = self.info.decode(row)?;
                 let Some(own) = self.info.id_of(&row) else { continue };
                 self.last = Some(own);
-                // The rest of a tenant's rows are somebody's.
+                // The rest of a tenant's rows are real.
                 if is_sample(own) {
                     self.there.push_back((own, self.hash(&row)));
                 }

@@ -67,7 +67,7 @@ pub async fn export(
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>> {
-    // Somebody else's file is not to be lost.
+    // No other file is to be lost.
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     Ok(BufWriter::with_capacity(1 << 18, file.map_err(|error| failed(path, &error))?))
 }

@@ -1,4 +1,4 @@
-//! The hash that every value comes from. It is frozen: whoever changes it changes all sample rows, so
+//! The hash that every value comes from. It is frozen: a change of it changes all sample rows, so
 //! it has to be another data set's.
 //!
 //! `SplitMix64`'s finaliser over a key of the tenant, the column and the row (Steele, Lea and Flood,
@@ -36,7 +36,7 @@ impl Draw {
     /// The lowest, which is drawn from nothing.
     pub const FIRST: Self = Self(0);
 
-    /// For the cell of `column` in row `row`, of whoever has this key.
+    /// For the cell of `column` in row `row`, of the row with this key.
     #[must_use]
     pub const fn of(key: u64, column: u64, row: u32) -> Self {
         Self(mix(mix(key ^ column).wrapping_add(STEP.wrapping_mul(row as u64 + 1))))

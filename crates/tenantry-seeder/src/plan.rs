@@ -11,7 +11,7 @@ use crate::{Loader, seeder::Seeder, set::DataSet, spec::Spec};
 
 /// What a seeding into empty tables would do. The database is not asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Plan {
+pub struct SeedingPlan {
     /// Which rows, in a line.
     pub spec: String,
     /// Rows of each table, in foreign-key order.
@@ -38,7 +38,7 @@ impl Seeder {
         engine: Engine,
         spec: &Spec,
         bulk: bool,
-    ) -> Result<Plan> {
+    ) -> Result<SeedingPlan> {
         self.check()?;
         let set = DataSet::new(self.samples, spec.clone());
         set.check()?;
@@ -56,7 +56,7 @@ impl Seeder {
             bytes += rows * row_size(engine, &set, at, schema.tables.get(*table));
         }
         let seconds = rows.div_ceil(loader.rows_a_second());
-        Ok(Plan { spec: spec.to_string(), tables, rows, bytes, seconds, loader })
+        Ok(SeedingPlan { spec: spec.to_string(), tables, rows, bytes, seconds, loader })
     }
 }
 
@@ -111,7 +111,7 @@ fn value_size(engine: Engine, value: &Value) -> u64 {
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for SeedingPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { spec, rows, bytes, seconds, loader, .. } = self;
         let mib = bytes.div_ceil(1 << 20);

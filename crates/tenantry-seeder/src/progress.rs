@@ -23,14 +23,14 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody has asked for it.
+    /// Whether it was asked for.
     #[must_use]
     pub fn is_asked_for(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How far a seeding is, for whoever watches it. Unless somebody does, there is a line of the log every few
+/// Progress of a seeding. Unless it is watched, there is a line of the log every few
 /// seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Mutex<State>>);
@@ -61,7 +61,7 @@ impl SoFar {
 }
 
 impl Progress {
-    /// How far it is. From now on nothing is logged of it.
+    /// Progress. From now on nothing is logged of it.
     #[must_use]
     pub fn watch(&self) -> SoFar {
         let mut state = self.state();

@@ -123,7 +123,7 @@ impl<'o> Mending<'o> {
                     mended.contents.add(engine, &row);
                     continue;
                 }
-                // Nobody knows what it should be.
+                // It is not known what it should be.
                 Found::Unknown(_) => continue,
                 Found::Missing(row, _) => {
                     mended.created += 1;
@@ -167,7 +167,7 @@ impl<'o> Mending<'o> {
         let set: Vec<String> = unique.iter().map(|it| format!("{} = {own}", quoted(it))).collect();
         for ids in changed.chunks(CHUNK) {
             let sql = format!(
-                // A row of somebody's own tenant may have the same id.
+                // A row of a real tenant may have the same id.
                 "UPDATE {} SET {} WHERE id IN ({}) AND {}",
                 quoted(&table.name),
                 set.join(", "),

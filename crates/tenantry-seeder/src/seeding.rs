@@ -120,7 +120,7 @@ async fn locked(
     on: &Bound,
     options: &Options,
 ) -> Result<Begun> {
-    // Rolled back, it lets go of the tables that it has read: whoever wants one for himself would wait for
+    // Rolled back, it lets go of the tables that it has read: a command that wants one for itself would wait for
     // them, and the connections that load would wait for him.
     let look = tx.begin().await?;
     let looked = async {
@@ -175,7 +175,7 @@ async fn into_file(
         if done && !Missing::of(&tx, set).await?.is_none() {
             return Err(Error::busy(
                 "samples-changed-meanwhile",
-                "somebody else has removed sample rows meanwhile: seed again",
+                "another process has removed sample rows meanwhile: seed again",
             ));
         }
         noting(&tx, on, set, &tally, done).await

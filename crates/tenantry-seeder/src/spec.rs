@@ -7,13 +7,13 @@ use tenantry_entity::sample_id::MAX_TENANT;
 
 /// A version of the generators and word lists. What a version makes never changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Dataset {
+pub enum Vocabulary {
     /// The first.
     #[default]
     V1,
 }
 
-impl Dataset {
+impl Vocabulary {
     const fn name(self) -> &'static str {
         match self {
             Self::V1 => "v1",
@@ -24,7 +24,7 @@ impl Dataset {
 /// How unequal the tenants are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Skew {
-    /// As businesses are: lognormal, with a standard deviation of 1.5
+    /// Lognormal, with a standard deviation of 1.5, as businesses are
     #[default]
     Lognormal,
     /// All the same
@@ -90,7 +90,7 @@ pub(crate) const WHOLE: u32 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
     /// The version of generators and words.
-    pub dataset: Dataset,
+    pub dataset: Vocabulary,
     /// Another seed makes other rows.
     pub seed: u64,
     /// How many tenants, from 1 on.
@@ -126,7 +126,7 @@ impl Spec {
     pub fn preset(preset: Preset) -> Self {
         let (tenants, size) = preset.size();
         Self {
-            dataset: Dataset::default(),
+            dataset: Vocabulary::default(),
             seed: 0,
             tenants,
             size,
@@ -147,7 +147,7 @@ impl Spec {
     /// The version of the data set as a number, for what is drawn.
     pub(crate) const fn version(&self) -> u64 {
         match self.dataset {
-            Dataset::V1 => 1,
+            Vocabulary::V1 => 1,
         }
     }
 
@@ -232,7 +232,7 @@ impl FromStr for Spec {
     fn from_str(line: &str) -> Result<Self, String> {
         let wrong = || format!("{line:?} describes no data set that this version knows");
         let mut words = line.split(' ');
-        if words.next() != Some(Dataset::V1.name()) {
+        if words.next() != Some(Vocabulary::V1.name()) {
             return Err(wrong());
         }
         let mut spec = Self::default();

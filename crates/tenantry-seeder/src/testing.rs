@@ -14,7 +14,7 @@
 //!
 //! What is copied is kept: a template database on the server, or a file in the folder for temporary
 //! files. Its name has a digest of the schema, the migrations and the [`Spec`], so that another of those
-//! makes another; nothing removes those that nobody needs any more.
+//! makes another; nothing removes those that are no longer needed.
 
 use std::{
     fmt, fs,
@@ -174,7 +174,7 @@ async fn in_file(seeder: &Seeder, spec: &Spec) -> Result<SeededDb> {
         Error::unusable("file-unwritable", format!("cannot write {}: {error}", path.display()))
     };
     if !template.exists() {
-        // Whoever is first gives it its name; the others have made the same.
+        // The first process gives it its name; the others have made the same.
         let making = folder.join(format!("tenantry_making_{}.db", unique()));
         let db = Database::open(seeder.project, &file(&making, FileMode::Create), Absent::Create)
             .await?;
@@ -206,7 +206,7 @@ async fn on_server(seeder: &Seeder, admin: &PgConnectOptions, spec: &Spec) -> Re
     if db.connection.query_one_raw(there).await?.is_none() {
         let making = format!("{template}_making");
         let run = async |sql: String| db.connection.execute_unprepared(&sql).await;
-        // Somebody was killed on the way.
+        // A process was killed on the way.
         run(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&making))).await?;
         run(format!("CREATE DATABASE {}", quoted(&making))).await?;
         let own =

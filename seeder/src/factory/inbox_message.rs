@@ -1,4 +1,4 @@
-//! Sample rows of `inbox_messages`: answers of leads to whom somebody has written.
+//! Sample rows of `inbox_messages`: answers of leads that were written to.
 
 use entity::{inbox_message::ActiveModel, prelude::*};
 use tenantry_seeder::{draw, earlier_parent, parent};

@@ -94,7 +94,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     }
 }
 
-/// The latest of the leads up to `n` to whom somebody has written, if there is one nearby.
+/// The latest of the leads up to `n` that were written to, if there is one nearby.
 pub(super) fn contacted(tenant: &Tenant, n: u32) -> u32 {
     let near = n.saturating_sub(30)..=n;
     let written = near.rev().find(|lead| status(tenant, *lead) != Status::New);

@@ -73,7 +73,7 @@ pub fn row(tenant: &Tenant, n: u32) -> ActiveModel {
     let seen = draw!(tenant, "team_members.last_active_at", n);
     let last_active_at = tenant.maybe(status != Status::Pending, || {
         let span = (tenant.ends - created_at.timestamp()).max(0);
-        // Whoever is active was here lately.
+        // An active member was here lately.
         let parts = if status == Status::Active { 950 + seen.below(50) } else { seen.below(900) };
         tenant.later(created_at, span / 1_000 * i64::from(parts))
     });

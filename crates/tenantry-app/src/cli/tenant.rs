@@ -114,7 +114,7 @@ async fn list(
             let alone = if place.alone { " alone" } else { "" };
             format!("  {:<9}  {}{alone}", place.shard, place.node)
         });
-        // A name is somebody's own.
+        // A name may hold anything.
         let name: String =
             tenant.name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
         out.line(&format!("{}  {:>10}  {bytes:>10}{place}  {name}", tenant.id, tenant.rows))?;

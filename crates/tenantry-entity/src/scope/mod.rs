@@ -118,7 +118,7 @@ impl ScopeOptions {
     /// Sends statements without a name, for a PgBouncer in transaction mode that does not keep track
     /// of named ones: before 1.21, or with `max_prepared_statements = 0`. There, the second client
     /// to get a server connection would fail with `prepared statement … already exists`. Each
-    /// statement is then parsed anew.
+    /// statement is then parsed again.
     #[must_use]
     pub fn unnamed_statements(mut self) -> Self {
         self.unnamed_statements = true;

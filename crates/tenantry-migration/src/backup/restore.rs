@@ -55,7 +55,7 @@ pub struct RestoredTable {
     pub inserted: u64,
     /// Rows that were there and got back the columns that they had lost.
     pub updated: u64,
-    /// Rows that were there already, or whose lost columns somebody has filled since.
+    /// Rows that were there already, or whose lost columns were filled since.
     pub left: u64,
     /// Rows in whose place another one is, so that they did not come back.
     pub displaced: u64,
@@ -116,11 +116,11 @@ struct Restoration<'t> {
     live: Schema,
     restored: Restored,
     /// Rows that could not come back yet, and why: what they refer to may come later.
-    failed: Vec<(Arc<Target>, Row, String)>,
+    failed: Vec<(Arc<Destination>, Row, String)>,
 }
 
 /// A table that rows come back to.
-struct Target {
+struct Destination {
     header: TableHeader,
     /// Its place in the result.
     place: usize,
@@ -128,7 +128,7 @@ struct Target {
     columns: Vec<String>,
     /// Those of them that hold json, with their types, on PostgreSQL.
     json: BTreeMap<String, String>,
-    /// Of the lost columns, those that are there again, and the condition that nobody has filled them
+    /// Of the lost columns, those that are there again, and the condition that they were not filled
     /// since.
     lost: Vec<(String, String)>,
 }
@@ -157,7 +157,7 @@ type Row = String;
 
 impl Restoration<'_> {
     async fn all(&mut self, lines: Lines<BufReader<File>>) -> Result<()> {
-        let mut target: Option<Arc<Target>> = None;
+        let mut target: Option<Arc<Destination>> = None;
         let mut page: Vec<Row> = Vec::new();
         let (mut limit, mut bytes, mut rows, mut end) = (0, 0, 0_u64, None);
         for line in lines {
@@ -260,7 +260,7 @@ impl Restoration<'_> {
     }
 
     /// The table as it is now.
-    async fn target(&mut self, header: TableHeader) -> Result<Option<Arc<Target>>> {
+    async fn target(&mut self, header: TableHeader) -> Result<Option<Arc<Destination>>> {
         let name = header.table.clone();
         let restored = RestoredTable { table: name.clone(), ..RestoredTable::default() };
         self.restored.tables.push(restored);
@@ -284,7 +284,7 @@ impl Restoration<'_> {
         let differs = if self.engine == Engine::Sqlite { "IS" } else { "IS NOT DISTINCT FROM" };
         let lost = header.lost.iter().filter_map(|name| live.column(name)).map(|column| {
             let default = column.default.as_deref().unwrap_or("NULL");
-            // A default that is computed is another one each time, so nobody can tell it from a value.
+            // A default that is computed is another one each time, so it cannot be told from a value.
             if default.contains('(') {
                 return (column.name.clone(), "1 = 1".to_owned());
             }
@@ -296,7 +296,7 @@ impl Restoration<'_> {
         });
         let lost = lost.collect();
         if header.key.is_empty() {
-            // Nobody could tell which rows are there already.
+            // It could not be told which rows are there already.
             let sql = format!("SELECT 1 FROM {} LIMIT 1", quoted(&header.table));
             let stmt = Statement::from_string(self.engine.backend(), sql);
             if self.tx.query_one_raw(stmt).await?.is_some() {
@@ -312,11 +312,11 @@ impl Restoration<'_> {
             json = json_columns(self.tx, self.engine, &header.table).await?;
         }
         let place = self.restored.tables.len() - 1;
-        Ok(Some(Arc::new(Target { header, place, columns, json, lost })))
+        Ok(Some(Arc::new(Destination { header, place, columns, json, lost })))
     }
 
     /// Brings back some rows: together, or if that fails, one by one.
-    async fn page(&mut self, target: Option<&Arc<Target>>, rows: Vec<Row>) -> Result<()> {
+    async fn page(&mut self, target: Option<&Arc<Destination>>, rows: Vec<Row>) -> Result<()> {
         let Some(target) = target.filter(|_| !rows.is_empty()) else { return Ok(()) };
         if let Ok(counts) = self.send(target, &rows).await? {
             return self.count(target, counts, &rows).await;
@@ -327,7 +327,7 @@ impl Restoration<'_> {
         Ok(())
     }
 
-    async fn one(&mut self, target: &Arc<Target>, row: Row) -> Result<()> {
+    async fn one(&mut self, target: &Arc<Destination>, row: Row) -> Result<()> {
         let rows = std::slice::from_ref(&row);
         match self.send(target, rows).await? {
             Ok(counts) => self.count(target, counts, rows).await?,
@@ -338,7 +338,7 @@ impl Restoration<'_> {
 
     async fn count(
         &mut self,
-        target: &Target,
+        target: &Destination,
         (inserted, updated): (u64, u64),
         rows: &[Row],
     ) -> Result<()> {
@@ -362,12 +362,12 @@ impl Restoration<'_> {
     /// Which of the rows that were sent are not there as they were, in sentences.
     async fn displaced(
         &self,
-        target: &Target,
+        target: &Destination,
         rows: &[Row],
         how: Displaced,
     ) -> Result<Vec<String>> {
         let TableHeader { table, key, lost, rows: may_go, .. } = &target.header;
-        // Of rows that stayed, only the lost columns come back; and without a key nobody could tell.
+        // Of rows that stayed, only the lost columns come back; and without a key they cannot be found.
         let has_key = !key.is_empty() && key.iter().all(|column| target.columns.contains(column));
         if !may_go || !lost.is_empty() || !has_key {
             return Ok(Vec::new());
@@ -421,12 +421,12 @@ impl Restoration<'_> {
     /// Sends some rows; gives how many were inserted and how many updated, or why none was.
     async fn send(
         &self,
-        target: &Target,
+        target: &Destination,
         rows: &[Row],
     ) -> Result<std::result::Result<(u64, u64), DbErr>> {
         let savepoint = self.tx.begin().await?;
         let sent = async {
-            // Rows that stayed get their columns back; those that somebody has deleted since stay away.
+            // Rows that stayed get their columns back; those that were deleted since stay away.
             let mut updated = 0;
             if !target.lost.is_empty() {
                 updated = self.update(&savepoint, target, rows).await?;
@@ -461,7 +461,7 @@ impl Restoration<'_> {
     async fn update(
         &self,
         tx: &DatabaseTransaction,
-        target: &Target,
+        target: &Destination,
         rows: &[Row],
     ) -> Result<u64, DbErr> {
         let table = quoted(&target.header.table);
@@ -471,7 +471,7 @@ impl Restoration<'_> {
             let column = quoted(column);
             format!("{table}.{column} = r.{column}")
         });
-        // What somebody has filled since is newer.
+        // What was filled since is newer.
         let conditions: Vec<String> =
             same.chain(target.lost.iter().map(|(_, unfilled)| unfilled.clone())).collect();
         let (source, values) = self.source(target, rows)?;
@@ -488,7 +488,7 @@ impl Restoration<'_> {
     /// them.
     fn source(
         &self,
-        target: &Target,
+        target: &Destination,
         rows: &[Row],
     ) -> Result<(String, Vec<sea_orm::Value>), DbErr> {
         if self.engine == Engine::Sqlite {

@@ -60,7 +60,7 @@ impl Backup {
         let partial = PathBuf::from(partial);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // Rows are nobody else's business.
+        // Rows are not for other users of the machine.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&partial).map_err(|error| match error.kind() {
@@ -187,7 +187,7 @@ impl Backup {
             for row in &rows {
                 last = row.try_get("", "number")?;
                 let text: String = row.try_get::<String>("", "row")?;
-                // Nobody could bring back a text that is none.
+                // A text that is not UTF-8 could not be brought back.
                 if text.contains("CAST(X'") && literals(columns, &text).is_err() {
                     return Err(Error::unusable(
                         "text-not-utf8",
@@ -226,7 +226,7 @@ impl Backup {
             if let Some(file) = self.file.take() {
                 file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
             }
-            // Unlike renaming, this takes nobody's place; but not every file system can do it.
+            // Unlike renaming, this replaces no other file; but not every file system can do it.
             match hard_link(&self.partial, &self.path) {
                 Ok(()) => remove_file(&self.partial),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
@@ -263,7 +263,7 @@ pub(super) async fn json_columns(
     Ok(pairs?)
 }
 
-/// The columns of a table that nobody can set, because they are made of others.
+/// The columns of a table that cannot be set, because they are generated.
 async fn generated(tx: &DatabaseTransaction, engine: Engine, table: &str) -> Result<Vec<String>> {
     let table = literal(table);
     let sql = match engine {

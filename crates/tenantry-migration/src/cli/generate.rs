@@ -46,10 +46,10 @@ pub(super) struct Args {
     /// Print the file instead of writing it
     #[arg(long)]
     dry_run: bool,
-    /// A table that has another name now
+    /// Say that a table was renamed
     #[arg(long, value_name = "OLD=NEW", value_parser = pair)]
     rename_table: Vec<(String, String)>,
-    /// What rows that exist get in a column, as SQL over the row
+    /// Value of a column for rows that exist, as an SQL expression over the row
     ///
     /// For a column that refuses NULL and has no default, and for one that gets another type.
     #[arg(long, value_name = "TABLE.COLUMN=SQL", value_parser = backfill)]
@@ -59,7 +59,7 @@ pub(super) struct Args {
     allow_data_loss: bool,
     /// Write a migration that does nothing where what it adds is there already
     ///
-    /// For what somebody made by hand in one database and every other one should get as well.
+    /// For what was made by hand in one database and every other one should get as well.
     #[arg(long, conflicts_with_all = ["check", "empty", "adopt"])]
     unless_there: bool,
     /// Name the file by local time instead of UTC
@@ -293,7 +293,7 @@ async fn check(
     }));
     findings.extend(stale.iter().map(|path| {
         let message = format!("{} is not as it would be written", path.display());
-        finding("file-stale", "", message, "run `generate --adopt`, which writes it anew")
+        finding("file-stale", "", message, "run `generate --adopt`, which rewrites it")
     }));
     if args.json {
         let body = Body {

@@ -10,7 +10,7 @@ use crate::{
     Project,
     config::env,
     error::{Error, Result},
-    lint::{ALL, LAST, LintFinding, Script, Target, empty, holding, lint},
+    lint::{ALL, LAST, LintFinding, RuleSet, Script, empty, holding, lint},
     report::Envelope,
     runner::scripts,
 };
@@ -46,7 +46,7 @@ fn codes() -> Vec<&'static str> {
 #[derive(Serialize)]
 struct Body {
     /// What the SQL was read for.
-    target: Target,
+    target: RuleSet,
     /// How many migrations' halves, or files, were read.
     scripts: usize,
     /// How many statements.
@@ -57,8 +57,8 @@ struct Body {
 
 pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Result<u8> {
     let named = args.engine.as_deref().unwrap_or_default();
-    let target = Target::ALL.into_iter().find(|target| target.name() == named);
-    let target = target.unwrap_or(Target::Nile);
+    let target = RuleSet::ALL.into_iter().find(|target| target.name() == named);
+    let target = target.unwrap_or(RuleSet::Nile);
     let (catalogue, read) = if args.files.is_empty() {
         (empty(target), scripts(&(project.migrations)(), target.engine()).await?)
     } else {
@@ -97,7 +97,7 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
         0 => format!("no findings for {named} in {statements}, by {rules}"),
         count => format!("{} for {named} in {statements}", counted(count, "finding", "findings")),
     })?;
-    if !cfg!(feature = "squawk") && target != Target::Nile {
+    if !cfg!(feature = "squawk") && target != RuleSet::Nile {
         out.note("note: locks and rewrites are looked at with `--features squawk` only");
     }
     Ok(code)

@@ -44,7 +44,7 @@ use crate::{
 
 /// A command line that [`run`] can run.
 #[allow(async_fn_in_trait, reason = "only our own binaries run commands, on one thread")]
-pub trait Command: Parser {
+pub trait CommandLine: Parser {
     /// What the command works for: the [`Project`], and what else the application brings.
     type Application: 'static;
 
@@ -75,7 +75,7 @@ pub fn main(project: &'static Project) -> ExitCode {
 /// The `main` of every binary: reads settings, starts logging, runs the command, and turns every
 /// failure into one sentence and an exit code.
 #[must_use]
-pub fn run<C: Command>(application: &'static C::Application) -> ExitCode {
+pub fn run<C: CommandLine>(application: &'static C::Application) -> ExitCode {
     let dotenv = config::load_dotenv();
     let parsed = described::<C>(C::project(application)).try_get_matches().and_then(|matches| {
         C::from_arg_matches(&matches).map(|command| (command, asks_for_json(&matches)))
@@ -121,7 +121,7 @@ fn asks_for_json(matches: &ArgMatches) -> bool {
 }
 
 /// The command line, with the application's version and file in its texts.
-fn described<C: Command>(project: &Project) -> clap::Command {
+fn described<C: CommandLine>(project: &Project) -> clap::Command {
     let file = format!(
         "Database to work on: postgres://user:password@host:port/name or sqlite://path\n\nWithout it, the \
          SQLite file {} in the current folder.",
@@ -291,7 +291,7 @@ enum Action {
     Reset(Careful),
 }
 
-impl Command for Migrations {
+impl CommandLine for Migrations {
     type Application = Project;
 
     fn project(application: &'static Project) -> &'static Project {
@@ -330,7 +330,7 @@ impl Command for Migrations {
 /// # Panics
 ///
 /// If clap finds a contradiction in it.
-pub fn assert_sound<C: Command>() {
+pub fn assert_sound<C: CommandLine>() {
     C::command().debug_assert();
 }
 

@@ -23,7 +23,7 @@ impl Printer {
         Self { out: Box::new(io::stdout()), closed: false, has_report: false }
     }
 
-    /// Writes one line of data. When whoever reads it has closed the pipe, they have seen enough,
+    /// Writes one line of data. When the reader has closed the pipe, it has seen enough,
     /// and the rest is left out.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Printer {
         }
     }
 
-    /// Writes one line of talk. Nobody has to listen: a closed standard error is no failure.
+    /// Writes one line of talk. A closed standard error is no failure.
     pub fn note(&mut self, text: &str) {
         let _ = writeln!(io::stderr(), "{}", printable(text));
     }

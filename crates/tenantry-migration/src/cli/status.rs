@@ -123,7 +123,7 @@ fn finding(entry: &MigrationState, bookkeeping: &str) -> Option<Finding> {
         State::HalfDone => (
             "migration-half-done",
             format!("{name} has begun and not ended"),
-            "if nobody is at it, the same command tries again; `repair` tells what became of it",
+            "if no process is at it, the same command tries again; `repair` records what became of it",
         ),
         State::OutOfOrder => (
             "migration-out-of-order",

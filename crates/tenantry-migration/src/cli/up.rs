@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// Apply up to and with this one: its name, or a part of it
     #[arg(long, value_name = "NAME", conflicts_with = "num")]
     to: Option<String>,
-    /// Apply also what comes before something that is applied
+    /// Apply also migrations that are older than an applied one
     #[arg(long)]
     out_of_order: bool,
     #[command(flatten)]

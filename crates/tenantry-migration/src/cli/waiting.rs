@@ -10,7 +10,7 @@ pub struct Waiting {
     /// Wait this many seconds for another migration or seeding to finish
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     lock_wait: u32,
-    /// Hold up others for at most this many seconds, waiting for a lock on a table; then let go, and
+    /// Wait at most this many seconds for a lock on a table, since other sessions wait meanwhile; then
     /// try again a few times
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     lock_timeout: u32,

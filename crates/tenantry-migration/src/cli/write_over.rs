@@ -1,4 +1,4 @@
-//! Files that a command writes where somebody says.
+//! Files that a command writes where an option says.
 
 use std::{
     fs::{File, OpenOptions},

@@ -37,7 +37,7 @@ pub struct Distributed {
 }
 
 /// Distributes the tables that the migrations have made while this was a plain PostgreSQL, rows kept;
-/// does nothing where they are distributed already. All of it in one transaction, in which nobody
+/// does nothing where they are distributed already. All of it in one transaction, in which no other session
 /// writes to them.
 ///
 /// `online`, tables are distributed one by one while applications write to them, which takes logical
@@ -172,7 +172,7 @@ async fn at_once(db: &Database, done: &mut Distributed) -> Result<()> {
             tx.execute_unprepared(sql).await?;
         }
         if !work.tables.is_empty() {
-            // Nobody writes in between, so that rows can be counted.
+            // No session writes in between, so that rows can be counted.
             let names = work.tables.iter().map(|(table, _)| quoted(&table.name));
             let names = names.collect::<Vec<_>>().join(", ");
             tx.execute_unprepared(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
@@ -255,7 +255,7 @@ async fn patiently(db: &Database, sql: &str) -> Result<()> {
         let done = locked.tx.execute_unprepared(sql).await;
         match finish(locked.tx, done.map_err(Error::from)).await {
             Err(error) if error.is_about_a_lock() && attempt < db.patience.attempts => {
-                tracing::info!("somebody was in the way, trying again: {sql}");
+                tracing::info!("another session was in the way, trying again: {sql}");
                 attempt += 1;
             }
             outcome => return outcome.map(|_| ()),

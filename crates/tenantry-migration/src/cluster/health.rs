@@ -99,8 +99,7 @@ pub async fn health<C: ConnectionTrait>(
             (
                 "placement-missing",
                 format!("{shards} should be on {node}, and is not there"),
-                "somebody has dropped it on the node itself: bring it back from a backup"
-                    .to_owned(),
+                "it was dropped on the node itself: bring it back from a backup".to_owned(),
             )
         }));
     }

@@ -90,7 +90,7 @@ pub async fn isolate(
         check_logical(connection, db.engine, &before.node).await?;
         "force_logical"
     };
-    // Nobody changes the schema meanwhile; the one connection keeps the lock.
+    // No other command changes the schema meanwhile; the one connection keeps the lock.
     let locked = lock::begin(connection, db.engine, Purpose::Migrate, &db.patience).await?;
     let kept = lock::keep(&locked.tx, db.engine).await;
     finish(locked.tx, kept).await?;
@@ -145,7 +145,7 @@ async fn steps(
     Ok(place)
 }
 
-/// How often somebody is told how far it has got.
+/// How often progress is shown.
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// After how many times that there was nothing to say, it is said why.
@@ -169,7 +169,7 @@ async fn watched(db: &Database, sql: &str, said: &mut dyn FnMut(&str)) -> Result
         tokio::select! {
             outcome = &mut work => break outcome,
             () = tokio::time::sleep(BETWEEN) => {
-                // A role may be limited to one connection: then nobody is told.
+                // A role may be limited to one connection: then no progress is shown.
                 match progress(&other, db.engine).await {
                     Ok(Some(now)) if now != last => {
                         said(&now);
@@ -214,7 +214,7 @@ async fn progress(
     Ok(Some(text))
 }
 
-/// The node that the tenant should be on. Nobody has named one: a tenant that is alone stays, another
+/// The node that the tenant should be on. None was named: a tenant that is alone stays, another
 /// goes where the least is without its shards.
 async fn target(db: &Database, now: &Place, options: &IsolateOptions) -> Result<Node> {
     if options.stay || (now.alone && options.to.is_none()) {

@@ -64,7 +64,7 @@ impl Node {
 pub struct Place {
     /// The shard of `tenants` that it is in; those of other tables lie beside it.
     pub shard: i64,
-    /// Whether nobody else is in it.
+    /// Whether it is alone there.
     pub alone: bool,
     /// The node.
     #[serde(flatten)]

@@ -181,7 +181,7 @@ async fn greet(
         Engine::which(is_nile, row.try_get("is_citus")?)
     };
     if engine.capability().session_settings {
-        // Without a limit of the role's own, nobody waits for another session's lock for ever.
+        // Without a limit of the role's own, no statement waits for another session's lock for ever.
         let sql = "SET quote_all_identifiers = off; SELECT set_config('lock_timeout', '5s', false) \
                    WHERE current_setting('lock_timeout') = '0'";
         sqlx::raw_sql(sql).execute(&mut *connection).await?;
@@ -190,8 +190,8 @@ async fn greet(
     Ok(Greeted { version, schema_exists, engine, has_nodes })
 }
 
-/// Why a server lets nobody in. The pool tries again and again where nothing listens, and reports
-/// only that it took too long; so after a moment somebody else tries once. Never returns if that
+/// Why a server refuses a connection. The pool tries again and again where nothing listens, and reports
+/// only that it took too long; so after a moment a second connection is tried once. Never returns if that
 /// succeeds.
 async fn diagnosed(options: &PgConnectOptions) -> sqlx::Error {
     tokio::time::sleep(DIAGNOSIS_AFTER).await;

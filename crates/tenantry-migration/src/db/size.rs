@@ -52,7 +52,7 @@ pub(crate) fn total_size(engine: Engine) -> &'static str {
     }
 }
 
-/// How much room a table takes with all that belongs to it, in bytes; `None` where nobody tells.
+/// How much room a table takes with all that belongs to it, in bytes; `None` where that is not known.
 ///
 /// # Errors
 ///

@@ -24,30 +24,31 @@ pub(super) async fn open_sqlite(
     absent: Absent,
 ) -> Result<Database> {
     let shown = path.display();
-    let unusable = |what: String| Error::unusable("file-is-folder", what);
     if path.is_dir() {
-        return Err(unusable(format!("{shown} is a folder: name a file in DATABASE_URL")));
+        let said = format!("{shown} is a folder: name a file in DATABASE_URL");
+        return Err(Error::unusable("file-is-folder", said));
     }
-    let exists = path
-        .try_exists()
-        .map_err(|error| unusable(format!("cannot look for the SQLite file {shown}: {error}")))?;
+    let exists = path.try_exists().map_err(|error| {
+        let said = format!("cannot look for the SQLite file {shown}: {error}");
+        Error::unusable("file-unreadable", said)
+    })?;
     if !exists && absent == Absent::InMemory && mode == FileMode::Create {
         let connection = in_memory_with(true).await?;
         return Ok(sqlite(project, connection, path));
     }
     if !exists {
         if absent != Absent::Create || mode != FileMode::Create {
-            return Err(unusable(format!(
-                "there is no database file {shown}: `up` or `run` would create it"
-            )));
+            let said = format!("there is no database file {shown}: `up` or `run` would create it");
+            return Err(Error::unusable("no-such-file", said));
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
             && !folder.is_dir()
         {
-            return Err(unusable(format!(
+            let said = format!(
                 "the folder {} does not exist: create it, or name another in DATABASE_URL",
                 folder.display()
-            )));
+            );
+            return Err(Error::unusable("no-such-folder", said));
         }
     }
     let options = SqliteConnectOptions::new()
@@ -59,7 +60,8 @@ pub(super) async fn open_sqlite(
         .statement_cache_capacity(8)
         .busy_timeout(BUSY_TIMEOUT);
     let failed = |error: &sqlx::Error| {
-        unusable(format!("cannot use the SQLite file {shown}: {}", explain_sqlx(error)))
+        let said = format!("cannot use the SQLite file {shown}: {}", explain_sqlx(error));
+        Error::unusable("file-unusable", said)
     };
     // One connection: a second one would wait for the first one's locks.
     let pool = SqlitePoolOptions::new()

@@ -1,5 +1,5 @@
 //! What the application role could read or call around the policies: views, functions that run
-//! with their owner's rights, and tables of tenants that nobody protects.
+//! with their owner's rights, and tables of tenants without protection.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use tenantry_entity::{Engine, tenancy::TENANT_ID};

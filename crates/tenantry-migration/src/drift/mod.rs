@@ -113,7 +113,7 @@ impl Drift {
         let of_role = self.application_role.iter().flat_map(|role| role.findings(&tables));
         let mut findings: Vec<Finding> = without_consequences(&self.changes)
             .into_iter()
-            // Whoever does not exist has no privileges.
+            // A role that does not exist has no privileges.
             .filter(|change| has_role || !matches!(change, Change::AddGrant { .. }))
             .map(finding)
             .chain(of_role)

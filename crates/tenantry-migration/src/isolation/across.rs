@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use super::{
-    Line, Matrix, Outcome,
+    AttackResult, Line, Matrix,
     attack::{Attempt, CATALOGUE},
     stage::filled,
 };
@@ -21,7 +21,7 @@ use crate::{
 const READ_ANY: &str = "read-any";
 
 /// Works for each of two tenants that are there, and looks for rows that are not theirs. `None` if
-/// there are less than two.
+/// there are fewer than two.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix
         return Ok(None);
     };
     let [_, _] = tenants[..] else { return Ok(None) };
-    let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+    let mut outcomes: BTreeMap<String, AttackResult> = BTreeMap::new();
     for tenant in tenants {
         for table in schema.tables.values().filter(|table| tenancy::is_tenant_scoped(table)) {
             let sql = filled(template, table, &literal(&tenant.to_string()), "NULL");
@@ -53,12 +53,12 @@ pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix
                 found
             };
             let outcome = match read.await {
-                Ok(None) => Outcome::NoRow,
-                Ok(Some(_)) => Outcome::Through,
-                Err(error) => Outcome::Unknown(explain(&error)),
+                Ok(None) => AttackResult::NoRow,
+                Ok(Some(_)) => AttackResult::Through,
+                Err(error) => AttackResult::Unknown(explain(&error)),
             };
-            let known = outcomes.entry(table.name.clone()).or_insert(Outcome::NoRow);
-            if *known == Outcome::NoRow {
+            let known = outcomes.entry(table.name.clone()).or_insert(AttackResult::NoRow);
+            if *known == AttackResult::NoRow {
                 *known = outcome;
             }
         }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-/// One thing that somebody who works for tenant A may try.
+/// One thing that a session of tenant A may try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attack {
     /// Its name in reports, in kebab case; stable.
@@ -359,7 +359,7 @@ pub fn markdown() -> String {
         names.collect::<Vec<_>>().join(", ")
     };
     let mut table =
-        "| attack | somebody … | tables | comes to | held off by |\n|---|---|---|---|---|\n"
+        "| attack | a session of A … | tables | comes to | held off by |\n|---|---|---|---|---|\n"
             .to_owned();
     for attack in CATALOGUE {
         let comes_to = match attack.expect {

@@ -15,7 +15,7 @@ use crate::{
 /// How many tenants are looked at. The newest ones, which have the fewest rows mostly.
 const CANDIDATES: u32 = 16;
 
-/// The two with rows in the most tables; `None` if there are less than two tenants.
+/// The two with rows in the most tables; `None` if there are fewer than two tenants.
 pub(super) async fn two_tenants(
     db: &Database,
     schema: &Schema,

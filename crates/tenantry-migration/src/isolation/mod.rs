@@ -2,8 +2,8 @@
 //! the attacks of the [catalogue](attack) are tried.
 //!
 //! The [probe] makes two tenants of its own, one row a table, in a transaction that is rolled back,
-//! and tries as the application role what somebody would who works for the first and is after the
-//! second. Of rows that exist it asks one thing: whether one that is not the tenant's is visible.
+//! and tries as the application role what a session of the first would try on the rows of
+//! the second. Of rows that exist it asks one thing: whether one that is not the tenant's is visible.
 //! On Citus the two tenants are ones that [exist], since no role sees there what another has
 //! inserted in the same transaction.
 //!
@@ -31,7 +31,7 @@ use crate::report::Finding;
 /// What came of an attack on a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum AttackResult {
     /// Not a row was seen or changed.
     NoRow,
     /// It was refused.
@@ -44,7 +44,7 @@ pub enum Outcome {
     Unknown(String),
 }
 
-impl Outcome {
+impl AttackResult {
     /// One letter for the matrix.
     #[must_use]
     pub fn letter(&self) -> char {
@@ -66,7 +66,7 @@ pub struct Line {
     /// What has to come of it.
     pub expected: attack::Expect,
     /// What came of it; under `(database)`, if it is on no table.
-    pub tables: BTreeMap<String, Outcome>,
+    pub tables: BTreeMap<String, AttackResult>,
 }
 
 /// The matrix of attacks and tables.
@@ -106,7 +106,7 @@ impl Matrix {
         for line in &self.attacks {
             let _ = write!(text, "{:22}", line.attack);
             for table in &tables {
-                let letter = line.tables.get(*table).map_or('.', Outcome::letter);
+                let letter = line.tables.get(*table).map_or('.', AttackResult::letter);
                 let _ = write!(text, "{letter} ");
             }
             text.truncate(text.trim_end().len());
@@ -122,13 +122,13 @@ impl Matrix {
 impl Line {
     /// Whether that came of it what should. A read that is refused is as good as one that sees
     /// nothing.
-    fn is_as_expected(&self, outcome: &Outcome) -> bool {
+    fn is_as_expected(&self, outcome: &AttackResult) -> bool {
         use attack::Expect;
         matches!(
             (self.expected, outcome),
-            (Expect::OwnRow, Outcome::OwnRow)
-                | (Expect::NoRow, Outcome::NoRow | Outcome::Refused)
-                | (Expect::Refused, Outcome::Refused)
+            (Expect::OwnRow, AttackResult::OwnRow)
+                | (Expect::NoRow, AttackResult::NoRow | AttackResult::Refused)
+                | (Expect::Refused, AttackResult::Refused)
         )
     }
 }
@@ -138,7 +138,7 @@ fn findings(lines: &[Line]) -> Vec<Finding> {
     let tables: BTreeSet<&String> = lines.iter().flat_map(|line| line.tables.keys()).collect();
     let mut found = Vec::new();
     for table in tables {
-        let wrong: Vec<(&Line, &Outcome)> = lines
+        let wrong: Vec<(&Line, &AttackResult)> = lines
             .iter()
             .filter_map(|line| Some((line, line.tables.get(table)?)))
             .filter(|(line, outcome)| !line.is_as_expected(outcome))
@@ -147,7 +147,7 @@ fn findings(lines: &[Line]) -> Vec<Finding> {
             let (table, help) = (table.clone(), help.to_owned());
             found.push(Finding { code, table, object: None, message, help });
         };
-        let names = |kind: fn(&Outcome) -> bool| {
+        let names = |kind: fn(&AttackResult) -> bool| {
             let of_kind = wrong.iter().filter(|(_, outcome)| kind(outcome));
             of_kind.map(|(line, _)| line.attack).collect::<Vec<_>>().join(", ")
         };
@@ -157,17 +157,17 @@ fn findings(lines: &[Line]) -> Vec<Finding> {
             add("isolation-blind", message, "look at the table's policies and privileges");
             continue;
         }
-        let through = names(|outcome| !matches!(outcome, Outcome::Unknown(_)));
+        let through = names(|outcome| !matches!(outcome, AttackResult::Unknown(_)));
         if !through.is_empty() {
             let message = format!("what one tenant tried against another went through: {through}");
             add("isolation-broken", message, WHAT_HOLDS);
         }
         let unknown = wrong.iter().find_map(|(_, outcome)| match outcome {
-            Outcome::Unknown(error) => Some(error),
+            AttackResult::Unknown(error) => Some(error),
             _ => None,
         });
         if let Some(error) = unknown {
-            let names = names(|outcome| matches!(outcome, Outcome::Unknown(_)));
+            let names = names(|outcome| matches!(outcome, AttackResult::Unknown(_)));
             let message = format!("cannot be told what came of {names}: {error}");
             add("isolation-unknown", message, WHAT_HOLDS);
         }

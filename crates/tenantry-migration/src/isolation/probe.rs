@@ -63,7 +63,7 @@ async fn attack_on(
         return Err(format!("{} has no row-level security to be attacked", db.engine));
     }
     if db.connection.is_mock_connection() {
-        return Err("in a rehearsal, nobody else sees the tables".to_owned());
+        return Err("in a rehearsal, no other session sees the tables".to_owned());
     }
     let pool: &PgPool = db.connection.get_postgres_connection_pool();
     let mut tx = pool.begin().await.map_err(sentence)?;

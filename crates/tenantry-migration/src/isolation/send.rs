@@ -8,7 +8,7 @@ use sea_orm::{
 use tenantry_entity::scope;
 
 use super::{
-    Outcome,
+    AttackResult,
     attack::Expect,
     stage::{How, Try},
 };
@@ -41,7 +41,7 @@ pub(super) async fn run(tx: &mut PgConnection, sql: &str) -> std::result::Result
 }
 
 /// Tries all, in as few round trips as may be.
-pub(super) async fn try_all(tx: &mut PgConnection, tries: &[Try<'_>]) -> Vec<Outcome> {
+pub(super) async fn try_all(tx: &mut PgConnection, tries: &[Try<'_>]) -> Vec<AttackResult> {
     let statements: Vec<&str> = tries.iter().filter_map(Try::sql).collect();
     let mut sent = match at_once(tx, &statements).await {
         Some(sent) => sent,
@@ -54,14 +54,14 @@ pub(super) async fn try_all(tx: &mut PgConnection, tries: &[Try<'_>]) -> Vec<Out
         outcomes.push(match &one.how {
             How::Sql(_) => match sent.next() {
                 Some(sent) => judged(expect, sent),
-                None => Outcome::Unknown("it was not tried".to_owned()),
+                None => AttackResult::Unknown("it was not tried".to_owned()),
             },
             How::CopyOut(sql) => judged(expect, copy_out(tx, sql).await.map_err(Failure::of)),
             How::CopyIn(sql, value) => {
                 judged(expect, copy_in(tx, sql, value).await.map_err(Failure::of))
             }
-            How::Client(text) if scope::check(text).is_err() => Outcome::Refused,
-            How::Client(_) => Outcome::Through,
+            How::Client(text) if scope::check(text).is_err() => AttackResult::Refused,
+            How::Client(_) => AttackResult::Through,
         });
     }
     outcomes
@@ -147,16 +147,16 @@ async fn copy_in(
     copied
 }
 
-fn judged(expect: Expect, sent: Sent) -> Outcome {
+fn judged(expect: Expect, sent: Sent) -> AttackResult {
     match (expect, sent) {
-        (Expect::OwnRow, Ok(1)) => Outcome::OwnRow,
-        (Expect::OwnRow, Ok(_)) | (Expect::NoRow, Ok(0)) => Outcome::NoRow,
-        (Expect::NoRow | Expect::Refused, Ok(_)) => Outcome::Through,
+        (Expect::OwnRow, Ok(1)) => AttackResult::OwnRow,
+        (Expect::OwnRow, Ok(_)) | (Expect::NoRow, Ok(0)) => AttackResult::NoRow,
+        (Expect::NoRow | Expect::Refused, Ok(_)) => AttackResult::Through,
         (_, Err(failure)) => match failure.code.as_deref() {
-            Some(code) if REFUSALS.contains(&code) => Outcome::Refused,
+            Some(code) if REFUSALS.contains(&code) => AttackResult::Refused,
             // unique_violation, not_null_violation: the policy had let the row pass.
-            Some("23505" | "23502") => Outcome::Through,
-            _ => Outcome::Unknown(failure.message),
+            Some("23505" | "23502") => AttackResult::Through,
+            _ => AttackResult::Unknown(failure.message),
         },
     }
 }

@@ -9,7 +9,7 @@ use tenantry_entity::{
 };
 
 use super::{
-    Line, Outcome,
+    AttackResult, Line,
     attack::{Attack, Attempt, CATALOGUE, On},
     probe::sentence,
     rows::Rows,
@@ -33,7 +33,7 @@ pub(super) struct Stage<'a> {
     pub(super) only: Option<BTreeSet<String>>,
 }
 
-/// An attack that goes through must not read for ever, nor wait for somebody.
+/// An attack that goes through must not read for ever, nor wait for another session.
 const LIMITS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '20s'";
 
 /// One attack on one table.
@@ -100,7 +100,7 @@ impl<'a> Stage<'a> {
         run(tx, &format!("SET LOCAL ROLE {}", quoted(role))).await.map_err(|error| {
             format!("the role {role} cannot be worked as: {}", explain_sqlx(&error))
         })?;
-        let mut outcomes: BTreeMap<&str, BTreeMap<String, Outcome>> = BTreeMap::new();
+        let mut outcomes: BTreeMap<&str, BTreeMap<String, AttackResult>> = BTreeMap::new();
         // A setting that was set once is empty afterwards, not absent.
         for scope in [false, true] {
             let tenant = if scope { self.a.tenant().trim_end_matches("::uuid") } else { "''" };
@@ -113,7 +113,8 @@ impl<'a> Stage<'a> {
                 let line = outcomes.entry(one.attack.code).or_default();
                 // Where there are several ways, the worst counts.
                 match line.get(&one.table) {
-                    Some(known) if outcome == Outcome::Refused || *known != Outcome::Refused => {}
+                    Some(known)
+                        if outcome == AttackResult::Refused || *known != AttackResult::Refused => {}
                     _ => drop(line.insert(one.table, outcome)),
                 }
             }

@@ -31,7 +31,7 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
-    /// Takes the lock of this database. Only who has begun a transaction may, so nobody else can be
+    /// Takes the lock of this database. Only who has begun a transaction may, so no other process can be
     /// taking it.
     pub(crate) fn take(database: &Path) -> Result<Self> {
         let path = beside(database);
@@ -40,13 +40,13 @@ impl LockFile {
         Ok(Self { path, _file: file })
     }
 
-    /// Whether somebody holds it. What a killed process has left is removed.
+    /// Whether a process holds it. What a killed process has left is removed.
     pub(crate) fn is_held(database: &Path) -> bool {
         let path = beside(database);
         let Ok(file) = File::open(&path) else { return false };
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => true,
-            // A file system without locks has nobody who holds one.
+            // A file system without locks has no holder.
             Err(TryLockError::Error(_)) | Ok(()) => {
                 let _ = remove_file(&path);
                 false

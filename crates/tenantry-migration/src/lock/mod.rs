@@ -55,7 +55,7 @@ pub enum Purpose {
     Migrate,
     /// To go on after something that ran outside of a transaction, with the lock kept meanwhile.
     Resume,
-    /// To insert or delete sample rows: no schema changes meanwhile, and nobody else seeds.
+    /// To insert or delete sample rows: no schema changes meanwhile, and no other process seeds.
     Seed,
 }
 
@@ -68,11 +68,11 @@ pub struct Locked {
     pub backend: Option<i32>,
 }
 
-/// Whoever changes the schema holds this alone; whoever seeds shares it. One for each database and
+/// A command that changes the schema holds this alone; seeders share it. One for each database and
 /// schema.
 const SCHEMA_KEY: &str = "hashtext(current_database()), hashtext('tenantry ' || current_schema())";
 
-/// Whoever seeds holds this alone.
+/// A seeder holds this alone.
 const SEED_KEY: &str =
     "hashtext(current_database()), hashtext('tenantry seed ' || current_schema())";
 
@@ -100,14 +100,14 @@ pub async fn begin(
 ) -> Result<Locked> {
     let deadline = Instant::now() + patience.lock_wait;
     let mut waiting = false;
-    // Of a file's lock, nobody knows what it is for.
+    // A file's lock does not say what it is for.
     let doing = match engine {
         Engine::Sqlite => "is using this database file",
         _ => "is migrating or seeding this database",
     };
     loop {
         let overdue = Instant::now() >= deadline;
-        // Asking who holds the lock is worth its statement when somebody is told.
+        // Asking who holds the lock is worth its statement when the answer is shown.
         let holder = match attempt(db, engine, purpose, patience, overdue || !waiting).await? {
             Attempt::Locked(locked) => return Ok(locked),
             Attempt::Held(holder) => holder,
@@ -135,7 +135,7 @@ pub async fn begin(
 ///
 /// # Errors
 ///
-/// [`Error::Busy`] if somebody else holds it.
+/// [`Error::Busy`] if another process holds it.
 pub async fn take(tx: &DatabaseTransaction, engine: Engine) -> Result<()> {
     if engine == Engine::Sqlite {
         let sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
@@ -192,8 +192,8 @@ pub(crate) async fn let_go<C: ConnectionTrait>(db: &C, engine: Engine) -> Result
     }
     Err(Error::unusable(
         "connection-lost",
-        "the connection was lost outside of a transaction, and the lock with it, so somebody else may \
-         have been at it meanwhile: `status` shows what is half done",
+        "the connection was lost outside of a transaction, and the lock with it, so another process may \
+         have changed something meanwhile: `status` shows what is half done",
     ))
 }
 
@@ -236,7 +236,7 @@ async fn attempt(
         Err(error) => return Err(error.into()),
     };
     if engine == Engine::Sqlite {
-        // Somebody may be between two transactions.
+        // Another process may be between two transactions.
         let is_held = match (purpose, db.is_mock_connection()) {
             (Purpose::Resume, _) => false,
             (_, true) => take(&tx, engine).await.is_err(),
@@ -246,7 +246,7 @@ async fn attempt(
             tx.rollback().await?;
             return Ok(Attempt::Held(held_file()));
         }
-        // Whoever reads is waited for in the end, or when changes no longer fit into memory.
+        // Readers are waited for in the end, or when changes no longer fit into memory.
         let wait = patience.lock_wait.as_millis().min(i32::MAX as u128);
         tx.execute_unprepared(&format!("PRAGMA busy_timeout = {wait}")).await?;
         return Ok(Attempt::Locked(Locked { tx, backend: None }));
@@ -382,7 +382,7 @@ impl Patience {
         let mut settings = vec![
             ("row_security", "off".to_owned()),
             ("quote_all_identifiers", "off".to_owned()),
-            // Whoever holds the lock may have to wait for what others of its connections do.
+            // The holder of the lock may have to wait for what others of its connections do.
             ("idle_in_transaction_session_timeout", "0".to_owned()),
             // A backslash in a literal is one; and a number has all of its digits.
             ("standard_conforming_strings", "on".to_owned()),

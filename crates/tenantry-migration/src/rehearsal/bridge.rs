@@ -24,7 +24,7 @@ use sea_orm::{
 use tenantry_entity::Engine;
 
 use super::{
-    Observer, Step, Touched,
+    Observer, RehearsedStep, Touched,
     measure::{Tables, sequences},
 };
 
@@ -65,7 +65,7 @@ struct Bridge {
 pub(super) struct FarEnd {
     far: Sender<Message>,
     thread: JoinHandle<Result<Vec<String>, DbErr>>,
-    /// What was lent. Whoever drops it gives it back.
+    /// What was lent. Dropping it gives it back.
     back: Receiver<Lent>,
 }
 
@@ -110,7 +110,7 @@ pub(super) fn open(
             };
             let worked = worked.await;
             if is_lent {
-                // If nobody waits for it any more, it goes back from here.
+                // If the caller waits no longer, it goes back from here.
                 drop(give_back.send(db.get_sqlite_connection_pool().acquire().await.ok()));
             }
             worked
@@ -157,7 +157,7 @@ impl Bridge {
         let (answer, micros, tables) = replies.recv().map_err(|_| gone())?;
         if let Some((what, sql)) = shown.filter(|_| answer.is_ok()) {
             let reads = only_reads(&sql);
-            self.observer.seen().steps.push(Step {
+            self.observer.seen().steps.push(RehearsedStep {
                 what,
                 sql,
                 rehearsed: true,
@@ -245,7 +245,7 @@ async fn work(
             ..TransactionOptions::default()
         })
         .await?;
-    // Nobody listens any more if the command has given up.
+    // The receiver is gone if the command has given up.
     let _ = ready.send(());
     let mut savepoints: Vec<Savepoint> = Vec::new();
     while let Ok((task, look, reply)) = tasks.recv() {

@@ -20,7 +20,7 @@ pub(super) struct Tables {
 #[derive(Debug)]
 struct Before {
     name: String,
-    /// Where its rows are: another place after it was written anew.
+    /// Where its rows are: another place after it was rewritten.
     place: i64,
     /// The strength of the lock held so far, as an index into [`LOCKS`].
     held: Option<usize>,
@@ -83,7 +83,7 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Counts the rows of tables of which nobody knows how many they are.
+    /// Counts the rows of tables whose number of rows is not known.
     async fn count<C: ConnectionTrait>(&mut self, db: &C, engine: Engine) -> Result<(), DbErr> {
         for before in self.tables.values_mut().filter(|it| it.rows.is_none()) {
             if before.bytes.is_none_or(|bytes| bytes > COUNTED) {
@@ -94,7 +94,7 @@ impl Tables {
                 (_, Some((schema, table))) => format!("{}.{}", quoted(schema), quoted(table)),
             };
             let sql = format!("SELECT count(*) AS rows FROM {name}");
-            // Somebody else's table may not be ours to read.
+            // This role may not have the right to read it.
             let counted = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await;
             if let Ok(Some(row)) = counted {
                 before.rows = Some(row.try_get("", "rows")?);
@@ -137,7 +137,7 @@ impl Tables {
         }
         let mut touched = Vec::new();
         for (id, (strength, place)) in now {
-            // What was made since nobody else knows, and reading holds up nobody.
+            // Other sessions do not see what was made since, and reading blocks none of them.
             let Some(before) = self.tables.get_mut(&id).filter(|_| strength > 0) else { continue };
             let rewritten = place.is_some_and(|place| place != before.place);
             let stronger = before.held.is_none_or(|held| strength > held);

@@ -29,13 +29,13 @@ use tenantry_entity::Engine;
 pub use report::Report;
 pub use script::SCRIPT;
 
-pub use crate::observer::{Observer, Phase, Step, Touched};
+pub use crate::observer::{Observer, Phase, RehearsedStep, Touched};
 
 use crate::{
     db::Database,
     error::Result,
     lock,
-    observer::{Seen, Watch},
+    observer::{Observed, Watch},
     runner::{Command, Runner},
 };
 
@@ -121,7 +121,7 @@ impl Rehearsal {
             notes.push(ON_NODES.to_owned());
         }
         let seen = observer.seen().clone();
-        let Seen { plan, steps, refusals, .. } = seen;
+        let Observed { plan, steps, refusals, .. } = seen;
         Ok(Report { plan, steps, refusals, schema, notes })
     }
 

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::{Phase, Step, Touched};
+use super::{Phase, RehearsedStep, Touched};
 use crate::refusal::{Refusal, size};
 
 /// What came of a rehearsal.
@@ -13,7 +13,7 @@ pub struct Report {
     /// The hash of the plan: what `--confirm` takes.
     pub plan: Option<String>,
     /// The statements, in the order in which they were sent.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RehearsedStep>,
     /// What would be refused without consent.
     pub refusals: Vec<Refusal>,
     /// The schema that unqualified names belong to, where a script has to say so.
@@ -62,7 +62,7 @@ impl Report {
         text
     }
 
-    fn shown(&self) -> impl Iterator<Item = &Step> {
+    fn shown(&self) -> impl Iterator<Item = &RehearsedStep> {
         self.steps.iter().filter(|step| !step.reads)
     }
 }

@@ -21,7 +21,7 @@ impl Report {
     pub fn script(&self, db: &Database, command: &str) -> String {
         let mut script = format!(
             "{SCRIPT} {}: `{command}`, without doing it.\n\
-             -- What it drops or deletes it does not count again: that rows came since is nobody's care.\n",
+             -- What it drops or deletes it does not count again: rows that came since are not looked at.\n",
             env!("CARGO_PKG_VERSION")
         );
         script.push_str(if db.engine == Engine::Sqlite {

@@ -43,7 +43,7 @@ impl Runner<'_> {
         running: &[&dyn MigrationTrait],
         direction: Direction,
     ) -> Result<()> {
-        let Some(target) = lint::Target::guarding(self.engine) else { return Ok(()) };
+        let Some(target) = lint::RuleSet::guarding(self.engine) else { return Ok(()) };
         let mut catalogue = lint::empty(target);
         for migration in self.migrations.iter().filter(|m| applied.iter().any(|a| a == m.name())) {
             let sent = self.recorded(migration.as_ref(), Direction::Up).await?;

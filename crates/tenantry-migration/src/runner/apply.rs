@@ -140,7 +140,7 @@ impl Runner<'_> {
         Ok(permit)
     }
 
-    /// Sample rows that lose a column by a migration are edited by nobody.
+    /// Sample rows that lose a column by a migration still count as unedited.
     async fn note_thinned(&self, session: &mut Session) -> Result<()> {
         if session.thinned.is_empty() {
             return Ok(());
@@ -148,17 +148,17 @@ impl Runner<'_> {
         let live = crate::schema::read(session.tx(), self.engine, "").await?;
         let tables: Vec<&crate::schema::Table> =
             session.thinned.iter().filter_map(|name| live.tables.get(name)).collect();
-        let anew =
-            self.samples().noted_anew(session.tx(), &session.history.entries, &tables).await?;
+        let texts =
+            self.samples().noted_anew(session.tx(), session.history.entries(), &tables).await?;
         let notes: Vec<Note<'_>> =
-            anew.iter().map(|(table, text)| Note::seeded(table, text)).collect();
+            texts.iter().map(|(table, text)| Note::seeded(table, text)).collect();
         if !notes.is_empty() {
             self.note(session, &notes).await?;
         }
         Ok(())
     }
 
-    /// Nobody should take a rehearsal for the real thing.
+    /// So that a rehearsal is not taken for the real thing.
     fn said_before(&self) -> &'static str {
         if self.observer.is_some() { "rehearsing: " } else { "" }
     }
@@ -208,7 +208,7 @@ impl Runner<'_> {
             return Ok(());
         }
         self.note_thinned(session).await?;
-        // Nobody waits behind what is done concurrently; and it waits for every older transaction.
+        // No session waits behind what is done concurrently; and it waits for every older transaction.
         let is_concurrent = |it: &Sent| it.sql.to_uppercase().contains(" CONCURRENTLY ");
         let limit = if sent.iter().all(is_concurrent) {
             Duration::ZERO
@@ -255,7 +255,7 @@ impl Runner<'_> {
             bookkeeping::delete(session.tx(), &self.table, &rolled_back).await?;
             drop(watch);
             let recorded = &mut session.history.recorded;
-            recorded.retain(|(name, _)| !rolled_back.contains(&name.as_str()));
+            recorded.retain(|name, _| !rolled_back.contains(&name.as_str()));
             recorded.extend(applied.into_iter().map(|name| (name.to_owned(), at)));
             self.note(session, notes).await?;
         }

@@ -68,7 +68,7 @@ impl Blockers {
     }
 
     /// The last statement that the watched process was given, as far as the server keeps it; `None` if
-    /// nobody tells.
+    /// the server does not tell.
     pub(super) async fn last_statement(&self) -> Option<String> {
         let connect = tokio::time::timeout(EVERY, self.options.connect());
         let mut connection = connect.await.ok()?.ok()?;
@@ -78,7 +78,7 @@ impl Blockers {
         let asked = sqlx::query(sql).bind(self.backend).fetch_one(&mut connection);
         let row = tokio::time::timeout(EVERY, asked).await.ok()?.ok()?;
         let (text, is_cut): (String, bool) = (row.try_get(0).ok()?, row.try_get(1).ok()?);
-        // An error that somebody has caught and gone on from is not where it failed.
+        // An error that was caught and gone on from is not where it failed.
         let is_ours = text.starts_with("ROLLBACK") || text.starts_with("SAVEPOINT");
         if is_ours {
             return None;
@@ -90,7 +90,7 @@ impl Blockers {
     async fn watch(&self) -> Infallible {
         tokio::time::sleep(self.every).await;
         let Ok(mut connection) = self.options.connect().await else {
-            // The role may be limited to one connection: then nobody tells.
+            // The role may be limited to one connection: then it is not known.
             return std::future::pending().await;
         };
         let mut said = String::new();
@@ -127,7 +127,7 @@ impl Blockers {
             let since =
                 since.map(|at| format!(", in a transaction since {at} UTC")).unwrap_or_default();
             let query = match query {
-                // What the server says of somebody else's.
+                // What the server says of another role's query.
                 Some(query) if query == "<insufficient privilege>" => {
                     ", doing what this role may not see".to_owned()
                 }
@@ -140,7 +140,7 @@ impl Blockers {
     }
 }
 
-/// A query without what may be somebody's data or password: its strings and numbers.
+/// A query without what may be data or a password: its strings and numbers.
 fn without_values(query: &str) -> String {
     let hidden = |token: Token| match token {
         Token::Number(..) => "?".to_owned(),
@@ -151,7 +151,7 @@ fn without_values(query: &str) -> String {
         | Token::NationalStringLiteral(_)
         | Token::HexStringLiteral(_)
         | Token::SingleQuotedByteStringLiteral(_) => "'…'".to_owned(),
-        // A comment may hold what somebody has taken out of the query.
+        // A comment may hold what was taken out of the query.
         Token::Whitespace(_) => " ".to_owned(),
         other => other.to_string(),
     };

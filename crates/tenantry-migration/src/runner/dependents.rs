@@ -106,7 +106,7 @@ impl Dependent {
             Self::Heir { sql_name, target, .. } => {
                 Some(format!("ALTER TABLE {sql_name} NO INHERIT {}", quoted(target)))
             }
-            // Without CASCADE, which would take along what nobody was told of; see `in_order`.
+            // Without CASCADE, which would take along what was not announced; see `in_order`.
             Self::View { sql_name, materialized: false, .. } => {
                 Some(format!("DROP VIEW IF EXISTS {sql_name}"))
             }

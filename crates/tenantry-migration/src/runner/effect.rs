@@ -28,7 +28,7 @@ pub(super) struct Effect {
     pub thins: Vec<String>,
     /// Columns that tables lose, under the names that the tables had before.
     pub lost: Vec<(String, String)>,
-    /// Tables that are made anew, under the names they had before, with the columns they keep or get,
+    /// Tables that are recreated, under the names they had before, with the columns they keep or get,
     /// under the names that those had before.
     pub rebuilt: Vec<(String, Vec<String>)>,
     /// Privileges of the application role on tables that these statements leave, by table.
@@ -233,7 +233,7 @@ impl Effect {
             self.renamed.insert(to, before);
             return;
         }
-        // A new table in the place of one that was dropped is that table, made anew, if it has got all
+        // A new table in the place of one that was dropped is that table, recreated, if it has got all
         // of its rows.
         if self.copied.get(&to).is_some_and(|target| target == from)
             && let Some(at) = self.drops.iter().rposition(|dropped| *dropped == to)
@@ -309,7 +309,7 @@ fn all_rows_of(query: &Query) -> Option<String> {
     }
 }
 
-/// Whether a statement takes something away that nobody would see in the tables it names.
+/// Whether a statement takes something away that is not seen in the tables it names.
 fn takes_away_unseen(statement: &Statement, sql: &str) -> bool {
     match statement {
         Statement::Drop { object_type, .. } => *object_type == ObjectType::Schema,
@@ -400,7 +400,7 @@ mod tests {
             assert_eq!(found.drops, ["t"], "{copy}");
             assert!(found.rebuilt.is_empty(), "{copy}");
         }
-        // Rolled back and applied again: what is made anew then is another table.
+        // Rolled back and applied again: what is recreated then is another table.
         let found = effect(&[
             r#"DROP TABLE "t""#,
             r#"CREATE TABLE "t" ("id" int)"#,

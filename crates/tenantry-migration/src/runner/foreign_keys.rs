@@ -1,4 +1,4 @@
-//! SQLite's foreign keys, switched off while tables are made anew.
+//! SQLite's foreign keys, switched off while tables are recreated.
 //!
 //! Inside a transaction the switch does nothing, so it is thrown before one begins; and what the
 //! keys would have refused is looked for before it ends.

@@ -1,5 +1,7 @@
 //! What the database knows of the migrations, beside what this program knows of them.
 
+use std::collections::HashMap;
+
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::MigrationTrait;
 
@@ -20,12 +22,14 @@ impl Runner<'_> {
         let exists = |name: &str| existing.iter().any(|relation| relation.name == name);
         let has_bookkeeping = exists(&self.table);
         let has_journal = exists(&journal::table_beside(&self.table));
-        let mut history = History { has_bookkeeping, has_journal, ..History::default() };
+        let mut history = History::default();
+        (history.has_bookkeeping, history.has_journal) = (has_bookkeeping, has_journal);
         if has_bookkeeping {
-            history.recorded = bookkeeping::read(db, self.engine, &self.table).await?;
+            let recorded = bookkeeping::read(db, self.engine, &self.table).await?;
+            history.recorded = recorded.into_iter().collect();
         }
         if has_journal {
-            history.entries = journal::read(db, self.engine, &self.table).await?;
+            history.extend(journal::read(db, self.engine, &self.table).await?);
         }
         Ok(history)
     }
@@ -77,10 +81,10 @@ impl Runner<'_> {
 
     /// The names that were applied, or begun, and that this program does not have.
     pub(super) fn unknown(&self, history: &History) -> Vec<String> {
-        let begun = history.entries.iter().filter(|it| it.is_about_a_migration());
+        let begun = history.entries().iter().filter(|it| it.is_about_a_migration());
         let begun = begun.map(|entry| entry.name.clone());
         let begun = begun.filter(|name| history.half_done(name).is_some());
-        let recorded = history.recorded.iter().map(|(name, _)| name.clone());
+        let recorded = history.recorded.keys().cloned();
         let mut names: Vec<String> = recorded.chain(begun).collect();
         names.retain(|name| self.known(name).is_none());
         names.sort();
@@ -104,13 +108,15 @@ impl Runner<'_> {
     /// The names of what is applied, in the order in which that happened: by the journal, and what
     /// the journal does not know, by its time and its place in the list, after that.
     pub(super) fn in_order(&self, history: &History) -> Vec<String> {
-        let place = |name: &str| self.migrations.iter().position(|it| it.name() == name);
+        let places: HashMap<&str, usize> =
+            self.migrations.iter().enumerate().map(|(place, it)| (it.name(), place)).collect();
         let mut applied: Vec<(i64, i64, Option<usize>, &String)> = history
             .recorded
             .iter()
             .map(|(name, at)| {
                 let number = history.applied_by(name).map_or(i64::MAX, |entry| entry.number);
-                (number, if number == i64::MAX { *at } else { 0 }, place(name), name)
+                let at = if number == i64::MAX { *at } else { 0 };
+                (number, at, places.get(name.as_str()).copied(), name)
             })
             .collect();
         applied.sort();
@@ -129,7 +135,7 @@ impl Runner<'_> {
         let adopted = self.in_order(history).into_iter();
         let adopted = adopted
             .filter(|name| history.applied_by(name).is_none() && history.half_done(name).is_none());
-        let noted = history.entries.iter().filter(|it| it.is_about_a_migration());
+        let noted = history.entries().iter().filter(|it| it.is_about_a_migration());
         let mut noted: Vec<&String> = noted.map(|entry| &entry.name).collect();
         noted.sort();
         noted.dedup();
@@ -177,7 +183,7 @@ impl Runner<'_> {
         }
         let head = session.history.head();
         let new = journal::write(session.tx(), self.engine, self.ledger(), head, notes).await?;
-        session.history.entries.extend(new);
+        session.history.extend(new);
         Ok(())
     }
 

@@ -4,7 +4,10 @@
 //! What is applied stays what `seaql_migrations` says, so that sea-orm-migration itself can go on
 //! from us and we from it; the journal knows in which order, and what else there is to know.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -39,7 +42,7 @@ pub enum Event {
     Adopted,
     /// A migration was taken as applied, because the database had what it makes.
     Baselined,
-    /// Somebody accepted the migration as it is, for the reason given.
+    /// The migration was accepted as it is, for the reason given.
     Accepted,
     /// The environment that the database belongs to was noted.
     Environment,
@@ -107,9 +110,12 @@ impl Entry {
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     /// The names in the bookkeeping table, with their times in seconds since 1970-01-01 UTC.
-    pub recorded: Vec<(String, i64)>,
+    pub recorded: BTreeMap<String, i64>,
     /// The journal, oldest first.
-    pub entries: Vec<Entry>,
+    entries: Vec<Entry>,
+    /// Where in it the rows about each migration are, oldest first: every command asks about every
+    /// migration.
+    by_name: HashMap<String, Vec<usize>>,
     /// Whether there is a bookkeeping table.
     pub has_bookkeeping: bool,
     /// Whether there is a journal.
@@ -117,6 +123,21 @@ pub(super) struct History {
 }
 
 impl History {
+    /// The journal, oldest first.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Adds rows of the journal that are newer than those it has.
+    pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        for entry in entries {
+            if entry.is_about_a_migration() {
+                self.by_name.entry(entry.name.clone()).or_default().push(self.entries.len());
+            }
+            self.entries.push(entry);
+        }
+    }
+
     /// The number of the newest row.
     pub(super) fn head(&self) -> i64 {
         self.entries.last().map_or(0, |entry| entry.number)
@@ -130,13 +151,13 @@ impl History {
 
     /// Whether the bookkeeping has a migration as applied.
     pub(super) fn is_recorded(&self, name: &str) -> bool {
-        self.recorded.iter().any(|(recorded, _)| recorded == name)
+        self.recorded.contains_key(name)
     }
 
     /// The rows about one migration, newest first.
-    pub(super) fn of<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h Entry> {
-        let name = name.to_owned();
-        self.entries.iter().rev().filter(move |it| it.name == name && it.is_about_a_migration())
+    pub(super) fn of<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h Entry> + use<'h> {
+        let places = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        places.iter().rev().filter_map(|place| self.entries.get(*place))
     }
 
     /// The row since which a migration is applied; `None` if another program applied it, or it is
@@ -159,7 +180,7 @@ impl History {
         self.of(name).next().filter(unfinished)
     }
 
-    /// The SQL that a migration is known to have had; `None` if nobody noted it.
+    /// The SQL that a migration is known to have had; `None` if it was not noted.
     pub(super) fn fingerprint_of(&self, name: &str) -> Option<&str> {
         self.of(name)
             .take_while(|entry| entry.event != Some(Event::RolledBack))
@@ -221,7 +242,7 @@ pub(super) async fn read_quickly<C: ConnectionTrait>(
 ) -> Option<History> {
     let here = match engine {
         Engine::Sqlite => String::new(),
-        // A table of that name further down the search path is somebody else's.
+        // A table of that name further down the search path is not ours.
         _ => "WHERE t.tableoid IN (SELECT c.oid FROM pg_class c JOIN pg_namespace n \
               ON n.oid = c.relnamespace WHERE n.nspname = current_schema())"
             .to_owned(),
@@ -249,10 +270,10 @@ pub(super) async fn read_quickly<C: ConnectionTrait>(
             return None;
         }
         if kind == "r" {
-            let pair = (row.try_get("", "name").ok()?, row.try_get("", "applied_at").ok()?);
-            history.recorded.push(pair);
+            let name = row.try_get("", "name").ok()?;
+            history.recorded.insert(name, row.try_get("", "applied_at").ok()?);
         } else {
-            history.entries.push(entry(row).ok()?);
+            history.extend([entry(row).ok()?]);
         }
     }
     // No row of the bookkeeping says where it is.
@@ -332,7 +353,7 @@ pub(super) async fn write<C: ConnectionTrait>(
     let last = i64::try_from(notes.len()).ok().and_then(|count| head.checked_add(count));
     let Some(last) = last else {
         return Err(DbErr::Custom(format!(
-            "the journal {} ends with the number {head}, after which none comes: somebody has altered it",
+            "the journal {} ends with the number {head}, after which none comes: it was altered by hand",
             table_beside(bookkeeping)
         )));
     };
@@ -353,7 +374,7 @@ pub(super) async fn write<C: ConnectionTrait>(
         })
         .collect();
     // On a server, it is a role as well who does it.
-    let whoever = |actor: &Option<String>| match engine {
+    let actor_sql = |actor: &Option<String>| match engine {
         Engine::Sqlite => Expr::val(actor.clone()),
         _ => Expr::val(actor.clone())
             .binary(BinOper::Custom("||"), Expr::cust("' as ' || session_user")),
@@ -368,7 +389,7 @@ pub(super) async fn write<C: ConnectionTrait>(
             entry.name.as_str().into(),
             entry.at.into(),
             entry.duration.into(),
-            whoever(&entry.actor),
+            actor_sql(&entry.actor),
             entry.host.clone().into(),
             entry.pid.into(),
             entry.tool.clone().into(),

@@ -10,7 +10,6 @@
 //!   counted; see [`Refusal`](crate::refusal::Refusal).
 
 mod acceptance;
-mod application_role;
 mod apply;
 mod blocked;
 mod bookkeeping;
@@ -27,6 +26,7 @@ mod permit;
 mod preflight;
 mod recorder;
 mod repair;
+mod role;
 mod sample_rows;
 mod samples;
 mod session;
@@ -41,7 +41,7 @@ use std::{
 };
 
 pub use acceptance::scripts;
-pub use application_role::Granted;
+
 use apply::Records;
 pub use command::{Command, Down, Outcome, Up};
 pub use dependents::{Dependent, dependents};
@@ -52,7 +52,8 @@ pub use recorder::record;
 pub(crate) use recorder::record_in;
 use recorder::{Recording, Recordings};
 pub use repair::Resolution;
-pub use samples::{Samples, Seeding, Stage};
+pub use role::Granted;
+pub use samples::{NotedSeeding, Samples, SeedingStage};
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManagerConnection,
@@ -262,7 +263,7 @@ impl<'c> Runner<'c> {
     ///
     /// If a migration fails, if a migration that was applied is unknown here, if one would be
     /// applied out of order, or if tables are in the way; [`Error::Refused`] also if real rows would
-    /// be lost without consent; [`Error::Busy`] if somebody else is at it for too long. Nothing is
+    /// be lost without consent; [`Error::Busy`] if another process is at it for too long. Nothing is
     /// changed then.
     pub async fn up(&self, steps: Option<u32>) -> Result<Outcome> {
         self.run(&Command::Up(Up { steps, ..Up::default() })).await
@@ -377,7 +378,7 @@ impl<'c> Runner<'c> {
         &self,
         session: &mut Session,
         command: &Command,
-        role: &application_role::Role,
+        role: &role::Role,
     ) -> Result<Outcome> {
         session.history = self.history(session.tx()).await?;
         if !matches!(command, Command::Fresh) {
@@ -533,7 +534,7 @@ impl<'c> Runner<'c> {
         Ok(self.recordings.of(migration, engine, Direction::Up).await?.sha256())
     }
 
-    /// Whether it works inside a transaction that somebody else has begun.
+    /// Whether it works inside a transaction of the caller's.
     fn is_nested(&self) -> bool {
         self.observer.is_some() || !matches!(self.db, SchemaManagerConnection::Connection(_))
     }

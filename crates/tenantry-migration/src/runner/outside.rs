@@ -31,7 +31,7 @@ impl Runner<'_> {
             if *valid && optional {
                 continue;
             }
-            tracing::warn!("dropping the index {name}, which was being made, to make it anew");
+            tracing::warn!("dropping the index {name}, which was being made, to build it again");
             let sql = match self.engine {
                 Engine::Postgres | Engine::Citus => {
                     format!("DROP INDEX CONCURRENTLY {}", quoted(&name))
@@ -44,7 +44,7 @@ impl Runner<'_> {
     }
 
     /// Fails if an index is there that a migration makes outside of a transaction: once that is half
-    /// done, nobody could tell whose index it is.
+    /// done, it could not be told whose index it is.
     pub(super) async fn check_no_index_in_the_way(
         &self,
         session: &Session,

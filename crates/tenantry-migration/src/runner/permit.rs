@@ -1,4 +1,4 @@
-//! The permission without which nobody drops or deletes, and how the guard is asked for it.
+//! The permission without which nothing is dropped or deleted, and how the guard is asked for it.
 
 use sea_orm::ConnectionTrait as _;
 use std::{
@@ -52,8 +52,8 @@ impl Runner<'_> {
             return Err(Error::unusable(
                 "table-gone",
                 format!(
-                    "cannot roll back: {} should be there and is not, so somebody dropped it by hand; \
-                 `fresh` makes everything anew; nothing was changed",
+                    "cannot roll back: {} should be there and is not, so it was dropped by hand; \
+                 `fresh` recreates everything; nothing was changed",
                     List(&gone)
                 ),
             ));
@@ -139,7 +139,7 @@ impl Runner<'_> {
                 made_by: &made,
                 consent: match &session.consented {
                     Some(consented) => guard::Consent::Earlier(consented),
-                    // A second time, nobody has been asked about what came in between.
+                    // The first consent does not cover what came in between.
                     None if session.is_divided() => guard::Consent::None,
                     None => {
                         self.consent.as_deref().map_or(guard::Consent::None, guard::Consent::Hash)
@@ -191,7 +191,7 @@ impl Runner<'_> {
     }
 }
 
-/// The first name for a further file beside a backup that nobody has taken.
+/// The first name for a further file beside a backup that is free.
 fn further(path: &Path) -> PathBuf {
     let mut number = 2;
     loop {

@@ -72,10 +72,10 @@ impl Runner<'_> {
 
     /// Fails if a table that the migrations make is there.
     pub(super) async fn prove_nothing_left(&self, tx: &DatabaseTransaction) -> Result<()> {
-        let live = crate::schema::read(tx, self.engine, &self.application_role).await?;
+        let existing = bookkeeping::relations(tx, self.engine).await?;
         let owned = self.owned_tables().await?;
-        let left: Vec<String> =
-            live.tables.into_keys().filter(|name| owned.contains(name)).collect();
+        let left = existing.into_iter().filter(|it| it.is_table && owned.contains(&it.name));
+        let left: Vec<String> = left.map(|it| it.name).collect();
         if left.is_empty() {
             return Ok(());
         }

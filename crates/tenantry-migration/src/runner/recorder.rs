@@ -119,7 +119,7 @@ impl MockDatabaseTrait for Recorder {
     }
 }
 
-/// A statement that a migration sends. It is parsed when somebody asks for it, and only once.
+/// A statement that a migration sends. It is parsed on demand, and only once.
 #[derive(Debug)]
 pub(super) struct Sent {
     /// As the driver gets it.

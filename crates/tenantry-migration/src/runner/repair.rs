@@ -112,7 +112,7 @@ impl Runner<'_> {
     }
 
     /// Says to which environment the database belongs, for a reason that the journal keeps: a copy
-    /// of production is production until somebody says that its data is not.
+    /// of production is production until `repair` says that its data is not.
     ///
     /// # Errors
     ///
@@ -197,7 +197,7 @@ impl Runner<'_> {
         for migration in pending {
             let name = migration.name().to_owned();
             let at = bookkeeping::insert(session.tx(), &self.table, &[&name]).await?;
-            session.history.recorded.push((name.clone(), at));
+            session.history.recorded.insert(name.clone(), at);
             let mut note = Note::new(Event::Baselined, &name);
             note.fingerprint = Some(self.fingerprint(migration).await?);
             self.note(session, &[note]).await?;

@@ -1,11 +1,11 @@
 //! Which rows are sample rows, and whether they are still as the seeder made them.
 //!
-//! An id tells a sample row from a real one, but not whether somebody has worked with it since. So
+//! An id tells a sample row from a real one, but not whether it was edited since. So
 //! the seeder notes in the journal which data set it inserts and, for each table, how many rows there
 //! are of it and a sum over what is in them, which it knows without reading them; and before anything
 //! is dropped, the database takes the sum. It is over the columns
 //! that there were at seeding; in a column that came later, anything but the default counts as
-//! somebody's.
+//! edited by hand.
 
 use std::fmt::Write as _;
 
@@ -29,16 +29,16 @@ use crate::{
 
 /// What the journal says of the sample rows of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seeding {
+pub struct NotedSeeding {
     /// Which rows, in the seeder's words.
     pub spec: String,
     /// How far they have come.
-    pub stage: Stage,
+    pub stage: SeedingStage,
 }
 
 /// How far sample rows have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum SeedingStage {
     /// Inserting them has begun.
     Begun,
     /// All of them are there.
@@ -47,7 +47,7 @@ pub enum Stage {
     Leaving,
 }
 
-impl Stage {
+impl SeedingStage {
     fn text(self) -> &'static str {
         match self {
             Self::Begun => "begun",
@@ -75,12 +75,12 @@ impl Samples {
         Self { engine, codes, bookkeeping, tool }
     }
 
-    /// Which sample rows there are; `None` if there are none, or nobody has noted it.
+    /// Which sample rows there are; `None` if there are none, or it was not noted.
     ///
     /// # Errors
     ///
     /// If a query fails.
-    pub async fn seeding<C: ConnectionTrait>(&self, db: &C) -> Result<Option<Seeding>> {
+    pub async fn seeding<C: ConnectionTrait>(&self, db: &C) -> Result<Option<NotedSeeding>> {
         let entries = self.read(db).await?;
         Ok(seeding_in(&entries))
     }
@@ -91,7 +91,7 @@ impl Samples {
     ///
     /// If a query fails.
     pub async fn note_seeding<C: ConnectionTrait>(&self, tx: &C, spec: &str) -> Result<()> {
-        self.note_stage(tx, spec, Stage::Begun).await
+        self.note_stage(tx, spec, SeedingStage::Begun).await
     }
 
     /// Notes that these rows are about to be removed, unless that is noted.
@@ -100,10 +100,15 @@ impl Samples {
     ///
     /// If a query fails.
     pub async fn note_cleaning<C: ConnectionTrait>(&self, tx: &C, spec: &str) -> Result<()> {
-        self.note_stage(tx, spec, Stage::Leaving).await
+        self.note_stage(tx, spec, SeedingStage::Leaving).await
     }
 
-    async fn note_stage<C: ConnectionTrait>(&self, tx: &C, spec: &str, stage: Stage) -> Result<()> {
+    async fn note_stage<C: ConnectionTrait>(
+        &self,
+        tx: &C,
+        spec: &str,
+        stage: SeedingStage,
+    ) -> Result<()> {
         let entries = self.read(tx).await?;
         if seeding_in(&entries).is_some_and(|noted| noted.spec == spec && noted.stage == stage) {
             return Ok(());
@@ -134,9 +139,13 @@ impl Samples {
                 }
             }
         }
-        let is_done = |noted: &Seeding| noted.spec == spec && noted.stage == Stage::Done;
+        let is_done =
+            |noted: &NotedSeeding| noted.spec == spec && noted.stage == SeedingStage::Done;
         if !seeding_in(&entries).as_ref().is_some_and(is_done) {
-            notes.push(Note { reason: Some(spec), ..Note::seeded(DATA_SET, Stage::Done.text()) });
+            notes.push(Note {
+                reason: Some(spec),
+                ..Note::seeded(DATA_SET, SeedingStage::Done.text())
+            });
         }
         self.note(tx, &entries, &notes).await
     }
@@ -170,7 +179,7 @@ impl Samples {
         Ok(())
     }
 
-    /// What to note of the sample rows of these tables, that nobody has edited, if it is not noted already.
+    /// What to note of the sample rows of these tables, which are unedited, if it is not noted already.
     pub(super) async fn noted_anew<C: ConnectionTrait>(
         &self,
         tx: &C,
@@ -190,7 +199,7 @@ impl Samples {
         Ok(changed.map(|(table, (columns, sum))| (table, text(&columns, &sum))).collect())
     }
 
-    /// Permits the sample rows of these tables to be deleted, unless somebody has worked with them.
+    /// Permits the sample rows of these tables to be deleted, unless they were edited.
     ///
     /// # Errors
     ///
@@ -229,10 +238,7 @@ impl Samples {
                  was changed",
             )
         } else {
-            (
-                "samples-edited",
-                "refused, because somebody has worked with sample rows; nothing was changed",
-            )
+            ("samples-edited", "refused, because sample rows were edited; nothing was changed")
         };
         Err(Refusal { losses, hash: Some(hash), ..Refusal::plain(code, reason) }.into())
     }
@@ -272,12 +278,15 @@ impl Samples {
     }
 }
 
-fn seeding_in(entries: &[journal::Entry]) -> Option<Seeding> {
+fn seeding_in(entries: &[journal::Entry]) -> Option<NotedSeeding> {
     let is_it = |it: &&journal::Entry| it.event == Some(Event::Seeded) && it.name == DATA_SET;
     let newest = entries.iter().rev().find(is_it)?;
-    let is_noted = |stage: &Stage| newest.fingerprint.as_deref() == Some(stage.text());
-    let stage = [Stage::Done, Stage::Leaving].into_iter().find(is_noted).unwrap_or(Stage::Begun);
-    newest.reason.clone().map(|spec| Seeding { spec, stage })
+    let is_noted = |stage: &SeedingStage| newest.fingerprint.as_deref() == Some(stage.text());
+    let stage = [SeedingStage::Done, SeedingStage::Leaving]
+        .into_iter()
+        .find(is_noted)
+        .unwrap_or(SeedingStage::Begun);
+    newest.reason.clone().map(|spec| NotedSeeding { spec, stage })
 }
 
 /// How the journal has it.

@@ -1,4 +1,4 @@
-//! The transaction of a call, on a connection without foreign keys where tables are made anew; and
+//! The transaction of a call, on a connection without foreign keys where tables are recreated; and
 //! how it is left and entered again around what cannot run in one.
 
 use std::{
@@ -53,11 +53,11 @@ pub(super) struct Session {
     pub backup: Option<Backup>,
     /// How many such files are done.
     pub backups: u32,
-    /// The tables that may lose columns but not rows, and whose sample rows nobody has edited.
+    /// The tables that may lose columns but not rows, and whose sample rows are unedited.
     pub thinned: Vec<String>,
     /// The command's name.
     pub command: &'static str,
-    /// What somebody has consented to, if the guard let something pass only for that.
+    /// What was consented to, if the guard let something pass only for that.
     pub consented: Option<Consented>,
     /// What the database knew when the session began, and what the session added.
     pub history: History,
@@ -66,8 +66,8 @@ pub(super) struct Session {
 impl Session {
     /// The transaction.
     ///
-    /// There is one except within [`Session::leave`] and [`Session::enter`], which nobody else is
-    /// between.
+    /// There is one except within [`Session::leave`] and [`Session::enter`], between which no other
+    /// code runs.
     #[allow(clippy::expect_used, reason = "see above")]
     pub(super) fn tx(&self) -> &DatabaseTransaction {
         self.tx.as_ref().expect("a session has a transaction")
@@ -148,7 +148,7 @@ impl Session {
         held
     }
 
-    /// On SQLite, whoever reads the file is in the way only in the end.
+    /// On SQLite, a reader of the file is in the way only in the end.
     fn cannot_commit(&self, error: DbErr) -> Error {
         let is_busy = self.engine == Engine::Sqlite
             && sqlstate(&error).is_some_and(|code| code == "5" || code == "261");
@@ -189,7 +189,7 @@ impl Session {
         };
         let outcome = if let Some(tx) = tx {
             let outcome = finish(tx, outcome).await;
-            // If it is certain that nothing was lost, nobody needs the file.
+            // If it is certain that nothing was lost, the file is not needed.
             match outcome {
                 Err(Error::Database(error)) if was_rolled_back(&error) => {
                     if let Some(path) = kept {
@@ -228,7 +228,7 @@ impl Runner<'_> {
         self.begin_for(command.name(), &directions(command)).await
     }
 
-    /// Whether the command may make tables anew, so that foreign keys have to be off.
+    /// Whether the command may recreate tables, so that foreign keys have to be off.
     pub(crate) async fn would_rebuild(&self, command: &Command) -> Result<bool> {
         self.may_rebuild(&directions(command)).await
     }
@@ -260,7 +260,7 @@ impl Runner<'_> {
         };
         let connection = match &self.db {
             SchemaManagerConnection::Connection(connection) => *connection,
-            // Whoever began the transaction has decided whether foreign keys are on.
+            // The caller, who began the transaction, has decided whether foreign keys are on.
             SchemaManagerConnection::Transaction(tx) => {
                 session.tx = Some(nested(tx, self.engine).await?);
                 return Ok(session);
@@ -318,7 +318,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Whether a migration that may be run in these directions makes a table anew.
+    /// Whether a migration that may be run in these directions recreates a table.
     async fn may_rebuild(&self, directions: &[Direction]) -> Result<bool> {
         if !self.engine.capability().rebuilds_tables {
             return Ok(false);

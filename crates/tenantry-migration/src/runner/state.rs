@@ -27,7 +27,7 @@ pub struct MigrationState {
     pub host: Option<String>,
     /// With which version of which program.
     pub tool: Option<String>,
-    /// What else there is to say: the reason for which somebody accepted it, or who has begun it.
+    /// What else there is to say: the reason for which it was accepted, or who has begun it.
     pub note: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub enum State {
     Edited,
     /// It was applied, and this program does not have it.
     Missing,
-    /// It was applied, this program does not have it, and somebody said that this is as it should
+    /// It was applied, this program does not have it, and it was accepted that this is as it should
     /// be.
     Accepted,
     /// It runs outside of a transaction, and has begun and not ended.
@@ -70,7 +70,7 @@ impl std::fmt::Display for State {
 /// What a database knows of its migrations and of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The state of every migration, as [`Runner::status`] gives it.
+    /// The state of every migration, as [`Runner::status`](super::Runner::status) gives it.
     pub migrations: Vec<MigrationState>,
     /// The environment that it belongs to, in lower case, as `up` has noted it or `repair` has said.
     pub environment: Option<String>,
@@ -115,7 +115,7 @@ pub(super) fn state_of(history: &History, name: &str, state: State) -> Migration
     MigrationState {
         name: name.to_owned(),
         state,
-        applied_at: history.recorded.iter().find(|(it, _)| it == name).map(|(_, at)| *at),
+        applied_at: history.recorded.get(name).copied(),
         order: entry.map(|entry| entry.number),
         duration_ms: entry.and_then(|entry| entry.duration),
         actor: text(|entry| &entry.actor),

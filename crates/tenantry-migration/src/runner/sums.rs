@@ -1,4 +1,4 @@
-//! Sums over what is in sample rows, by which it is known whether somebody has edited them.
+//! Sums over what is in sample rows, by which it is known whether they were edited.
 
 use std::collections::BTreeMap;
 

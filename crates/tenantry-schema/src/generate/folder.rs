@@ -255,7 +255,7 @@ impl Folder {
         let path = self.source_path(name);
         write(&path, source)?;
         write(&lib, &registered).inspect_err(|_| {
-            // Without its place in the list, the file would be in nobody's way and in no use.
+            // Without its place in the list, the file would have no effect.
             let _ = fs::remove_file(&path);
         })
     }

@@ -52,12 +52,12 @@ fn skip(unless: &[Object]) -> String {
     });
     let conditions = conditions.collect::<Vec<_>>().join(" && ");
     format!(
-        "// Where somebody made this by hand, nothing is left to do.\nif {conditions} {{\n\
+        "// Where this was made by hand, nothing is left to do.\nif {conditions} {{\n\
          return Ok(());\n}}\n"
     )
 }
 
-/// A migration that somebody will write: both halves fail and say so.
+/// A migration to be written by hand: both halves fail and say so.
 #[must_use]
 pub fn blank(name: &str) -> String {
     let half = |half: &str| {
@@ -101,7 +101,7 @@ fn sentence(words: &str) -> String {
 /// What a file is put together from.
 #[derive(Default)]
 struct File {
-    /// The functions that say how tables are made anew.
+    /// The functions that say how tables are recreated.
     functions: Vec<(String, String)>,
 }
 
@@ -206,7 +206,7 @@ impl File {
         }
     }
 
-    /// Writes the function that says how a table is made anew; returns the call.
+    /// Writes the function that says how a table is recreated; returns the call.
     fn rebuild(&mut self, table: &str, rebuild: &Rebuild, half: &str) -> String {
         let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
         let base = format!("{}_after_{half}", table.chars().map(word).collect::<String>());
@@ -242,7 +242,7 @@ impl File {
         };
         let shown = table.escape_default();
         let source = format!(
-            "\n/// `{shown}` after `{half}`, for SQLite, which makes it anew.\n\
+            "\n/// `{shown}` after `{half}`, for SQLite, which recreates it.\n\
              fn {name}({parameter}) -> v1::Rebuild {{\n{body}\n}}\n"
         );
         self.functions.push((name.clone(), source));

@@ -4,14 +4,14 @@ use sqlparser::ast::{
     FromTable, ObjectName, Statement as Ast, TableFactor, TableObject, TableWithJoins,
 };
 
-use super::{Catalogue, Script, Statement, Target, catalogue::name, parts::Key};
+use super::{Catalogue, RuleSet, Script, Statement, catalogue::name, parts::Key};
 use crate::report::DATABASE;
 
 /// A statement in its script, and the tables that there are after it.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
     /// What the SQL is read for.
-    pub target: Target,
+    pub target: RuleSet,
     /// The script.
     pub script: &'a Script,
     /// The statement's place in it, from 0.

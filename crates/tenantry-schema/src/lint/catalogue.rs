@@ -7,7 +7,7 @@ use sqlparser::ast::{
 };
 use tenantry_entity::tenancy::TENANT_ID;
 
-use super::{Script, Statement, Target};
+use super::{RuleSet, Script, Statement};
 use crate::schema::{Schema, tenancy};
 
 /// Whose rows a table holds.
@@ -31,9 +31,9 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// What the engine brings along.
-    pub(super) fn new(target: Target) -> Self {
+    pub(super) fn new(target: RuleSet) -> Self {
         let mut catalogue = Self::default();
-        if target == Target::Nile {
+        if target == RuleSet::Nile {
             for (name, kind) in [
                 ("tenants", Kind::Root),
                 ("users", Kind::Shared),

@@ -35,7 +35,7 @@ use crate::{report::Finding, schema::Schema};
 /// What SQL is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub enum RuleSet {
     /// Plain PostgreSQL.
     Postgres,
     /// Nile.
@@ -44,7 +44,7 @@ pub enum Target {
     Citus,
 }
 
-impl Target {
+impl RuleSet {
     /// Every target.
     pub const ALL: [Self; 3] = [Self::Nile, Self::Postgres, Self::Citus];
 
@@ -126,7 +126,7 @@ pub struct Rule {
     /// Its name, in kebab case; stable.
     pub code: &'static str,
     /// The engines that it is about.
-    pub targets: &'static [Target],
+    pub targets: &'static [RuleSet],
     /// What happens where it is broken.
     pub level: Level,
     /// How that is known.
@@ -167,7 +167,7 @@ pub struct LintFinding {
 
 /// Reads scripts, which run one after the other on a database that has the tables of `catalogue`.
 #[must_use]
-pub fn lint(target: Target, mut catalogue: Catalogue, scripts: &[Script]) -> Vec<LintFinding> {
+pub fn lint(target: RuleSet, mut catalogue: Catalogue, scripts: &[Script]) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for script in scripts {
         for (at, statement) in script.statements.iter().enumerate() {
@@ -182,7 +182,7 @@ pub fn lint(target: Target, mut catalogue: Catalogue, scripts: &[Script]) -> Vec
             findings.extend(if found.is_empty() { ask(&LAST) } else { found });
         }
         #[cfg(feature = "squawk")]
-        if target != Target::Nile {
+        if target != RuleSet::Nile {
             findings.extend(squawk::lint(script));
         }
     }
@@ -204,13 +204,13 @@ impl Rule {
 
 /// The catalogue that a database has before any of our migrations: what the engine brings along.
 #[must_use]
-pub fn empty(target: Target) -> Catalogue {
+pub fn empty(target: RuleSet) -> Catalogue {
     Catalogue::new(target)
 }
 
 /// The catalogue of a database that has the tables of `schema`.
 #[must_use]
-pub fn holding(target: Target, schema: &Schema) -> Catalogue {
+pub fn holding(target: RuleSet, schema: &Schema) -> Catalogue {
     let mut catalogue = Catalogue::new(target);
     catalogue.extend(schema);
     catalogue

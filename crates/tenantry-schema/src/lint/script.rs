@@ -14,7 +14,7 @@ pub struct Script {
     pub name: String,
     /// The statements.
     pub statements: Vec<Statement>,
-    /// Whether all of them run in one transaction that somebody else began, as migrations do.
+    /// Whether all of them run in one transaction that began before, as migrations do.
     pub is_migration: bool,
     /// The text they were read from.
     pub text: String,

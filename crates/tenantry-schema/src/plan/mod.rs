@@ -50,7 +50,7 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What to do, in order.
     pub operations: Vec<Operation>,
-    /// Columns, with their tables, whose rows need a value that nobody has given.
+    /// Columns, with their tables, whose rows need a value that was not given.
     pub unfilled: Vec<(String, String)>,
 }
 

@@ -57,7 +57,7 @@ pub enum Step {
         column: String,
         value: String,
     },
-    /// Rows with NULL in the column need a value that nobody has given yet.
+    /// Rows with NULL in the column need a value that was not given yet.
     Unfilled {
         column: String,
     },
@@ -144,7 +144,7 @@ impl AccessStep {
     }
 }
 
-/// How a table is made anew.
+/// How a table is recreated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rebuild {
     /// The table as it will be, with the indexes that it keeps.

@@ -256,7 +256,7 @@ impl Alter<'_> {
         replaced.filter_map(|change| change.column()).collect()
     }
 
-    /// Whether the primary key has to be made anew.
+    /// Whether the primary key has to be recreated.
     fn primary_key_changes(&self) -> bool {
         let replaced = self.replaced();
         self.changes.iter().any(|change| matches!(change, Change::AlterPrimaryKey { .. }))

@@ -191,7 +191,7 @@ fn checks(sql: &str) -> Vec<Check> {
         Some(Token::Word(word)) => Some(word.value.clone()),
         _ => None,
     };
-    // Only a bare word is the keyword: "check" in quotes is somebody's column.
+    // Only a bare word is the keyword: "check" in quotes is the name of a column.
     let keyword = |at: usize, expected: &str| match tokens.get(at) {
         Some(Token::Word(word)) => {
             word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected)

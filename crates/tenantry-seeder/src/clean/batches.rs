@@ -8,7 +8,7 @@ use tenantry_migration::{
     Error, Result,
     db::finish,
     refusal::Refusal,
-    runner::{Destructive, Stage, Sum},
+    runner::{Destructive, SeedingStage, Sum},
     schema::Schema,
 };
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub(super) struct Work {
 pub(super) enum Seen {
     /// On a server: what was in the rows.
     Rows(Sums),
-    /// In an SQLite file: a number that is another when somebody else has written to it. See
+    /// In an SQLite file: a number that changes when another process has written to it. See
     /// <https://www.sqlite.org/pragma.html#pragma_data_version>.
     File(i64),
 }
@@ -85,10 +85,10 @@ async fn one_batch<C: ConnectionTrait>(
 ) -> Result<Deleted> {
     let Work { schema, permit, seen, .. } = work;
     lock_out_writers(tx, on).await?;
-    if on.journal.seeding(tx).await?.is_none_or(|it| it.stage != Stage::Leaving) {
+    if on.journal.seeding(tx).await?.is_none_or(|it| it.stage != SeedingStage::Leaving) {
         return Err(Error::busy(
             "samples-changed-meanwhile",
-            "somebody else has removed sample rows meanwhile, or seeded; what is there stays",
+            "another process has removed sample rows meanwhile, or seeded; what is there stays",
         ));
     }
     seen.check(tx, on, schema, tenants).await?;
@@ -113,7 +113,7 @@ impl Seen {
         Ok(Self::Rows(sums(tx, on, schema, None).await?))
     }
 
-    /// Refuses where somebody has worked with the rows of these tenants since, or with any that is left.
+    /// Refuses where the rows of these tenants were edited since, or with any that is left.
     async fn check<C: ConnectionTrait>(
         &self,
         tx: &C,
@@ -136,8 +136,8 @@ impl Seen {
         }
         Err(Refusal::plain(
             "samples-changed-meanwhile",
-            "refused, because somebody has worked with the rows while others were removed; nothing else was \
-             changed, and `seeder clean` looks at what is left anew",
+            "refused, because rows were edited while others were removed; nothing else was \
+             changed, and `seeder clean` looks again at what is left",
         )
         .into())
     }
@@ -160,7 +160,7 @@ async fn sums<C: ConnectionTrait>(
     for def in on.tables() {
         let is_meant = tenants.is_none() || !def.is_shared();
         if let Some(table) = schema.tables.get(def.name).filter(|_| is_meant) {
-            // Also over what somebody has added to it.
+            // Also over what was added to it.
             let columns: Vec<&str> = table.columns.iter().map(|it| it.name.as_str()).collect();
             sums.insert(def.name, on.journal.sums_by_tenant(tx, table, &columns, tenants).await?);
         }

@@ -45,7 +45,7 @@ async fn referring<C: ConnectionTrait>(
     let mut tables = Vec::new();
     let mut conditions = Vec::new();
     let mut heirs = Vec::new();
-    // Every key that there is, also those that somebody made by hand, in this schema or another;
+    // Every key that there is, also those that were made by hand, in this schema or another;
     // and those that the engine does not take.
     let left_out = schema.left_out(on.engine).foreign_keys.into_iter();
     let left_out = left_out.map(|(table, key)| Dependent::foreign_key(&table, &key));

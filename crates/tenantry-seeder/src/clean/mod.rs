@@ -13,7 +13,7 @@ use tenantry_migration::{
     Error, Result,
     db::{begin_for_tenant, finish, listed, quoted},
     lock::{self, Purpose},
-    runner::{Destructive, Stage},
+    runner::{Destructive, SeedingStage},
     schema::{Schema, Table, tenancy::ROOT},
 };
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl Seeder {
     /// # Errors
     ///
     /// [`Error::Refused`] when rows that the seeder did not make hang on sample rows and would go with them, in
-    /// our tables or in others, and when somebody has worked with sample rows. Otherwise if a migration is
+    /// our tables or in others, and when sample rows were edited. Otherwise if a migration is
     /// pending or the database fails. Nothing is changed then, or whole tenants are gone.
     pub async fn clean(&self, db: &DatabaseConnection, options: &Options) -> Result<Report> {
         let on = &self.bound(db, options).await?;
@@ -76,7 +76,7 @@ async fn locked(
 ) -> Result<Begun> {
     let consent = options.confirm.as_deref();
     let noted = on.journal.seeding(tx).await?;
-    let interrupted = noted.as_ref().is_some_and(|noted| noted.stage != Stage::Done);
+    let interrupted = noted.as_ref().is_some_and(|noted| noted.stage != SeedingStage::Done);
     // A spec that this version cannot parse counts as unknown: consent is needed.
     let spec: Option<Spec> = noted.and_then(|noted| noted.spec.parse().ok());
     let set = spec.map(|spec| on.set(spec));
@@ -163,7 +163,7 @@ async fn lock_out_writers<C: ConnectionTrait>(tx: &C, on: &Bound) -> Result<()> 
     Ok(())
 }
 
-/// Permits it unless somebody has worked with sample rows.
+/// Permits it unless sample rows were edited.
 async fn permitted(
     tx: &DatabaseTransaction,
     on: &Bound,
@@ -195,7 +195,7 @@ async fn as_made(
         let mut differences = verification.differences.iter().filter(|it| it.table == table);
         differences.any(|it| it.changed + it.unknown > 0)
     };
-    // Nobody knows what should be in a column that the entities do not have.
+    // It is not known what should be in a column that the entities do not have.
     let is_known = |table: &str, columns: &[&str]| {
         let live = schema.tables.get(table);
         live.is_some_and(|it| it.columns.iter().all(|it| columns.contains(&it.name.as_str())))

@@ -16,7 +16,7 @@ pub use spec::SpecArgs;
 use spec::check_factors;
 use tenantry_migration::{
     Project, Result,
-    cli::{Command, Printer, Waiting, open_patiently},
+    cli::{CommandLine, Printer, Waiting, open_patiently},
     config::{DatabaseArgs, is_production},
     db::Absent,
 };
@@ -119,7 +119,7 @@ impl Action {
     }
 }
 
-impl Command for Cli {
+impl CommandLine for Cli {
     type Application = Seeder;
 
     fn project(seeder: &'static Seeder) -> &'static Project {

@@ -5,39 +5,39 @@ use clap::Args;
 use tenantry_migration::{Error, Result, config::env};
 
 use crate::{
-    Dataset, Preset, Seeder, Skew, Spec,
+    Preset, Seeder, Skew, Spec, Vocabulary,
     spec::{WHOLE, thousandths},
 };
 
 /// Which rows.
 #[derive(Clone, Debug, Args)]
 pub struct SpecArgs {
-    /// How much. Without it, the rows that are there are meant, or else the demo
+    /// How many rows; without it, those that are there already, or else `demo`
     #[arg(long, value_enum, env = env::SEED_PRESET, hide_env_values = true)]
     preset: Option<Preset>,
     /// How many tenants, instead of the preset's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     tenants: Option<u32>,
-    /// So many times the preset's size of each tenant
+    /// Multiply the preset's size of each tenant by this factor
     #[arg(long, value_name = "FACTOR", value_parser = thousandths)]
     scale: Option<u32>,
     /// How unequal the tenants are
     #[arg(long, value_enum)]
     skew: Option<Skew>,
-    /// So many times the rows of one table; may be given several times
+    /// Multiply the rows of one table by this factor; may be given several times
     #[arg(long = "factor", value_name = "TABLE=FACTOR", value_parser = factor)]
     factors: Vec<(String, u32)>,
-    /// Another number makes other rows
+    /// Start of the generator: another number makes other rows
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// The version of names and texts
     #[arg(long, value_enum)]
-    dataset: Option<Dataset>,
-    /// The present of the data, instead of that of the data set: a moment as in RFC 3339, or `now`
+    dataset: Option<Vocabulary>,
+    /// Newest moment in the data, instead of the data set's own: as in RFC 3339, or `now`
     #[arg(long, value_name = "TIME", value_parser = moment)]
     as_of: Option<DateTime<Utc>>,
-    /// Add tenants with what breaks programs: none of anything, very much of it, the longest texts, other
-    /// scripts, NULL wherever it may be, and another tenant's addresses
+    /// Add tenants with the data that breaks programs: no rows, very many rows, the longest texts, other
+    /// scripts, NULL wherever it is allowed, and another tenant's addresses
     #[arg(long)]
     edge: bool,
 }

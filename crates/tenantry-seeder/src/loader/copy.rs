@@ -49,7 +49,7 @@ pub(super) struct Watched<'w> {
 }
 
 impl Watched<'_> {
-    /// Fails if somebody has asked to stop.
+    /// Fails if it was asked to stop.
     pub(super) fn check(self) -> Result<()> {
         if self.stop.is_asked_for() {
             return Err(Error::unusable("stopped", "stopped; nothing was changed"));

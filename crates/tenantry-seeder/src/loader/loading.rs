@@ -13,7 +13,7 @@ use tenantry_migration::{
     db::{begin_for_tenant, finish},
     lock,
     lock::{Patience, Purpose},
-    runner::{Seeding, Stage},
+    runner::{NotedSeeding, SeedingStage},
 };
 use tokio::task::yield_now;
 
@@ -109,7 +109,7 @@ impl Loading<'_> {
                 let tenants = self.tenants(ordinals);
                 let unit = self.unit(pool.as_ref(), *task, &tenants).await?;
                 if *task == Task::Sum {
-                    // Otherwise nobody would hear of a Ctrl-C.
+                    // Otherwise a Ctrl-C would not be noticed.
                     yield_now().await;
                 } else {
                     self.tell(&unit);
@@ -203,16 +203,16 @@ impl Loading<'_> {
         Ok(tx)
     }
 
-    /// Fails if somebody has seeded other rows or removed these since they were begun.
+    /// Fails if other rows were seeded or these removed since they were begun.
     pub(crate) async fn check_meant<C: ConnectionTrait>(&self, db: &C) -> Result<()> {
         let noted = self.on.journal.seeding(db).await?;
-        let is_meant = |noted: &Seeding| {
-            noted.spec == self.set.spec().to_string() && noted.stage != Stage::Leaving
+        let is_meant = |noted: &NotedSeeding| {
+            noted.spec == self.set.spec().to_string() && noted.stage != SeedingStage::Leaving
         };
         if !noted.as_ref().is_some_and(is_meant) {
             return Err(Error::busy(
                 "samples-changed-meanwhile",
-                "somebody else has seeded other rows meanwhile, or removed these; what is there stays",
+                "another process has seeded other rows meanwhile, or removed these; what is there stays",
             ));
         }
         Ok(())
@@ -244,7 +244,7 @@ impl Loading<'_> {
         Ok((tally, true))
     }
 
-    /// Tells whoever watches of rows that are there now.
+    /// Reports rows that are there now.
     fn tell(&self, unit: &Tally) {
         for (table, (_, contents)) in &unit.0 {
             self.progress.add(table, contents.rows());

@@ -122,7 +122,7 @@ pub(super) async fn duplicates(
 }
 
 /// The tables too large to be scanned unasked. Where an engine enforces every key, orphans come
-/// only of somebody switching that off; elsewhere every table is worth the scan.
+/// only where that was switched off; elsewhere every table is worth the scan.
 async fn large_tables(
     tx: &DatabaseTransaction,
     engine: Engine,
@@ -133,7 +133,7 @@ async fn large_tables(
         return Ok(Vec::new());
     }
     if capability.isolates_tenants {
-        // Where tables are spread over tenants, nobody knows their size.
+        // Where tables are spread over tenants, their size is not known.
         return Ok(live.tables.keys().cloned().collect());
     }
     let size = if capability.distributes_tables {

@@ -1,4 +1,4 @@
-//! What somebody has made by hand, beside what the migrations made.
+//! What was made by hand, beside what the migrations made.
 
 use sea_orm::DatabaseTransaction;
 use tenantry_entity::Engine;
@@ -15,7 +15,7 @@ use crate::{
     schema::Schema,
 };
 
-/// What hangs on the tables that go, and everything that somebody has made by hand and that would go
+/// What depends on the tables that go, and everything that was made by hand and would go
 /// too.
 pub(super) async fn made_by_hand(
     tx: &DatabaseTransaction,
@@ -98,7 +98,7 @@ fn altered(made: &Schema, live: &Schema, drops: &[String]) -> Vec<String> {
     changes.iter().filter_map(addition).collect()
 }
 
-/// A change that somebody made by adding or altering; what is merely gone loses nothing more.
+/// A change by hand that adds or alters; what is merely gone loses nothing more.
 fn addition(change: &Change) -> Option<String> {
     let table = change.table();
     match change {

@@ -1,4 +1,4 @@
-//! What somebody agrees to, and whether that covers what would be lost.
+//! Consent, and whether it covers what would be lost.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use tenantry_schema::fingerprint::sha256;
 
 use super::{Request, losses::Count};
 
-/// What somebody has agreed to.
+/// The consent that was given.
 #[derive(Clone, Copy)]
 pub(in crate::runner) enum Consent<'a> {
     /// To nothing that would need it.
@@ -17,7 +17,7 @@ pub(in crate::runner) enum Consent<'a> {
     Earlier(&'a Consented),
 }
 
-/// What would be lost by what somebody has consented to.
+/// What would be lost, and was consented to.
 #[derive(Clone, Debug)]
 pub(in crate::runner) struct Consented {
     pub(super) counts: Vec<Count>,
@@ -42,7 +42,7 @@ impl Consented {
     }
 }
 
-/// What somebody consents to, so that nothing else passes with it. Going forward, it covers what is
+/// The hash of what is consented to, so that nothing else passes with it. Going forward, it covers what is
 /// lost but not how many rows there are: they come and go as long as the application runs.
 pub(super) fn hash(
     request: &Request<'_>,

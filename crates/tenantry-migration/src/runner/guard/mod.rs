@@ -49,7 +49,7 @@ pub(super) struct Request<'a> {
     pub steps: &'a [String],
     /// What the database knows of its migrations.
     pub history: &'a History,
-    /// Tables to drop that hold nobody's rows: the bookkeeping.
+    /// Tables to drop whose rows are not counted: the bookkeeping.
     pub uncounted: &'a [String],
     /// What would be done besides and cannot be told.
     pub unknown: &'a [String],
@@ -60,7 +60,7 @@ pub(super) struct Request<'a> {
     /// Whether a part of the call is committed already.
     pub divided: bool,
     pub production: bool,
-    /// Whoever sees a rehearsal. Then nothing is refused that consent would let pass.
+    /// The observer of a rehearsal. Then nothing is refused that consent would let pass.
     pub observer: Option<&'a Observer>,
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Permitted {
     pub thinned: Vec<String>,
     /// What goes besides, made by hand.
     pub by_hand: Vec<String>,
-    /// What somebody has consented to, if it passes only for that.
+    /// What was consented to, if it passes only for that.
     pub by_consent: Option<Consented>,
     /// What has to be done first, so that what hangs on the tables does not hold them.
     pub cuts: Vec<String>,
@@ -120,7 +120,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let losing = losing(effect, engine, &live, &drops, &emptied);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
     let mut counts = count(tx, request.samples, &tables).await?;
-    let edited = request.samples.edited(tx, &request.history.entries, &tables).await?;
+    let edited = request.samples.edited(tx, request.history.entries(), &tables).await?;
     for (table, sum) in tables.iter().zip(edited) {
         let count = counts.iter_mut().find(|count| count.table == table.name);
         if let (Some(count), Some(sum)) = (count, sum) {
@@ -136,7 +136,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let has_losses = counts.iter().any(|count| count.real_rows > 0);
     let needs_consent =
         has_losses || !by_hand.is_empty() || (request.production && !going.is_empty());
-    // A hash that was given has to fit, even if nobody had to ask for it.
+    // A hash that was given has to fit, even if none is needed.
     if needs_consent || asked {
         let hash = hash(request, &identity(tx, engine).await?, &losing, &counts, &by_hand);
         let blocked = dependents

@@ -2,11 +2,11 @@
 
 use sqlparser::ast::Statement as Ast;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "built-in-column",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "the dashboard and the SDKs of Nile insert tenants and users",
@@ -31,7 +31,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -41,6 +41,6 @@ mod tests {
             "ALTER TABLE tenants ADD COLUMN slug text",
             "ALTER TABLE users ADD COLUMN tier text NOT NULL DEFAULT 'free'",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -3,12 +3,12 @@
 use sqlparser::ast::Statement as Ast;
 
 use super::super::catalogue::name;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 use crate::schema::tenancy::ROOT;
 
 pub(super) const RULE: Rule = Rule {
     code: "built-in-created",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Inferred,
     source: "they are documented to be there, and an unqualified name finds public first",
@@ -29,7 +29,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -41,6 +41,6 @@ mod tests {
             "CREATE TABLE IF NOT EXISTS \"users\".\"users\" (id uuid)",
             "CREATE TABLE customers (id uuid)",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

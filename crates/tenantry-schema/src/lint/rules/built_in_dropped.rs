@@ -3,11 +3,11 @@
 use sqlparser::ast::{AlterTableOperation, ObjectType, Statement as Ast};
 
 use super::super::catalogue::name;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "built-in-dropped",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "documented for dropping tenants; inferred for the rest",
@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -49,6 +49,6 @@ mod tests {
             "DROP TABLE auth.invites",
         ];
         let kept = ["DROP TABLE leads"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -2,14 +2,14 @@
 
 use sqlparser::ast::AlterColumnOperation;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "column-type",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Inferred,
-    source: "nobody has tried it",
+    source: "untried",
     help: "add a column, fill it tenant by tenant from the application, and drop the old one in a later migration",
     check,
 };
@@ -26,13 +26,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["ALTER TABLE t ALTER COLUMN a TYPE bigint"];
         let kept = ["ALTER TABLE t ALTER COLUMN a SET NOT NULL"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

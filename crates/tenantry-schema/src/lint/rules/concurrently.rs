@@ -1,10 +1,10 @@
 //! Indexes are made in the transaction of their migration: CONCURRENTLY cannot be.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "concurrently",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "DDL on Nile is one transaction over all its databases, in which CONCURRENTLY cannot be",
@@ -19,13 +19,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["CREATE INDEX CONCURRENTLY i ON t (a)", "DROP INDEX CONCURRENTLY i"];
         let kept = ["CREATE INDEX i ON t (a)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

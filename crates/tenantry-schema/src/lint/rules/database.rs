@@ -1,10 +1,10 @@
 //! Databases and tablespaces are made outside of SQL.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "database",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
@@ -31,7 +31,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -42,6 +42,6 @@ mod tests {
             "CREATE TABLE x (id int) TABLESPACE fast",
         ];
         let kept = ["CREATE TABLE database (id uuid)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,10 +1,10 @@
 //! What depends on something is dropped by name, before it.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "drop-cascade",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the cloud of Nile, PostgreSQL 15.19",
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -37,6 +37,6 @@ mod tests {
             "DROP TABLE x",
             "ALTER TABLE x ADD FOREIGN KEY (a) REFERENCES y (a) ON DELETE CASCADE",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

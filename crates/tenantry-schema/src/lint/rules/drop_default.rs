@@ -2,11 +2,11 @@
 
 use sqlparser::ast::AlterColumnOperation;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "drop-default",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Reported,
     source: "reported by users of Nile",
@@ -25,13 +25,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["ALTER TABLE t ALTER COLUMN a DROP DEFAULT"];
         let kept = ["ALTER TABLE t ALTER COLUMN a SET DEFAULT NULL"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,10 +1,10 @@
 //! A shared table refers to no table of tenants, nor to `tenants` itself.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::ForeignKey};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-from-shared",
-    targets: &[Target::Nile, Target::Citus],
+    targets: &[RuleSet::Nile, RuleSet::Citus],
     level: Level::Refused,
     known: Known::Reported,
     source: "reported by users of Nile, of its container and its cloud; documented for Citus",
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -39,6 +39,6 @@ mod tests {
             "CREATE TABLE s (id uuid PRIMARY KEY); CREATE TABLE o (s uuid REFERENCES s (id))",
             "CREATE TABLE t (tenant_id uuid REFERENCES tenants (id))",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -3,11 +3,11 @@
 use sqlparser::ast::ReferentialAction;
 use tenantry_entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::ForeignKey};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-set-null",
-    targets: &[Target::Nile, Target::Citus, Target::Postgres],
+    targets: &[RuleSet::Nile, RuleSet::Citus, RuleSet::Postgres],
     level: Level::Unsafe,
     known: Known::Measured,
     source: "PostgreSQL 15 fails at the delete, since tenant_id refuses NULL; Citus refuses the key; not tried on Nile",
@@ -32,7 +32,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -41,6 +41,6 @@ mod tests {
             "CREATE TABLE c (tenant_id uuid, t uuid, FOREIGN KEY (tenant_id, t) REFERENCES t (tenant_id, id) ON DELETE SET NULL)",
         ];
         let kept = ["CREATE TABLE c (s uuid REFERENCES s (id) ON DELETE SET NULL)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

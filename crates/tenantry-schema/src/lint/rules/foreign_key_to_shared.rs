@@ -1,10 +1,10 @@
 //! A tenant-scoped table refers to `tenants` and to tenant-scoped tables only.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::ForeignKey};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-to-shared",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -41,6 +41,6 @@ mod tests {
             "CREATE TABLE s (id uuid PRIMARY KEY); CREATE TABLE o (s uuid REFERENCES s (id))",
             "CREATE TABLE t (tenant_id uuid, u uuid, FOREIGN KEY (tenant_id, u) REFERENCES users.tenant_users (tenant_id, user_id))",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

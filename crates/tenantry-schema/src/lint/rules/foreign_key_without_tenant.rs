@@ -2,11 +2,11 @@
 
 use tenantry_entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::ForeignKey};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
     code: "foreign-key-without-tenant",
-    targets: &[Target::Nile, Target::Citus],
+    targets: &[RuleSet::Nile, RuleSet::Citus],
     level: Level::Refused,
     known: Known::Inferred,
     source: "no unique that it could refer to can exist; documented for Citus",
@@ -31,7 +31,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -43,6 +43,6 @@ mod tests {
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid, FOREIGN KEY (tenant_id, t_id) REFERENCES t (tenant_id, id))",
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE TABLE c (tenant_id uuid, t_id uuid, FOREIGN KEY (tenant_id, t_id) REFERENCES t)",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

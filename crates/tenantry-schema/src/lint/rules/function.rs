@@ -1,10 +1,10 @@
 //! No functions, procedures or aggregates are made.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "function",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "documented for functions; inferred for procedures and aggregates",
@@ -31,7 +31,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -41,6 +41,6 @@ mod tests {
             "DROP FUNCTION f",
         ];
         let kept = ["CREATE TABLE f (id uuid)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -2,11 +2,11 @@
 
 use sqlparser::ast::ColumnOption;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "generated-column",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Reported,
     source: "reported by users of Nile",
@@ -30,7 +30,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -38,6 +38,6 @@ mod tests {
         let broken = ["CREATE TABLE x (a int, b int GENERATED ALWAYS AS (a + 1) STORED)"];
         let kept =
             ["CREATE TABLE x (a int)", "CREATE TABLE x (a int GENERATED ALWAYS AS IDENTITY)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

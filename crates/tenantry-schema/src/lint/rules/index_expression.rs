@@ -2,11 +2,11 @@
 
 use crate::ops::v1;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "index-expression",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the cloud of Nile, PostgreSQL 15.19",
@@ -23,7 +23,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -33,6 +33,6 @@ mod tests {
             "CREATE INDEX i ON t (tenant_id, email DESC)",
             "CREATE INDEX i ON t (tenant_id, email COLLATE \"C\")",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,11 +1,11 @@
 //! A transaction writes for one tenant, or to what is shared.
 
 use super::super::case::written;
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "mixed-writes",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
@@ -27,7 +27,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -36,6 +36,6 @@ mod tests {
             "BEGIN; SET LOCAL nile.tenant_id = 'a'; UPDATE tenants SET name = 'x'; UPDATE users SET name = 'x'; COMMIT",
         ];
         let kept = ["BEGIN; UPDATE users SET name = 'x'; COMMIT"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

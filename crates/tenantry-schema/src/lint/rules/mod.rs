@@ -169,17 +169,17 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{ALL, LAST, Rule};
-    use crate::lint::{Script, Target, empty, lint};
+    use crate::lint::{RuleSet, Script, empty, lint};
 
     /// How often a rule is broken by a script.
-    fn times(rule: &Rule, target: Target, sql: &str) -> usize {
+    fn times(rule: &Rule, target: RuleSet, sql: &str) -> usize {
         let findings = lint(target, empty(target), &[Script::of_file("test.sql", sql)]);
         findings.iter().filter(|it| it.finding.code == rule.code).count()
     }
 
     /// Fails unless each of the first breaks the rule once, and the others do not.
     #[track_caller]
-    pub(super) fn check(rule: &Rule, target: Target, broken: &[&str], kept: &[&str]) {
+    pub(super) fn check(rule: &Rule, target: RuleSet, broken: &[&str], kept: &[&str]) {
         for sql in broken {
             assert_eq!(times(rule, target, sql), 1, "{}: {sql}", rule.code);
         }

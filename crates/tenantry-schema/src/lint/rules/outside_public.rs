@@ -3,11 +3,11 @@
 use sqlparser::ast::Statement as Ast;
 
 use super::super::catalogue::name;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "outside-public",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "names with a schema are refused in predicates, checks and types",
@@ -24,7 +24,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -32,6 +32,6 @@ mod tests {
         let broken =
             ["CREATE TABLE crm.t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id))"];
         let kept = ["CREATE TABLE public.t (tenant_id uuid)", "CREATE TABLE crm.s (id uuid)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

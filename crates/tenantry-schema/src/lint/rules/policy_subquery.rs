@@ -1,10 +1,10 @@
 //! A policy asks no other table: Citus refuses subqueries in policies.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "policy-subquery",
-    targets: &[Target::Citus],
+    targets: &[RuleSet::Citus],
     level: Level::Refused,
     known: Known::Measured,
     source: "Citus 13.2: could not create policies on distributed tables that use subqueries",
@@ -21,13 +21,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["CREATE POLICY p ON t USING (id IN (SELECT id FROM u))"];
         let kept = ["CREATE POLICY p ON t USING (id = 1)"];
-        check(&RULE, Target::Citus, &broken, &kept);
+        check(&RULE, RuleSet::Citus, &broken, &kept);
     }
 }

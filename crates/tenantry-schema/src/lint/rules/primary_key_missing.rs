@@ -3,11 +3,11 @@
 use sqlparser::ast::Statement as Ast;
 
 use super::super::catalogue::name;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "primary-key-missing",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "Nile accepts a table without one; nothing then tells its rows apart",
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -37,6 +37,6 @@ mod tests {
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ",
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid); ALTER TABLE ONLY public.t ADD CONSTRAINT k PRIMARY KEY (tenant_id, id)",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

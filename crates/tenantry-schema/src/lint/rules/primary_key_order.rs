@@ -2,11 +2,11 @@
 
 use tenantry_entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::Key};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
     code: "primary-key-order",
-    targets: &[Target::Nile, Target::Citus],
+    targets: &[RuleSet::Nile, RuleSet::Citus],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "keys are allowed in any order; an index serves what it begins with",
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -34,6 +34,6 @@ mod tests {
         let broken = ["CREATE TABLE t (tenant_id uuid, id uuid, PRIMARY KEY (id, tenant_id))"];
         let kept =
             ["CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); "];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -2,11 +2,11 @@
 
 use tenantry_entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target, parts::Key};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
     code: "primary-key-without-tenant",
-    targets: &[Target::Nile, Target::Citus],
+    targets: &[RuleSet::Nile, RuleSet::Citus],
     level: Level::Refused,
     known: Known::Documented,
     source: "the blog of Nile on distributed DDL, 2024-11-19",
@@ -29,7 +29,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -42,6 +42,6 @@ mod tests {
             "CREATE TABLE t (id uuid PRIMARY KEY)",
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

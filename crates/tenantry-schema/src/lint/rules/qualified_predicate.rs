@@ -1,11 +1,11 @@
 //! The predicate of an index names bare columns, and a check at most the table before them: Nile keeps tables under longer names.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 use super::longest_name;
 
 pub(super) const RULE: Rule = Rule {
     code: "qualified-predicate",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the cloud of Nile, PostgreSQL 15.19",
@@ -30,7 +30,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -41,6 +41,6 @@ mod tests {
         ];
         let kept =
             ["CREATE INDEX i ON t (a) WHERE b = 'x'", "CREATE TABLE t (a int, CHECK (t.a > 0))"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

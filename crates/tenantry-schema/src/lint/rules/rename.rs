@@ -2,15 +2,15 @@
 
 use sqlparser::ast::AlterTableOperation;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "rename",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Inferred,
-    source: "renaming a column is refused, and nobody has tried the rest",
-    help: "make it anew under the other name",
+    source: "renaming a column is refused; the rest is untried",
+    help: "recreate it under the other name",
     check,
 };
 
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -37,6 +37,6 @@ mod tests {
             "ALTER TABLE t RENAME CONSTRAINT a TO b",
         ];
         let kept = ["ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE t ADD COLUMN rename_me int"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,10 +1,10 @@
 //! Rows of shared tables are not changed in a transaction that changes the schema.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "rows-beside-ddl",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Reported,
     source: "the examples of Nile say: avoid mixing DML and DDL",
@@ -24,13 +24,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["CREATE TABLE s (id uuid PRIMARY KEY); UPDATE s SET id = id"];
         let kept = ["BEGIN; UPDATE users SET name = NULL; COMMIT"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,11 +1,11 @@
 //! No column of a tenant-scoped table counts by itself: no serial, no identity, no `nextval`.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 use super::counting;
 
 pub(super) const RULE: Rule = Rule {
     code: "sequence",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the testing container of Nile, PostgreSQL 15.12",
@@ -28,7 +28,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -41,6 +41,6 @@ mod tests {
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); ALTER TABLE t ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY",
         ];
         let kept = ["CREATE TABLE s (n serial)", "CREATE TABLE t (tenant_id uuid, n bigint)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,11 +1,11 @@
 //! Shared tables may count, but an id that is unique everywhere moves with its rows.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet};
 use super::counting;
 
 pub(super) const RULE: Rule = Rule {
     code: "sequence-in-shared-table",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "Nile lets shared tables count, and such a row does not move",
@@ -25,13 +25,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["CREATE TABLE s (n bigserial)"];
         let kept = ["CREATE TABLE t (tenant_id uuid, n serial)", "CREATE TABLE s (id uuid)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -2,11 +2,11 @@
 
 use sqlparser::ast::Statement as Ast;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "storage-parameter",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Reported,
     source: "the load test of Nile leaves them out on Nile, and says why",
@@ -22,13 +22,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["CREATE TABLE x (id int) WITH (fillfactor = 70)"];
         let kept = ["CREATE TABLE x (id int)", "CREATE INDEX i ON x (id) WITH (fillfactor = 70)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,10 +1,10 @@
 //! No tables live for a session only.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "temporary-table",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the cloud of Nile, PostgreSQL 15.19",
@@ -23,7 +23,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -34,6 +34,6 @@ mod tests {
             "CREATE LOCAL TEMP TABLE x (id int)",
         ];
         let kept = ["CREATE TABLE temp (id int)", "INSERT INTO temp VALUES (1)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

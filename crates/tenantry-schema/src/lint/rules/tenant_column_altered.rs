@@ -4,14 +4,14 @@ use sqlparser::ast::{AlterColumnOperation, AlterTableOperation};
 use tenantry_entity::tenancy::TENANT_ID;
 
 use super::super::catalogue::folded;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenant-column-altered",
-    targets: &[Target::Citus, Target::Nile],
+    targets: &[RuleSet::Citus, RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
-    source: "documented for Citus (reference_ddl); nobody has tried it on Nile",
+    source: "documented for Citus (reference_ddl); untried on Nile",
     help: "make a new table, and move the rows",
     check,
 };
@@ -34,7 +34,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -44,6 +44,6 @@ mod tests {
             "ALTER TABLE t ALTER COLUMN tenant_id TYPE text",
         ];
         let kept = ["ALTER TABLE t DROP COLUMN a"];
-        check(&RULE, Target::Citus, &broken, &kept);
+        check(&RULE, RuleSet::Citus, &broken, &kept);
     }
 }

@@ -1,12 +1,12 @@
-//! `tenant_id` refuses NULL: a row without a tenant belongs to nobody.
+//! `tenant_id` refuses NULL: a row without a tenant belongs to no tenant.
 
 use tenantry_entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenant-id-nullable",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "the documentation of Nile often leaves it out, and its keys make it so",
@@ -29,7 +29,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -39,6 +39,6 @@ mod tests {
             "CREATE TABLE t (tenant_id uuid NOT NULL)",
             "CREATE TABLE t (tenant_id uuid, id uuid, PRIMARY KEY (tenant_id, id))",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

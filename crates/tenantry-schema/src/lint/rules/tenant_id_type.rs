@@ -2,11 +2,11 @@
 
 use tenantry_entity::tenancy::TENANT_ID;
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenant-id-type",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/tenant-virtualization/tenant-management",
@@ -27,7 +27,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -37,6 +37,6 @@ mod tests {
             "ALTER TABLE t ADD COLUMN tenant_id bigint",
         ];
         let kept = ["CREATE TABLE t (tenant_id uuid, id text)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,10 +1,10 @@
 //! A migration changes no rows of tenants: its transaction writes down that it was applied, which is shared.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenant-rows-in-migration",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
@@ -25,7 +25,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -38,6 +38,6 @@ mod tests {
             "CREATE TABLE s (id uuid PRIMARY KEY); UPDATE s SET id = id",
             "BEGIN; SET LOCAL nile.tenant_id = 'a'; UPDATE t SET id = id; COMMIT",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

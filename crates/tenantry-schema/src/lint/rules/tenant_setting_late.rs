@@ -1,11 +1,11 @@
 //! The tenant is named before anything else is done in a transaction.
 
 use super::super::case::named_tenant;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenant-setting-late",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the testing container of Nile, PostgreSQL 15.12",
@@ -23,13 +23,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["BEGIN; SELECT 1; SET LOCAL nile.tenant_id = 'a'; COMMIT"];
         let kept = ["BEGIN; SET LOCAL nile.tenant_id = 'a'; SELECT 1; COMMIT"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -3,11 +3,11 @@
 use tenantry_entity::tenancy::TENANT_SETTING;
 
 use super::super::case::named_tenant;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenant-setting-literal",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the testing container of Nile, PostgreSQL 15.12",
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -35,6 +35,6 @@ mod tests {
             ["SELECT set_config('nile.tenant_id', 'a', true)", "SET LOCAL nile.tenant_id = $1"];
         let kept =
             ["SET LOCAL nile.tenant_id = 'a'", "SELECT set_config('lock_timeout', '1s', true)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

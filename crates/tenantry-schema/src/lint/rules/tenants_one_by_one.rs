@@ -2,11 +2,11 @@
 
 use sqlparser::ast::{SetExpr, Statement as Ast};
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "tenants-one-by-one",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others for several rows; that each comes first is said in the load test of Nile",
@@ -32,7 +32,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -42,6 +42,6 @@ mod tests {
             "BEGIN; SELECT 1; INSERT INTO tenants (name) VALUES ('a'); COMMIT",
         ];
         let kept = ["BEGIN; INSERT INTO tenants (name) VALUES ('a'); COMMIT"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,10 +1,10 @@
 //! No triggers are made: Citus has none on distributed tables either.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "trigger",
-    targets: &[Target::Nile, Target::Citus],
+    targets: &[RuleSet::Nile, RuleSet::Citus],
     level: Level::Refused,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/postgres/postgres-compatibility",
@@ -21,7 +21,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -31,6 +31,6 @@ mod tests {
             "DROP TRIGGER x ON t",
         ];
         let kept = ["CREATE TABLE trigger_log (id uuid)"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

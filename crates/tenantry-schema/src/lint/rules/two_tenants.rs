@@ -1,11 +1,11 @@
 //! A transaction is about one tenant.
 
 use super::super::case::named_tenant;
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "two-tenants",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Measured,
     source: "measured by others on the testing container of Nile, PostgreSQL 15.12",
@@ -22,7 +22,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -32,6 +32,6 @@ mod tests {
         let kept = [
             "BEGIN; SET LOCAL nile.tenant_id = 'a'; COMMIT; BEGIN; SET LOCAL nile.tenant_id = 'b'; COMMIT",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -1,10 +1,10 @@
 //! `tenants` has no unique but its key.
 
-use super::super::{Case, Found, Kind, Known, Level, Rule, Target, parts::Key};
+use super::super::{Case, Found, Kind, Known, Level, Rule, RuleSet, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
     code: "unique-on-tenants",
-    targets: &[Target::Nile],
+    targets: &[RuleSet::Nile],
     level: Level::Refused,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/integrations/betterauth",
@@ -23,7 +23,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
@@ -36,6 +36,6 @@ mod tests {
             "CREATE INDEX i ON tenants (slug)",
             "CREATE TABLE t (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); CREATE UNIQUE INDEX u ON t (tenant_id, slug)",
         ];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Asked last, and only of a statement that no other rule has found anything in.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "unreadable",
-    targets: &[Target::Nile, Target::Citus, Target::Postgres],
+    targets: &[RuleSet::Nile, RuleSet::Citus, RuleSet::Postgres],
     level: Level::Unsafe,
     known: Known::Inferred,
     source: "the parser does not know it",
@@ -24,13 +24,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["FROBNICATE THE TABLES"];
         let kept = ["SELECT 1", "DO $$ BEGIN END $$"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

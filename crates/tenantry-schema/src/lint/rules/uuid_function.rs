@@ -1,10 +1,10 @@
 //! A default uuid comes from `gen_random_uuid()`, which every engine has.
 
-use super::super::{Case, Found, Known, Level, Rule, Target};
+use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
     code: "uuid-function",
-    targets: &[Target::Nile, Target::Postgres, Target::Citus],
+    targets: &[RuleSet::Nile, RuleSet::Postgres, RuleSet::Citus],
     level: Level::Unsafe,
     known: Known::Documented,
     source: "https://www.thenile.dev/docs/extensions/uuid-ossp",
@@ -20,13 +20,13 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RULE, Target};
+    use super::{RULE, RuleSet};
     use crate::lint::rules::tests::check;
 
     #[test]
     fn examples() {
         let broken = ["CREATE TABLE x (id uuid DEFAULT uuid_generate_v7())"];
         let kept = ["CREATE TABLE x (id uuid DEFAULT gen_random_uuid())"];
-        check(&RULE, Target::Nile, &broken, &kept);
+        check(&RULE, RuleSet::Nile, &broken, &kept);
     }
 }

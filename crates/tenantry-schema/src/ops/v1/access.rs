@@ -24,11 +24,11 @@ pub fn alter_access(table: &str) -> AlterAccess {
 #[derive(Debug)]
 pub struct AlterAccess {
     table: String,
-    steps: Vec<Step>,
+    steps: Vec<AccessStep>,
 }
 
 #[derive(Debug)]
-enum Step {
+enum AccessStep {
     /// Any statement.
     Sql(String),
     /// Privileges that are granted, to the application role or to PUBLIC.
@@ -44,7 +44,7 @@ enum To {
 }
 
 impl AlterAccess {
-    /// Applies policies from now on, but not to the table's owner. Without a policy, nobody else
+    /// Applies policies from now on, but not to the table's owner. Without a policy, no other role
     /// sees a row.
     pub fn enable_row_security(self) -> Self {
         self.row_security(ENABLE)
@@ -73,45 +73,45 @@ impl AlterAccess {
 
     /// Creates a policy from what follows name and table in a CREATE POLICY.
     pub fn create_policy_as(mut self, name: &str, definition: &str) -> Self {
-        self.steps.push(Step::Sql(policy_sql(&self.table, name, definition)));
+        self.steps.push(AccessStep::Sql(policy_sql(&self.table, name, definition)));
         self
     }
 
     /// Drops a policy.
     pub fn drop_policy(mut self, name: &str) -> Self {
         let sql = format!("DROP POLICY {} ON {}", quoted(name), quoted(&self.table));
-        self.steps.push(Step::Sql(sql));
+        self.steps.push(AccessStep::Sql(sql));
         self
     }
 
     /// Gives a policy another name.
     pub fn rename_policy(mut self, from: &str, to: &str) -> Self {
         let (from, to, table) = (quoted(from), quoted(to), quoted(&self.table));
-        self.steps.push(Step::Sql(format!("ALTER POLICY {from} ON {table} RENAME TO {to}")));
+        self.steps.push(AccessStep::Sql(format!("ALTER POLICY {from} ON {table} RENAME TO {to}")));
         self
     }
 
     /// Grants privileges to the application role: `SELECT`, `SELECT (email)`.
     pub fn grant(mut self, privileges: &[&str]) -> Self {
-        self.steps.push(Step::Grant(To::Application, owned(privileges)));
+        self.steps.push(AccessStep::Grant(To::Application, owned(privileges)));
         self
     }
 
     /// Revokes privileges from the application role.
     pub fn revoke(mut self, privileges: &[&str]) -> Self {
-        self.steps.push(Step::Revoke(To::Application, owned(privileges)));
+        self.steps.push(AccessStep::Revoke(To::Application, owned(privileges)));
         self
     }
 
     /// Grants privileges to every role.
     pub fn grant_to_public(mut self, privileges: &[&str]) -> Self {
-        self.steps.push(Step::Grant(To::Public, owned(privileges)));
+        self.steps.push(AccessStep::Grant(To::Public, owned(privileges)));
         self
     }
 
     /// Revokes privileges from every role.
     pub fn revoke_from_public(mut self, privileges: &[&str]) -> Self {
-        self.steps.push(Step::Revoke(To::Public, owned(privileges)));
+        self.steps.push(AccessStep::Revoke(To::Public, owned(privileges)));
         self
     }
 
@@ -124,8 +124,11 @@ impl AlterAccess {
         if !engine(manager).capability().row_level_security {
             return Ok(());
         }
-        let names_the_role = |step: &Step| {
-            matches!(step, Step::Grant(To::Application, _) | Step::Revoke(To::Application, _))
+        let names_the_role = |step: &AccessStep| {
+            matches!(
+                step,
+                AccessStep::Grant(To::Application, _) | AccessStep::Revoke(To::Application, _)
+            )
         };
         let role = if self.steps.iter().any(names_the_role) {
             Some(application_role(manager).await?)
@@ -139,11 +142,11 @@ impl AlterAccess {
         };
         for step in self.steps {
             let statements = match step {
-                Step::Sql(sql) => vec![sql],
-                Step::Grant(to, privileges) => {
+                AccessStep::Sql(sql) => vec![sql],
+                AccessStep::Grant(to, privileges) => {
                     name(to).map_or_else(Vec::new, |to| grant_sql(&self.table, &privileges, &to))
                 }
-                Step::Revoke(from, privileges) => name(from)
+                AccessStep::Revoke(from, privileges) => name(from)
                     .map_or_else(Vec::new, |from| revoke_sql(&self.table, &privileges, &from)),
             };
             for sql in statements {
@@ -154,7 +157,7 @@ impl AlterAccess {
     }
 
     fn row_security(mut self, action: &str) -> Self {
-        self.steps.push(Step::Sql(row_security_sql(&self.table, action)));
+        self.steps.push(AccessStep::Sql(row_security_sql(&self.table, action)));
         self
     }
 }

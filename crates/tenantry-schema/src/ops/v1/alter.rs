@@ -25,12 +25,12 @@ pub fn alter_table(table: &str) -> AlterTable {
 #[derive(Debug)]
 pub struct AlterTable {
     table: String,
-    steps: Vec<Step>,
+    steps: Vec<AlterStep>,
     rebuild: Option<Rebuild>,
 }
 
 #[derive(Debug)]
-enum Step {
+enum AlterStep {
     /// A part of an ALTER TABLE.
     Alter(String),
     /// The same, left out where no tenant-scoped table may refer to a shared one.
@@ -55,7 +55,7 @@ impl AlterTable {
     /// values, they could not read any more.
     pub fn drop_column(mut self, column: &str) -> Self {
         let sql = format!("ALTER TABLE {} DROP COLUMN {}", quoted(&self.table), quoted(column));
-        self.steps.push(Step::Alone(sql));
+        self.steps.push(AlterStep::Alone(sql));
         self
     }
 
@@ -63,7 +63,7 @@ impl AlterTable {
     pub fn fill(mut self, column: &str, value: &str) -> Self {
         let (table, column) = (quoted(&self.table), quoted(column));
         let sql = format!("UPDATE {table} SET {column} = ({value}) WHERE {column} IS NULL");
-        self.steps.push(Step::Alone(sql));
+        self.steps.push(AlterStep::Alone(sql));
         self
     }
 
@@ -99,7 +99,7 @@ impl AlterTable {
 
     /// New rows that name no value get NULL.
     pub fn drop_default(mut self, column: &str) -> Self {
-        self.steps.push(Step::DropDefault(quoted(column)));
+        self.steps.push(AlterStep::DropDefault(quoted(column)));
         self
     }
 
@@ -124,7 +124,7 @@ impl AlterTable {
     /// Adds a foreign key of a tenant-scoped table to a shared one, where the engine has such keys.
     pub fn add_foreign_key_to_shared(mut self, key: &ForeignKeyCreateStatement) -> Self {
         let action = self.foreign_key_action(key);
-        self.steps.push(Step::KeyToShared(action));
+        self.steps.push(AlterStep::KeyToShared(action));
         self
     }
 
@@ -136,13 +136,13 @@ impl AlterTable {
 
     /// Drops a key or a check by its name.
     pub fn drop_constraint(mut self, name: &str) -> Self {
-        self.steps.push(Step::DropConstraint(quoted(name)));
+        self.steps.push(AlterStep::DropConstraint(quoted(name)));
         self
     }
 
     /// Gives a key or a check another name.
     pub fn rename_constraint(mut self, from: &str, to: &str) -> Self {
-        self.steps.push(Step::RenameConstraint(from.to_owned(), to.to_owned()));
+        self.steps.push(AlterStep::RenameConstraint(from.to_owned(), to.to_owned()));
         self
     }
 
@@ -171,23 +171,23 @@ impl AlterTable {
         let mut actions: Vec<String> = Vec::new();
         for step in self.steps {
             match step {
-                Step::Alter(action) => actions.push(action),
-                Step::KeyToShared(action) if capability.foreign_keys_to_shared => {
+                AlterStep::Alter(action) => actions.push(action),
+                AlterStep::KeyToShared(action) if capability.foreign_keys_to_shared => {
                     actions.push(action);
                 }
-                Step::KeyToShared(_) => {}
-                Step::DropConstraint(name) => {
+                AlterStep::KeyToShared(_) => {}
+                AlterStep::DropConstraint(name) => {
                     let sure = capability.foreign_keys_to_shared;
                     let if_exists = if sure { "" } else { "IF EXISTS " };
                     actions.push(format!("DROP CONSTRAINT {if_exists}{name}"));
                 }
-                Step::DropDefault(column) => {
+                AlterStep::DropDefault(column) => {
                     // PostgreSQL keeps nothing of a default that is NULL.
                     let what =
                         if capability.drop_default { "DROP DEFAULT" } else { "SET DEFAULT NULL" };
                     actions.push(format!("ALTER COLUMN {column} {what}"));
                 }
-                Step::RenameConstraint(from, to) => {
+                AlterStep::RenameConstraint(from, to) => {
                     alter(manager, &self.table, &mut actions, together).await?;
                     let rename = if capability.distributes_tables {
                         rename_on_nodes(manager, &self.table, &from, &to).await?
@@ -198,7 +198,7 @@ impl AlterTable {
                         execute(manager, sql).await?;
                     }
                 }
-                Step::Alone(sql) => {
+                AlterStep::Alone(sql) => {
                     alter(manager, &self.table, &mut actions, together).await?;
                     execute(manager, sql).await?;
                 }
@@ -208,7 +208,7 @@ impl AlterTable {
     }
 
     fn alter(mut self, action: String) -> Self {
-        self.steps.push(Step::Alter(action));
+        self.steps.push(AlterStep::Alter(action));
         self
     }
 }
@@ -218,7 +218,7 @@ fn rename_sql(table: &str, from: &str, to: &str) -> String {
 }
 
 /// Citus renames no constraint of a distributed table: a key goes by its index, another constraint is made
-/// anew under the other name.
+/// again under the other name.
 async fn rename_on_nodes(
     manager: &SchemaManager<'_>,
     table: &str,

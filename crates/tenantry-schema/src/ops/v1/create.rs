@@ -145,6 +145,14 @@ pub async fn create_index(
 ) -> Result<(), DbErr> {
     let engine = engine(manager);
     let sql = index.to_string(PostgresQueryBuilder);
+    let capability = engine.capability();
+    // Of plain columns, on an engine without exceptions, there is nothing to find out by parsing.
+    if sql.matches('(').count() == 1
+        && capability.built_ins.is_empty()
+        && !capability.distributes_tables
+    {
+        return manager.create_index(index).await;
+    }
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &sql);
     let Ok([ast::Statement::CreateIndex(create)]) = parsed.as_deref() else {
         return manager.create_index(index).await;

@@ -1,4 +1,4 @@
-//! Making a table anew, for SQLite, which alters little:
+//! Recreating a table, for SQLite, which can alter little:
 //! <https://www.sqlite.org/lang_altertable.html#otheralter>.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -12,12 +12,12 @@ use crate::sql::quoted;
 /// The question that every rebuild begins with, and by which the runner recognises one.
 pub const FOREIGN_KEYS_ENFORCED: &str = "SELECT foreign_keys FROM pragma_foreign_keys";
 
-/// Makes a table anew as `table` says, with the rows it has; see [`Rebuild`].
+/// Recreates a table as `table` says, with the rows it has; see [`Rebuild`].
 pub fn rebuild(table: TableCreateStatement) -> Rebuild {
     Rebuild { table, copied: Vec::new(), required: Vec::new(), indexes: Vec::new() }
 }
 
-/// How a table is made anew: created under another name, filled, put in the old one's place, and
+/// How a table is recreated: created under another name, filled, put in the old one's place, and
 /// indexed. Indexes and triggers that no migration made are made again too.
 #[must_use = "a rebuild is run by `AlterTable::run`"]
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Rebuild {
         let enforced = query(FOREIGN_KEYS_ENFORCED.to_owned()).await?;
         if enforced.iter().any(|row| row.try_get("", "foreign_keys").unwrap_or(0) != 0) {
             return Err(DbErr::Migration(format!(
-                "{name} has to be made anew, and SQLite's foreign keys are on, so that rows that \
+                "{name} has to be recreated, and SQLite's foreign keys are on, so that rows that \
                  refer to it would be deleted: let the runner start the transaction, or execute \
                  PRAGMA foreign_keys = OFF before it begins"
             )));

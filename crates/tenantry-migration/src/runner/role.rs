@@ -124,7 +124,7 @@ impl Runner<'_> {
         )))
     }
 
-    /// Makes the role, in statements of their own: whoever makes the same one in another database
+    /// Makes the role, in statements of their own: another session that makes the same one in another database
     /// of the cluster waits no longer than for these. That it is there already is what was wanted;
     /// whether it is there at all, the caller asks again.
     async fn make(&self, role: &RoleFacts) -> Result<()> {
