@@ -51,7 +51,11 @@ fn grow(workspace: &Workspace) {
         "    /// In a word.\n    pub mood: Option<String>,\n    /// How promising, in \
          words.\n    pub score: Option<String>,\n    /// Where the lead works",
     );
-    workspace.replace(lead, "    Converted,\n}", "    Converted,\n    /// Said no.\n    Lost,\n}");
+    workspace.replace(
+        lead,
+        "        Converted,\n    }",
+        "        Converted,\n        /// Said no.\n        Lost,\n    }",
+    );
     workspace.replace(lead, "'qualified', 'converted')", "'qualified', 'converted', 'lost')");
     workspace.replace(
         lead,

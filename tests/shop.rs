@@ -79,6 +79,11 @@ async fn another_application_does_the_whole_job() {
         assert!(db.tables().await.is_empty());
     }
     forgotten_parts_are_named(&copy, &databases[0]);
+
+    // What the README says of an application, in a crate of its own.
+    let application = copy.application(include_str!("../examples/quickstart.rs"));
+    let said = application.cargo(&["run", "--quiet", "--offline"]);
+    assert!(said.contains("Spring introduction"), "{said}");
 }
 
 /// What an application forgets is one sentence at the start.

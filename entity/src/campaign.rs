@@ -3,32 +3,20 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Where a campaign is in its life.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    EnumIter,
-    DeriveActiveEnum,
-    Serialize,
-    Deserialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Being written; nothing is sent.
-    #[default]
-    Draft,
-    /// Sending.
-    Active,
-    /// Sending was stopped for now.
-    Paused,
-    /// Everything was sent.
-    Completed,
+tenantry_entity::text_enum! {
+    /// Where a campaign is in its life.
+    #[derive(Default)]
+    pub enum Status {
+        /// Being written; nothing is sent.
+        #[default]
+        Draft,
+        /// Sending.
+        Active,
+        /// Sending was stopped for now.
+        Paused,
+        /// Everything was sent.
+        Completed,
+    }
 }
 
 /// A row of `campaigns`.

@@ -3,32 +3,20 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// How far a lead has come.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    EnumIter,
-    DeriveActiveEnum,
-    Serialize,
-    Deserialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Not yet written to.
-    #[default]
-    New,
-    /// Written to.
-    Contacted,
-    /// Interested, and worth a talk.
-    Qualified,
-    /// Became a customer.
-    Converted,
+tenantry_entity::text_enum! {
+    /// How far a lead has come.
+    #[derive(Default)]
+    pub enum Status {
+        /// Not yet written to.
+        #[default]
+        New,
+        /// Written to.
+        Contacted,
+        /// Interested, and worth a talk.
+        Qualified,
+        /// Became a customer.
+        Converted,
+    }
 }
 
 /// A row of `leads`.

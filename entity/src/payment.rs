@@ -3,30 +3,18 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Where a payment is on its way.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    EnumIter,
-    DeriveActiveEnum,
-    Serialize,
-    Deserialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Not processed yet.
-    #[default]
-    Pending,
-    /// The money arrived.
-    Completed,
-    /// The money did not arrive.
-    Failed,
+tenantry_entity::text_enum! {
+    /// Where a payment is on its way.
+    #[derive(Default)]
+    pub enum Status {
+        /// Not processed yet.
+        #[default]
+        Pending,
+        /// The money arrived.
+        Completed,
+        /// The money did not arrive.
+        Failed,
+    }
 }
 
 /// A row of `payments`.

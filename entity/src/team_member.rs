@@ -6,56 +6,32 @@
 use sea_orm::{FromJsonQueryResult, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
-/// What a member may do.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    EnumIter,
-    DeriveActiveEnum,
-    Serialize,
-    Deserialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything, including billing and closing the tenant.
-    Owner,
-    /// Everything except billing.
-    Admin,
-    /// Daily work.
-    Member,
-    /// Looking, not changing.
-    Viewer,
+tenantry_entity::text_enum! {
+    /// What a member may do.
+    pub enum Role {
+        /// Everything, including billing and closing the tenant.
+        Owner,
+        /// Everything except billing.
+        Admin,
+        /// Daily work.
+        Member,
+        /// Looking, not changing.
+        Viewer,
+    }
 }
 
-/// Whether a seat is in use.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    EnumIter,
-    DeriveActiveEnum,
-    Serialize,
-    Deserialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// In use.
-    #[default]
-    Active,
-    /// Switched off; kept because payments refer to it.
-    Inactive,
-    /// Invited, not yet accepted.
-    Pending,
+tenantry_entity::text_enum! {
+    /// Whether a seat is in use.
+    #[derive(Default)]
+    pub enum Status {
+        /// In use.
+        #[default]
+        Active,
+        /// Switched off; kept because payments refer to it.
+        Inactive,
+        /// Invited, not yet accepted.
+        Pending,
+    }
 }
 
 /// Permissions granted beyond the role, kept as a JSON list of strings.

@@ -22,14 +22,13 @@ use std::sync::Arc;
 
 use migration::Result;
 use sea_orm::DatabaseConnection;
+pub use tenant::{Counts, Tenant};
 pub use tenantry_seeder::{
     DataSet, Difference, Edge, Loader, NodeReport, Options, Preset, Progress, Report, Seeder,
     SeedingPlan, Skew, SoFar, Spec, Stop, TableDigest, TableReport, Verification, Vocabulary, cli,
     digest, export, spec,
 };
 use tenantry_seeder::{SampleTable, Samples, Set};
-
-pub use tenant::{Counts, Tenant};
 
 /// The sample rows of the thirteen tables.
 #[derive(Debug)]

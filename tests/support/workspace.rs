@@ -126,6 +126,24 @@ impl Workspace {
         copy
     }
 
+    /// A crate outside of this workspace, with the dependencies that the README names for an application
+    /// and this `main`. It is built where the copy was.
+    pub fn application(&self, main: &str) -> Self {
+        let application =
+            Self { root: self.target.join("application"), target: self.target.clone() };
+        let readme = fs::read_to_string(original().join("README.md")).unwrap();
+        let (_, lines) = readme.split_once("```toml\n").unwrap();
+        let (lines, _) = lines.split_once("```").unwrap();
+        let own = lines.replace("../tenantry", original().to_str().unwrap());
+        assert!(own.starts_with("[dependencies]\n"), "{own}");
+        let own = format!("\n{own}").replacen("\n[dependencies]\n", FEATURES_OF_TESTS, 1);
+        let head = "[workspace]\n[package]\nname = \"application\"\nedition = \"2024\"\n";
+        application.write("Cargo.toml", &format!("{head}{own}\n{}", manifest().1));
+        application.write("src/main.rs", main);
+        run(Command::new("cp").arg(original().join("Cargo.lock")).arg(&application.root));
+        application
+    }
+
     /// The copy's folder.
     pub fn root(&self) -> &Path {
         &self.root

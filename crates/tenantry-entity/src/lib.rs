@@ -21,6 +21,8 @@ pub use tenancy::{SampleCode, Scope, Table, TableDef, TenantScoped};
 #[doc(hidden)]
 pub use sea_orm;
 #[doc(hidden)]
+pub use serde;
+#[doc(hidden)]
 pub use uuid;
 
 /// Declares the entity modules of an application, gives each table its code within
@@ -53,6 +55,53 @@ macro_rules! entities {
         #[must_use]
         pub fn all() -> Vec<$crate::TableDef> {
             vec![$($crate::TableDef::sampled::<$module::Entity>()),*]
+        }
+    };
+}
+
+/// Declares an enum that is kept as text: SeaORM and serde both write a value as its name in small letters
+/// and underscores.
+///
+/// SeaORM cannot put the list of values into a CHECK, so the column has it: `extra = "CHECK (status IN
+/// ('new', 'won'))"`. `#[derive(Default)]` and `#[default]` say which one a new row has.
+///
+/// ```
+/// use sea_orm::ActiveEnum as _;
+///
+/// tenantry_entity::text_enum! {
+///     /// How far a deal is.
+///     #[derive(Default)]
+///     pub enum Status {
+///         /// Not answered yet.
+///         #[default]
+///         New,
+///         /// It is ours.
+///         Won,
+///     }
+/// }
+///
+/// assert_eq!(Status::Won.to_value(), "won");
+/// ```
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($variants:tt)* }) => {
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            Hash,
+            $crate::sea_orm::EnumIter,
+            $crate::sea_orm::DeriveActiveEnum,
+            $crate::serde::Serialize,
+            $crate::serde::Deserialize,
+        )]
+        #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+        #[serde(rename_all = "snake_case")]
+        $(#[$meta])*
+        $vis enum $name {
+            $($variants)*
         }
     };
 }

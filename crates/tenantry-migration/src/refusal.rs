@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::Serialize;
-
 use tenantry_schema::list::List;
 
 /// Why something was not done, and what would let it pass.

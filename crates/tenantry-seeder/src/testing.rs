@@ -34,7 +34,10 @@ use tenantry_migration::{
 };
 use uuid::Uuid;
 
-use crate::{DataSet, Options, Seeder, Spec, digest::Digest as Rows, digest::row_hash};
+use crate::{
+    DataSet, Options, Seeder, Spec,
+    digest::{Digest as Rows, row_hash},
+};
 
 /// A database of its own, which is dropped with this.
 pub struct SeededDb {

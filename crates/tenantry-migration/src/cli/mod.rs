@@ -25,12 +25,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{ArgMatches, Parser, Subcommand, error::ErrorKind};
-use tenantry_entity::Engine;
-
 pub use careful::Careful;
+use clap::{ArgMatches, Parser, Subcommand, error::ErrorKind};
 pub use printer::Printer;
 pub use rehearse::Rehearsing;
+use tenantry_entity::Engine;
 pub use waiting::Waiting;
 
 use crate::{

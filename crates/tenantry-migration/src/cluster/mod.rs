@@ -11,14 +11,13 @@ mod isolate;
 
 use std::{collections::BTreeMap, fmt};
 
+pub use distribute::{Distributed, distribute};
+pub use health::{Health, health};
+pub use isolate::{IsolateOptions, Isolated, isolate};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 use serde::Serialize;
 use tenantry_entity::Engine;
 use uuid::Uuid;
-
-pub use distribute::{Distributed, distribute};
-pub use health::{Health, health};
-pub use isolate::{IsolateOptions, Isolated, isolate};
 
 use crate::{
     db::{listed, literal, quoted},

@@ -1,8 +1,9 @@
 //! Transactions that read, that work for one tenant, and how they end.
 
-use sea_orm::ConnectionTrait as _;
-use sea_orm::TransactionTrait as _;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
+    TransactionTrait as _,
+};
 use tenantry_entity::{Engine, tenancy::TENANT_SETTING};
 use uuid::Uuid;
 

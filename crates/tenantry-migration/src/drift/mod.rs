@@ -7,13 +7,12 @@ mod exposed;
 mod finding;
 mod mend;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
-use tenantry_entity::Engine;
-
 pub use accepted::{Accepted, AcceptedDrift};
 pub use finding::{finding, object};
 pub use mend::mend;
 pub(crate) use mend::plain_indexes;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use tenantry_entity::Engine;
 
 use crate::{
     application_role::{self, RoleFacts},

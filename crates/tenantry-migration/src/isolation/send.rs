@@ -1,10 +1,7 @@
 //! Sends attacks in as few round trips as may be, and judges what came of each.
 
 use futures_util::TryStreamExt as _;
-use sea_orm::{
-    sqlx,
-    sqlx::{AssertSqlSafe, PgConnection, Row as _},
-};
+use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _};
 use tenantry_entity::scope;
 
 use super::{
@@ -18,8 +15,8 @@ use crate::{db::literal, error::explain_sqlx};
 type Sent = std::result::Result<u64, Failure>;
 
 struct Failure {
-    pub(super) code: Option<String>,
-    pub(super) message: String,
+    code: Option<String>,
+    message: String,
 }
 
 impl Failure {

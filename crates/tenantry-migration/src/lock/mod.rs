@@ -11,15 +11,14 @@ mod proc;
 
 use std::time::Duration;
 
+pub(crate) use file::{LockFile, sqlite_file};
+pub use holder::Holder;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tenantry_entity::Engine;
 use tokio::time::{Instant, sleep};
-
-pub(crate) use file::{LockFile, sqlite_file};
-pub use holder::Holder;
 
 use crate::error::{Error, Result, sqlstate};
 

@@ -23,14 +23,12 @@ mod script;
 
 use std::sync::Arc;
 
+pub use report::Report;
+pub use script::SCRIPT;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, sqlx};
 use tenantry_entity::Engine;
 
-pub use report::Report;
-pub use script::SCRIPT;
-
 pub use crate::observer::{Observer, Phase, RehearsedStep, Touched};
-
 use crate::{
     db::Database,
     error::Result,

@@ -1,12 +1,11 @@
 //! Applying and rolling back, inside a session.
 
-use sea_orm::ConnectionTrait as _;
 use std::{
     sync::PoisonError,
     time::{Duration, Instant},
 };
 
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 
 use super::{

@@ -8,8 +8,7 @@ use sea_orm_migration::MigrationTrait;
 use super::{
     Runner, bookkeeping,
     choose::resolve_name,
-    journal,
-    journal::{Event, History, Note},
+    journal::{self, Event, History, Note},
     session::Session,
     state::{MigrationState, State, accepted, state_of},
 };

@@ -41,7 +41,6 @@ use std::{
 };
 
 pub use acceptance::scripts;
-
 use apply::Records;
 pub use command::{Command, Down, Outcome, Up};
 pub use dependents::{Dependent, dependents};

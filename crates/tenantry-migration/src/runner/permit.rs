@@ -1,11 +1,11 @@
 //! The permission without which nothing is dropped or deleted, and how the guard is asked for it.
 
-use sea_orm::ConnectionTrait as _;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use sea_orm::ConnectionTrait as _;
 use sea_orm_migration::MigrationTrait;
 
 use super::{

@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    journal,
-    journal::{Event, History},
-};
+use super::journal::{self, Event, History};
 use crate::config::PRODUCTION;
 
 /// A migration and what the database knows of it.

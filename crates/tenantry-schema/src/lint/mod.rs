@@ -22,13 +22,12 @@ mod squawk;
 
 use std::fmt;
 
-use serde::Serialize;
-use tenantry_entity::Engine;
-
 pub use case::{Case, Found};
 pub use catalogue::{Catalogue, Kind};
 pub use rules::{ALL, LAST};
 pub use script::{Script, Statement};
+use serde::Serialize;
+use tenantry_entity::Engine;
 
 use crate::{report::Finding, schema::Schema};
 

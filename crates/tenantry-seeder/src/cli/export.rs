@@ -1,6 +1,7 @@
 //! `seeder export`
 
 use std::path::Path;
+
 use tenantry_entity::Engine;
 use tenantry_migration::{Result, cli::Printer};
 

@@ -11,8 +11,7 @@ use tenantry_entity::Engine;
 use tenantry_migration::{
     Error, Result,
     db::{begin_for_tenant, finish},
-    lock,
-    lock::{Patience, Purpose},
+    lock::{self, Patience, Purpose},
     runner::{NotedSeeding, SeedingStage},
 };
 use tokio::task::yield_now;
@@ -22,8 +21,7 @@ use super::{
     copy::{Copy, Watched},
     insert::Insert,
     missing::Missing,
-    sink,
-    sink::{Group, Nowhere, Sink, Tally},
+    sink::{self, Group, Nowhere, Sink, Tally},
     workers,
 };
 use crate::{

@@ -7,8 +7,7 @@ use tenantry_migration::Result;
 
 use super::{
     loading::{Task, UNIT},
-    probe,
-    probe::{Presence, Rest},
+    probe::{self, Presence, Rest},
 };
 use crate::{samples::SampleTenant, set::DataSet};
 

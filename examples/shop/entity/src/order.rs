@@ -3,32 +3,20 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// How far an order has come.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    EnumIter,
-    DeriveActiveEnum,
-    Serialize,
-    Deserialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It was placed.
-    #[default]
-    Placed,
-    /// It was paid for.
-    Paid,
-    /// It is on its way, or there.
-    Shipped,
-    /// It was taken back.
-    Cancelled,
+tenantry_entity::text_enum! {
+    /// How far an order has come.
+    #[derive(Default)]
+    pub enum Status {
+        /// It was placed.
+        #[default]
+        Placed,
+        /// It was paid for.
+        Paid,
+        /// It is on its way, or there.
+        Shipped,
+        /// It was taken back.
+        Cancelled,
+    }
 }
 
 /// A row of `orders`.

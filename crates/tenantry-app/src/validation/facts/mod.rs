@@ -10,14 +10,12 @@ pub(super) use rows::{Duplicates, Orphans};
 use rows::{duplicates, orphans, samples};
 use sea_orm::DatabaseTransaction;
 use tenantry_migration::{
-    cluster,
-    cluster::Health,
+    cluster::{self, Health},
     db::{Database, begin_read},
     diff::Change,
     drift::{Accepted, Drift, drift, inexact},
     error::{Error, Result},
-    isolation,
-    isolation::Matrix,
+    isolation::{self, Matrix},
 };
 
 use super::ValidateOptions;

@@ -1,9 +1,8 @@
 //! Rows without their parent, equal rows, and sample rows.
 
-use sea_orm::ConnectionTrait as _;
 use std::collections::BTreeMap;
 
-use sea_orm::{DatabaseTransaction, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Statement};
 use tenantry_entity::Engine;
 use tenantry_migration::{
     db::{count_rows, quoted},

@@ -11,8 +11,7 @@ use crate::{
     diff::{Change, diff},
     error::{Result, sqlstate},
     refusal::Refusal,
-    schema,
-    schema::Schema,
+    schema::{self, Schema},
 };
 
 /// What depends on the tables that go, and everything that was made by hand and would go

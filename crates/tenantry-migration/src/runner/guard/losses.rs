@@ -1,17 +1,14 @@
 //! What tables and columns would lose, and how many rows are in them.
 
-use sea_orm::ConnectionTrait as _;
-use sea_orm::{DatabaseTransaction, DbErr, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement};
 use tenantry_entity::Engine;
 
-use super::{
-    super::{effect::Effect, samples::Samples, sums::Sum},
-    Request, named,
-};
+use super::{Request, named};
 use crate::{
     db::{literal, quoted, table_size},
     error::Result,
     refusal::Loss,
+    runner::{effect::Effect, samples::Samples, sums::Sum},
     schema::{Action, Schema, Table},
 };
 

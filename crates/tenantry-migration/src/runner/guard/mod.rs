@@ -8,8 +8,7 @@ use by_hand::made_by_hand;
 use consent::hash;
 pub(super) use consent::{Consent, Consented};
 use losses::{count, emptied, losing, losses, lost_columns};
-use sea_orm::ConnectionTrait as _;
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use tenantry_entity::Engine;
 
 use super::{
@@ -22,8 +21,7 @@ use crate::{
     error::{List, Result},
     observer::{Observer, Phase, Watch},
     refusal::{Loss, Refusal},
-    schema,
-    schema::{Schema, Table},
+    schema::{self, Schema, Table},
 };
 
 /// What a command asks the guard.
