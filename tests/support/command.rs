@@ -162,9 +162,12 @@ pub fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut cargo = cargo();
-        cargo.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--examples"]);
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
+        cargo.args(["build", "--quiet", "--workspace", "--bins"]);
+        // Benchmarks are built as they will be used, and run no examples.
+        if cfg!(debug_assertions) {
+            cargo.args(["--tests", "--examples"]);
+        } else {
+            cargo.args(["--release", "--benches"]);
         }
         let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
         assert!(status.success(), "the binaries do not build");
