@@ -156,8 +156,8 @@ fn path(name: &str) -> PathBuf {
     built().join(name)
 }
 
-/// The folder with all binaries and examples of the workspace. They are built with the features that the tests' own
-/// dependencies ask of crates, as the tests are: otherwise some forty crates would be compiled twice.
+/// The folder with all binaries and examples of the workspace. Cargo builds them with the features that
+/// the tests ask of their dependencies; without these, it would compile some forty crates twice.
 pub fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -175,8 +175,8 @@ pub fn built() -> &'static Path {
     })
 }
 
-/// Cargo, without what the outer one tells this test of its package, and without what libtest needs for
-/// `--report-time`: build scripts read both, and everything would be built again for the change.
+/// Cargo, without what the outer one tells this test of its package, and without what libtest needs
+/// for `--report-time`: build scripts read both, and Cargo would build everything again.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.env_remove("RUSTC_BOOTSTRAP");

@@ -56,8 +56,8 @@ fn manifest() -> (String, String) {
     (workspace.to_owned(), profiles.to_owned())
 }
 
-/// Dependencies of the tests ask these crates for features, so that a copy without tests would compile
-/// them, and what depends on them, once more.
+/// The tests ask these crates for features. A copy asks for the same, so that Cargo does not compile
+/// them, and what depends on them, again.
 const FEATURES_OF_TESTS: &str = "
 [dependencies]
 bitflags = { version = \"2\", features = [\"std\"] }
@@ -126,8 +126,8 @@ impl Workspace {
         copy
     }
 
-    /// A crate outside of this workspace, with the dependencies that the README names for an application
-    /// and this `main`. It is built where the copy was.
+    /// A crate outside of this workspace, with this `main` and the dependencies that the README names for
+    /// an application. Cargo builds it in the target folder of the copy.
     pub fn application(&self, main: &str) -> Self {
         let application =
             Self { root: self.target.join("application"), target: self.target.clone() };

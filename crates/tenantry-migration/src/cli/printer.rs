@@ -68,7 +68,7 @@ impl Printer {
     pub fn error(&mut self, error: &Error, as_json: bool) {
         self.note(&format!("error: {error}"));
         if as_json && !self.has_report {
-            // The exit code says that something is wrong, even if nobody can read what.
+            // If standard output fails too, the exit code still reports the error.
             let _ = self.json(&Failed { error: Failure::of(error) });
         }
     }

@@ -48,7 +48,7 @@ pub(super) async fn run(
         .map(|matrix| format!(", {} held off", counted(matrix.attacks(), "attack", "attacks")));
     let report = Envelope::offline("prove", Body { proof, sha256 }, findings);
     let json = serde_json::to_string_pretty(&report)
-        .map_err(|error| Error::config("migrations-differ", error.to_string()))?;
+        .map_err(|error| Error::config("json", error.to_string()))?;
     let shown = args.report.display();
     write_over(&args.report, &(json + "\n"), "{\n  \"version\": ", "report")?;
     out.line(&if passed {

@@ -10,8 +10,8 @@ pub struct Waiting {
     /// Wait this many seconds for another migration or seeding to finish
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     lock_wait: u32,
-    /// Wait at most this many seconds for a lock on a table, since other sessions wait meanwhile; then
-    /// try again a few times
+    /// Wait at most this many seconds for a lock on a table, then release it and try again a few times;
+    /// other sessions wait behind this command for as long
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     lock_timeout: u32,
     /// Stop a statement that runs for longer than this many seconds

@@ -90,7 +90,7 @@ pub async fn isolate(
         check_logical(connection, db.engine, &before.node).await?;
         "force_logical"
     };
-    // No other command changes the schema meanwhile; the one connection keeps the lock.
+    // This connection holds the lock until the move ends, so that no command changes the schema.
     let locked = lock::begin(connection, db.engine, Purpose::Migrate, &db.patience).await?;
     let kept = lock::keep(&locked.tx, db.engine).await;
     finish(locked.tx, kept).await?;

@@ -97,9 +97,7 @@ impl Runner<'_> {
         let permit = self.permit_rolling_back(session, to_roll_back, applied_again).await?;
         Ok(Some(self.run_downs(session, to_roll_back, records, outcome, permit).await?))
     }
-}
 
-impl Runner<'_> {
     async fn run_downs(
         &self,
         session: &mut Session,
@@ -157,13 +155,12 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// So that a rehearsal is not taken for the real thing.
+    /// Marks the lines that a rehearsal logs.
     fn said_before(&self) -> &'static str {
         if self.observer.is_some() { "rehearsing: " } else { "" }
     }
 
-    /// What was done outside of a transaction stays done whatever comes after it, and so has its
-    /// record to.
+    /// Commits the record of what ran outside of a transaction: that stays done, whatever fails later.
     async fn keep_record(&self, session: &mut Session) -> Result<()> {
         if self.observer.is_some() {
             return Ok(());
@@ -172,7 +169,8 @@ impl Runner<'_> {
         session.enter().await
     }
 
-    /// Runs one half of a migration, either of which may drop something: in the session's transaction, or between two of them.
+    /// Runs one half of a migration, either of which may drop something: in the session's transaction,
+    /// or between two of them.
     async fn step(
         &self,
         session: &mut Session,
@@ -261,9 +259,7 @@ impl Runner<'_> {
         done.clear();
         Ok(())
     }
-}
 
-impl Runner<'_> {
     pub(super) async fn drop_tables(
         &self,
         tx: &DatabaseTransaction,
@@ -299,9 +295,7 @@ impl Runner<'_> {
     pub(super) fn bookkeeping_tables(&self) -> [String; 2] {
         [self.table.clone(), journal::table_beside(&self.table)]
     }
-}
 
-impl Runner<'_> {
     async fn failure(
         &self,
         session: &Session,

@@ -188,9 +188,7 @@ impl Effect {
             _ => {}
         }
     }
-}
 
-impl Effect {
     /// Whether a table that was there before goes, or loses something.
     pub(super) fn loses_something(&self) -> bool {
         !self.drops.is_empty() || !self.thins.is_empty() || !self.rebuilt.is_empty()

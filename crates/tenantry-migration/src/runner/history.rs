@@ -101,9 +101,7 @@ impl Runner<'_> {
             None => false,
         })
     }
-}
 
-impl Runner<'_> {
     /// The names of what is applied, in the order in which that happened: by the journal, and what
     /// the journal does not know, by its time and its place in the list, after that.
     pub(super) fn in_order(&self, history: &History) -> Vec<String> {

@@ -63,9 +63,7 @@ impl Runner<'_> {
         let bookkeeping_too = to_roll_back.len() >= session.history.recorded.len();
         Ok(self.guard(session, guard::Asked { effect, steps, bookkeeping_too }).await?.permit)
     }
-}
 
-impl Runner<'_> {
     /// Asks the guard about what applying these would lose, if anything.
     pub(super) async fn permit_losses(
         &self,

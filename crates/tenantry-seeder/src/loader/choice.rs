@@ -53,9 +53,7 @@ impl Loader {
             _ => Self::Insert,
         })
     }
-}
 
-impl Loader {
     /// About how many rows it loads in a second, on a machine with two processors that does nothing else.
     pub(crate) const fn rows_a_second(self) -> u64 {
         match self {

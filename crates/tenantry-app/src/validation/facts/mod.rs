@@ -43,8 +43,8 @@ pub(super) struct Facts {
     pub isolation: Option<Matrix>,
 }
 
-/// Reads everything from one snapshot, where the engine has such transactions, so that what others do
-/// meanwhile is no finding.
+/// Reads everything from one snapshot, where the engine has such transactions, so that a change by another
+/// session during the validation is no finding.
 pub(super) async fn gather(
     application: Application,
     db: &Database,
