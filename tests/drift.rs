@@ -11,16 +11,17 @@ use entity::tenancy::APPLICATION_ROLE;
 use migration::{
     MigratorTrait as _, Runner,
     db::Database,
+    diff::diff,
     drift::{Accepted, drift, mend},
     plan::{Object, PlannedMigration},
     schema::{
         Action, BTREE, Check, Column, ColumnType, ForeignKey, Grant, Grantee, Index, IndexPart,
-        Policy, RowSecurity, Schema, Table,
+        Policy, RowSecurity, Schema, Table, ddl, expected, read,
     },
 };
 use sea_orm::ConnectionTrait as _;
 
-use crate::support::{Engine, TestDb, random_schema::Pair};
+use crate::support::{Engine, TestDb, random_schema::Pair, texts};
 
 on_both_engines!(
     each_difference_is_one_finding_and_is_mended,
@@ -574,4 +575,77 @@ async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb)
 
 fn diff_with(db: &TestDb, file: &Path) -> crate::support::Ran {
     db.migration(&["diff", "--json", "--accepted", file.to_str().unwrap()])
+}
+
+/// A column may be called like any word that the server knows, and an index on it is what it was meant
+/// to be: the server quotes some of them, and tells so.
+#[tokio::test]
+async fn every_word_of_sql_may_be_a_column() {
+    let db = TestDb::new(Engine::Postgres);
+    let open = db.open().await;
+    let words = texts(&open.connection, "SELECT word FROM pg_get_keywords() ORDER BY word").await;
+    assert!(words.len() > 400, "{words:?}");
+    let mut table = Table::new("words");
+    // What needs quotes for another reason, too.
+    for name in words.into_iter().chain(["Upper", "a b", "1st", "é", "a\"b"].map(str::to_owned)) {
+        table.indexes.push(Index {
+            name: format!("words_{}_idx", table.columns.len()),
+            unique: false,
+            method: BTREE.to_owned(),
+            options: Vec::new(),
+            parts: vec![IndexPart { expr: name.clone(), descending: table.columns.len() % 2 == 1 }],
+            predicate: None,
+        });
+        table.columns.push(Column { name, ty: ColumnType::Text, nullable: true, default: None });
+    }
+    let schema = Schema { tables: [(table.name.clone(), table)].into() };
+    let all = ddl::create(&schema, Engine::Postgres).join(";\n");
+    open.connection.execute_unprepared(&all).await.unwrap();
+    let live = read(&open.connection, Engine::Postgres, APPLICATION_ROLE).await.unwrap();
+    let wanted = expected(&open.connection, Engine::Postgres, schema).await.unwrap();
+    assert!(wanted.exact);
+    let indexes = |schema: &Schema| schema.tables["words"].indexes.clone();
+    for (live, wanted) in indexes(&live).iter().zip(&indexes(&wanted.schema)) {
+        assert_eq!(live, wanted);
+    }
+    assert_eq!(diff(&live, &wanted.schema), []);
+    open.close().await;
+}
+
+/// No statement that reads a schema costs so much by the planner's estimate that PostgreSQL compiles it
+/// (`jit_above_cost`), also where there are many tables and statistics of them.
+#[tokio::test]
+async fn reading_a_schema_is_never_compiled() {
+    let db = TestDb::new(Engine::Postgres);
+    db.migration(&["up"]).ok();
+    let many: Vec<String> = (0..100)
+        .map(|number| {
+            format!(
+                "CREATE TABLE more_{number} (id uuid PRIMARY KEY, a text UNIQUE, b text CHECK (b <> '')); \
+                 CREATE INDEX ON more_{number} (b, a)"
+            )
+        })
+        .collect();
+    db.execute(&many.join(";")).await;
+    // As autovacuum does sooner or later.
+    for catalogue in ["pg_class", "pg_attribute", "pg_index", "pg_constraint"] {
+        db.server().execute_as_superuser(&format!("VACUUM ANALYZE {catalogue}"));
+    }
+    db.server().execute_as_superuser(&format!(
+        "ALTER DATABASE {} SET session_preload_libraries = 'auto_explain'; \
+         ALTER DATABASE {0} SET auto_explain.log_min_duration = 0; \
+         ALTER DATABASE {0} SET auto_explain.log_level = 'notice'",
+        db.server().name
+    ));
+    for (program, command) in [("migration", "diff"), ("tenantry", "validate")] {
+        let ran = db.bin(program).env("RUST_LOG", "sqlx=info").args(&[command]).run();
+        let costs = ran.stderr.split("(cost=").skip(1).map(|text| {
+            let (_, text) = text.split_once("..").unwrap();
+            text.split_once(' ').unwrap().0.parse::<f64>().unwrap()
+        });
+        let costs: Vec<f64> = costs.collect();
+        assert!(costs.len() > 20, "{ran:#?}");
+        let most = costs.into_iter().fold(0.0, f64::max);
+        assert!(most < 100_000.0, "a statement of {command} costs {most}");
+    }
 }

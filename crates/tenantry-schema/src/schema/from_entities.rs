@@ -9,9 +9,8 @@ use sea_orm::{
 use sqlparser::{
     ast::{OrderBySort, Statement},
     dialect::PostgreSqlDialect,
-    keywords::ALL_KEYWORDS,
     parser::Parser,
-    tokenizer::{Token, Tokenizer, Word},
+    tokenizer::{Token, Tokenizer},
 };
 use tenantry_entity::{Scope, tenancy::TENANT_ID, tenancy::TableDef};
 
@@ -242,17 +241,13 @@ fn unquoted(sql: &str) -> String {
     let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize() else {
         return sql.to_owned();
     };
-    let plain = |word: &Word| {
-        let letters = |c: char| c.is_ascii_lowercase() || c == '_';
-        word.value.starts_with(letters)
-            && word.value.chars().all(|c| letters(c) || c.is_ascii_digit())
-            && !ALL_KEYWORDS.contains(&word.value.to_ascii_uppercase().as_str())
-    };
     let single = tokens.len() == 1;
     let mut text = String::new();
     for token in tokens {
         match token {
-            Token::Word(word) if single || plain(&word) => text.push_str(&word.value),
+            Token::Word(word) if single || names::needs_no_quotes(&word.value) => {
+                text.push_str(&word.value);
+            }
             other => text.push_str(&other.to_string()),
         }
     }

@@ -167,28 +167,14 @@ pub(super) async fn read<C: ConnectionTrait>(
         db,
         format!(
             "SELECT c.relname::text AS table_name, n.relname::text AS name, \
-             i.indisunique AS is_unique, am.amname::text AS method, \
-             ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) \
-             || CASE WHEN NOT oc.opcdefault THEN ' ' || oc.opcname ELSE '' END \
-             || CASE WHEN i.indcollation[k - 1] NOT IN (0, coalesce(at.attcollation, 0)) \
-             THEN ' COLLATE ' || (SELECT collname FROM pg_collation \
-             WHERE oid = i.indcollation[k - 1]) ELSE '' END \
-             || CASE i.indoption[k - 1] & 3 WHEN 1 THEN ' NULLS LAST' \
-             WHEN 2 THEN ' NULLS FIRST' ELSE '' END \
-             FROM generate_series(1, i.indnkeyatts) k \
-             JOIN pg_opclass oc ON oc.oid = i.indclass[k - 1] \
-             LEFT JOIN pg_attribute at \
-             ON at.attrelid = i.indrelid AND at.attnum = i.indkey[k - 1] AND at.attnum > 0 \
-             ORDER BY k) AS parts, \
-             ARRAY(SELECT 'INCLUDE ' || pg_get_indexdef(i.indexrelid, k, true) \
-             FROM generate_series(i.indnkeyatts + 1, i.indnatts) k ORDER BY k) \
-             || CASE WHEN position('NULLS NOT DISTINCT' IN pg_get_indexdef(i.indexrelid)) > 0 \
+             i.indisunique AS is_unique, am.amname::text AS method, p.parts, p.descending, \
+             p.included || CASE WHEN i.indisunique \
+             AND position('NULLS NOT DISTINCT' IN pg_get_indexdef(i.indexrelid)) > 0 \
              THEN ARRAY['NULLS NOT DISTINCT'] ELSE ARRAY[]::text[] END AS options, \
-             ARRAY(SELECT (i.indoption[k - 1] & 1) = 1 \
-             FROM generate_series(1, i.indnkeyatts) k ORDER BY k) AS descending, \
              pg_get_expr(i.indpred, i.indrelid, true) AS predicate \
              FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
              JOIN pg_class n ON n.oid = i.indexrelid JOIN pg_am am ON am.oid = n.relam \
+             CROSS JOIN LATERAL ({INDEX_PARTS}) p \
              WHERE {ours} AND c.relkind IN ('r', 'p') \
              AND NOT i.indisprimary AND i.indisvalid \
              ORDER BY c.relname, n.relname"
@@ -210,6 +196,28 @@ pub(super) async fn read<C: ConnectionTrait>(
     }
     Ok(schema.sorted())
 }
+
+/// SQL for what the index `i` has as its key, in which order, and what it includes. `unnest` tells the
+/// planner that there are few: where it expects many, PostgreSQL compiles the query, which takes longer
+/// than to run it: <https://www.postgresql.org/docs/15/jit-decision.html>
+const INDEX_PARTS: &str = "SELECT coalesce(array_agg(k.part || k.class || k.collated || CASE k.option & 3 \
+     WHEN 1 THEN ' NULLS LAST' WHEN 2 THEN ' NULLS FIRST' ELSE '' END ORDER BY k.number) \
+     FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS parts, \
+     coalesce(array_agg((k.option & 1) = 1 ORDER BY k.number) \
+     FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS descending, \
+     coalesce(array_agg('INCLUDE ' || k.part ORDER BY k.number) \
+     FILTER (WHERE k.number > i.indnkeyatts), '{}') AS included \
+     FROM (SELECT u.number, u.option, coalesce(quote_ident(a.attname), \
+     pg_get_indexdef(i.indexrelid, u.number::integer, true)) AS part, \
+     coalesce((SELECT ' ' || opcname FROM pg_opclass WHERE oid = u.class AND NOT opcdefault), '') \
+     AS class, \
+     CASE WHEN u.collated NOT IN (0, coalesce(a.attcollation, 0)) THEN \
+     ' COLLATE ' || (SELECT collname FROM pg_collation WHERE oid = u.collated) ELSE '' END \
+     AS collated \
+     FROM unnest(i.indkey, i.indclass, i.indcollation, i.indoption) WITH ORDINALITY \
+     u (attribute, class, collated, option, number) \
+     LEFT JOIN pg_attribute a \
+     ON a.attrelid = i.indrelid AND a.attnum = u.attribute AND a.attnum > 0) k";
 
 /// Where rows are, of every table that is in Citus's metadata:
 /// <https://docs.citusdata.com/en/stable/develop/api_metadata.html#partition-table>

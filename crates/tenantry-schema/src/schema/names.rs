@@ -1,5 +1,7 @@
 //! The names of keys, indexes and checks: PostgreSQL's own pattern, made in one place.
 
+use sqlparser::keywords::ALL_KEYWORDS;
+
 use crate::fingerprint::sha256;
 
 /// The longest name that PostgreSQL keeps, in bytes; it cuts longer ones without a word.
@@ -33,6 +35,15 @@ pub fn check(table: &str, column: &str) -> String {
 #[must_use]
 pub fn policy(table: &str) -> String {
     join(table, &[], "tenant_isolation")
+}
+
+/// Whether a name is written without quotes wherever it stands: no word of SQL, and of no letter that
+/// is folded.
+pub(super) fn needs_no_quotes(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c == '_';
+    name.starts_with(is_letter)
+        && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
+        && !ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str())
 }
 
 /// Joins the parts by underscores. What exceeds [`MAX_BYTES`] is replaced by a hash of the whole

@@ -8,7 +8,7 @@
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use tenantry_entity::Engine;
 
-use super::{Schema, ddl, from_postgres, from_sqlite};
+use super::{BTREE, Index, IndexPart, Schema, ddl, from_postgres, from_sqlite, names};
 use crate::{error::sqlstate, ops::v1, sql::in_memory};
 
 /// What a database should hold, in its own words.
@@ -93,11 +93,19 @@ where
     }
     let transaction = db.begin().await?;
     // One round trip; an empty search path but for the temporary schema keeps the names apart.
-    let local: Vec<String> = statements
-        .iter()
-        .filter(|sql| !is_grant(sql) && !v1::is_distribution(sql))
-        .cloned()
-        .collect();
+    let local = statements.iter().filter(|sql| !is_grant(sql) && !v1::is_distribution(sql));
+    let only_creates = local.clone().all(|sql| is_creation(sql));
+    let (mut local, mut plain) = (local.cloned().collect::<Vec<_>>(), Vec::new());
+    // Making an index takes as long as making a table, and of these it is known what they become.
+    if only_creates {
+        local.retain(|sql| match PlainIndex::read(sql) {
+            Some(index) => {
+                plain.push(index);
+                false
+            }
+            None => true,
+        });
+    }
     let sql = format!("SET LOCAL search_path = pg_temp; {}", script(&local));
     let outcome = match transaction.execute_unprepared(&sql).await {
         Ok(_) => {
@@ -108,6 +116,12 @@ where
     };
     transaction.rollback().await?;
     let mut schema = outcome?;
+    for PlainIndex { table, index } in plain {
+        if let Some(table) = schema.tables.get_mut(&table) {
+            table.indexes.push(index);
+        }
+    }
+    let mut schema = schema.sorted();
     if engine.capability().distributes_tables {
         schema.distribute();
     }
@@ -117,6 +131,58 @@ where
 fn starts_with(statement: &str, start: &str) -> bool {
     statement.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
 }
+
+/// Whether a statement adds something, and alters nothing that another one has made.
+fn is_creation(sql: &str) -> bool {
+    ["CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX ", "CREATE POLICY "]
+        .iter()
+        .any(|start| sql.starts_with(start))
+        || (sql.starts_with("ALTER TABLE ") && sql.ends_with(" ROW LEVEL SECURITY"))
+}
+
+/// An index of columns, none of whose words the server would write in another way. Not a unique, which a
+/// foreign key may need.
+struct PlainIndex {
+    table: String,
+    index: Index,
+}
+
+impl PlainIndex {
+    /// Reads a statement as SeaQuery writes it: `CREATE INDEX "name" ON "table" ("column", "other" DESC)`.
+    fn read(sql: &str) -> Option<Self> {
+        let (name, rest) = sql.strip_prefix("CREATE INDEX ")?.split_once(" ON ")?;
+        let (table, parts) = rest.strip_suffix(')')?.split_once(" (")?;
+        let part = |part: &str| {
+            let (column, descending) = match part.strip_suffix(" DESC") {
+                Some(column) => (column, true),
+                None => (part, false),
+            };
+            let expr = plain_name(column)?.to_owned();
+            Some(IndexPart { expr, descending })
+        };
+        let parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
+        let index = Index {
+            name: plain_name(name)?.to_owned(),
+            unique: false,
+            method: BTREE.to_owned(),
+            options: Vec::new(),
+            parts,
+            predicate: None,
+        };
+        Some(Self { table: plain_name(table)?.to_owned(), index })
+    }
+}
+
+/// A name between its quotes, if the server neither quotes it nor cuts it off.
+fn plain_name(quoted: &str) -> Option<&str> {
+    let name = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    let is_word = QUOTED_WORDS.iter().any(|start| name.starts_with(start));
+    (!is_word && names::needs_no_quotes(name) && name.len() <= names::MAX_BYTES).then_some(name)
+}
+
+/// How words begin that PostgreSQL quotes and the parser does not know:
+/// <https://www.postgresql.org/docs/current/sql-keywords-appendix.html>
+const QUOTED_WORDS: [&str; 6] = ["analyse", "greatest", "isnull", "json", "merge_action", "xml"];
 
 /// Whether a statement is about privileges.
 fn is_grant(sql: &str) -> bool {
