@@ -78,7 +78,7 @@ async fn a_reader_that_goes_in_time_is_outwaited() {
     reader.rollback().await.unwrap();
     let ran = Ran::from(child.wait_with_output().unwrap()).ok();
     assert!(ran.stderr.contains("trying again in "), "{ran:#?}");
-    assert_eq!(ran.last_line(), "5 migrations rolled back");
+    assert_eq!(ran.last_line(), format!("{} migrations rolled back", all_but(8)));
     open.close().await;
 }
 

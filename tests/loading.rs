@@ -23,7 +23,10 @@ on_both_engines!(
 );
 
 /// Some units of it, on either engine.
-const LARGE: [&str; 4] = ["--preset", "demo", "--scale", "6"];
+const SEVERAL: [&str; 4] = ["--preset", "demo", "--scale", "3"];
+
+/// So many that it can be stopped between two of them.
+const MANY: [&str; 4] = ["--preset", "demo", "--scale", "6"];
 
 /// What is in the rows, and how many there are.
 fn digest(db: &TestDb) -> String {
@@ -45,14 +48,14 @@ async fn assert_whole_units(db: &TestDb) {
 async fn killed_it_goes_on_where_it_stopped(db: TestDb) {
     db.migration(&["up"]).ok();
     let began = Instant::now();
-    db.seeder(&LARGE).ok();
+    db.seeder(&SEVERAL).ok();
     let takes = began.elapsed();
     let whole = digest(&db);
     db.seeder(&["clean"]).ok();
     let (rounds, mut killed) = (5, 0);
     for round in 1..=rounds {
         let began = Instant::now();
-        let mut child = db.bin("seeder").args(&LARGE).spawn();
+        let mut child = db.bin("seeder").args(&SEVERAL).spawn();
         let until = began + takes * round / (rounds + 1);
         while Instant::now() < until {
             std::thread::yield_now();
@@ -66,9 +69,9 @@ async fn killed_it_goes_on_where_it_stopped(db: TestDb) {
     }
     assert!(killed > 0);
     // What was begun is known, also to those who do not say what it was.
-    db.bin("seeder").env("SEED_PRESET", "").args(&LARGE).run().ok();
+    db.bin("seeder").env("SEED_PRESET", "").args(&SEVERAL).run().ok();
     assert_eq!(digest(&db), whole);
-    assert!(db.seeder(&LARGE).ok().last_line().starts_with("nothing to insert"));
+    assert!(db.seeder(&SEVERAL).ok().last_line().starts_with("nothing to insert"));
     // It is noted as a whole, so nobody takes it for somebody's work.
     db.seeder(&["clean"]).ok();
 }
@@ -98,7 +101,7 @@ async fn begun(db: &TestDb, child: &mut Child, before: i64) -> bool {
 
 async fn asked_to_stop_it_finishes_what_is_under_way(db: TestDb) {
     db.migration(&["up"]).ok();
-    let mut child = db.bin("seeder").args(&[&LARGE[..], &["--workers", "1"]].concat()).spawn();
+    let mut child = db.bin("seeder").args(&[&MANY[..], &["--workers", "1"]].concat()).spawn();
     assert!(begun(&db, &mut child, 0).await, "there is more than one unit");
     interrupt(&child);
     let ran = Ran::from(child.wait_with_output().unwrap()).expect_code(3);
@@ -130,7 +133,7 @@ async fn cleaning_goes_on_where_it_stopped(db: TestDb) {
     db.migration(&["up"]).ok();
     db.insert_real_tenant("real").await;
     let real = db.rows().await;
-    db.seeder(&[&LARGE[..], &["--alongside"]].concat()).ok();
+    db.seeder(&[&MANY[..], &["--alongside"]].concat()).ok();
     let clean = || db.bin("seeder").args(&["clean"]).spawn();
     let all = tenants(&db).await.unwrap();
     let mut child = clean();
@@ -174,7 +177,7 @@ async fn cleaning_looks_again() {
     ] {
         let db = TestDb::new(Engine::Postgres);
         db.migration(&["up"]).ok();
-        db.seeder(&LARGE).ok();
+        db.seeder(&MANY).ok();
         let all = tenants(&db).await;
         let function = format!(
             "{notes}; CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS \
@@ -200,7 +203,7 @@ async fn cleaning_looks_again() {
 
 async fn on_a_terminal_there_are_bars(db: TestDb) {
     db.migration(&["up"]).ok();
-    let seeder = db.bin("seeder").args(&LARGE).command();
+    let seeder = db.bin("seeder").args(&SEVERAL).command();
     let line = [seeder.get_program()].into_iter().chain(seeder.get_args());
     let line: Vec<_> = line.map(|word| word.to_str().unwrap()).collect();
     let mut script = Command::new("script");
@@ -461,7 +464,7 @@ async fn every_loader_makes_the_same_rows() {
         let db = TestDb::new(engine);
         db.migration(&["up"]).ok();
         let catalogue = db.catalogue().await;
-        db.seeder(&[&LARGE, args].concat()).ok();
+        db.seeder(&[&SEVERAL, args].concat()).ok();
         digests.push(digest(&db));
         assert_eq!(db.catalogue().await, catalogue, "{args:?}");
         db.migration(&["diff"]).ok();
@@ -483,7 +486,7 @@ async fn bulk_loading_is_all_or_nothing() {
     db.execute("COMMENT ON INDEX leads_tenant_id_email_idx IS 'for the search'").await;
     let comment = "SELECT count(*) FROM pg_description WHERE description = 'for the search'";
     let catalogue = db.catalogue().await;
-    let bulk = [&LARGE[..], &["--bulk"]].concat();
+    let bulk = [&SEVERAL[..], &["--bulk"]].concat();
     let mut killed = 0;
     for after in ["LOCK", "COPY", "CREATE INDEX", "ALTER TABLE"] {
         let mut child = db.bin("seeder").args(&bulk).spawn();

@@ -105,15 +105,16 @@ async fn try_pair(db: &Database, pair: &Pair) -> Result<(), String> {
         }
     }
     up().await?;
-    equal(db, &pair.from).await.map_err(|error| format!("the first schema: {error}"))?;
+    let [from, to] = [wanted(db, &pair.from).await, wanted(db, &pair.to).await];
+    equal(db, &from).await.map_err(|error| format!("the first schema: {error}"))?;
     let before = rows(db, &pair.from).await?;
     up().await?;
-    equal(db, &pair.to).await.map_err(|error| format!("the second schema: {error}"))?;
+    equal(db, &to).await.map_err(|error| format!("the second schema: {error}"))?;
     let after = rows(db, &pair.to).await?;
     kept(pair, &before, &after)?;
 
     down(db, migrations()).await?;
-    equal(db, &pair.from).await.map_err(|error| format!("the first schema again: {error}"))?;
+    equal(db, &from).await.map_err(|error| format!("the first schema again: {error}"))?;
     let again = rows(db, &pair.from).await?;
     kept(&pair.reversed(), &after, &again)?;
     down(db, migrations()).await?;
@@ -146,15 +147,21 @@ async fn run(
     runner.run(&command).await.map_err(|error| format!("{name}: {error}"))
 }
 
+/// The schema in the words of the database.
+async fn wanted(db: &Database, schema: &Schema) -> Schema {
+    let wanted = expected(&db.connection, db.engine, schema.clone()).await.unwrap();
+    assert!(wanted.exact);
+    wanted.schema
+}
+
 /// Fails unless the database holds exactly this schema.
-async fn equal(db: &Database, schema: &Schema) -> Result<(), String> {
+async fn equal(db: &Database, wanted: &Schema) -> Result<(), String> {
     let live = read(&db.connection, db.engine, APPLICATION_ROLE)
         .await
         .map_err(|error| error.to_string())?;
     let live = live.filtered(|name| !name.starts_with(BOOKKEEPING));
-    let wanted = expected(&db.connection, db.engine, schema.clone()).await.unwrap();
-    let differences = diff(&live, &wanted.schema);
-    if !wanted.exact || !differences.is_empty() || !diff(&wanted.schema, &live).is_empty() {
+    let differences = diff(&live, wanted);
+    if !differences.is_empty() || !diff(wanted, &live).is_empty() {
         let lines: Vec<String> = differences.iter().map(|change| format!("{change:?}")).collect();
         return Err(format!("differs:\n{}", lines.join("\n")));
     }

@@ -169,6 +169,9 @@ pub fn built() -> &'static Path {
         } else {
             cargo.args(["--release", "--benches"]);
         }
+        if cfg!(feature = "squawk") {
+            cargo.args(["--features", "squawk"]);
+        }
         let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
         assert!(status.success(), "the binaries do not build");
         Path::new(env!("CARGO_BIN_EXE_tenantry")).parent().unwrap().to_owned()

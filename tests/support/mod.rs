@@ -55,6 +55,12 @@ pub fn all_but(fewer: usize) -> String {
     (migrations() - fewer).to_string()
 }
 
+/// How many migrations come before the one whose name ends so, as the value of an option.
+pub fn before(name: &str) -> String {
+    let all = (migration::PROJECT.migrations)();
+    all.iter().position(|it| it.name().ends_with(name)).expect("a migration").to_string()
+}
+
 /// How many tables the entities describe.
 pub fn tables() -> usize {
     entity::all().len()

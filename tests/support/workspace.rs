@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -66,6 +67,18 @@ serde_core = \"1\"
 smallvec = { version = \"1\", features = [\"const_new\"] }
 ";
 
+/// The same, and the engine with the features that it has here.
+fn dependencies_as_here(crates: &Path) -> String {
+    let mut lines = FEATURES_OF_TESTS.to_owned();
+    if cfg!(feature = "squawk") {
+        let path = crates.join("tenantry-migration");
+        let path = path.display();
+        let _ =
+            writeln!(lines, "tenantry-migration = {{ path = '{path}', features = ['squawk'] }}");
+    }
+    lines
+}
+
 /// Cargo takes packages of one version in one target folder for the same ones.
 fn version(copy: &str) -> String {
     let patch: u32 = copy.bytes().map(u32::from).sum();
@@ -76,7 +89,9 @@ impl Workspace {
     /// A fresh copy with these members beside `entity` and `migration`.
     pub fn new(name: &str, members: &[&str]) -> Self {
         let copy = Self::of(name, original(), &["clippy.toml", "entity", "migration"]);
-        std::os::unix::fs::symlink(original().join("crates"), copy.root.join("crates")).unwrap();
+        let crates = copy.root.join("crates");
+        std::os::unix::fs::symlink(original().join("crates"), &crates).unwrap();
+        copy.ask_for_features(&crates);
         let (workspace, profiles) = manifest();
         let mut all = vec!["crates/*", "entity", "migration"];
         all.extend(members);
@@ -106,7 +121,12 @@ impl Workspace {
         let own = manifest_of_shop.replace("../../crates", crates.to_str().unwrap());
         let own = own.replace("version = \"0.1.0\"", &version(name));
         copy.write("Cargo.toml", &format!("{own}\n{}", manifest().1));
+        copy.ask_for_features(&crates);
         copy
+    }
+
+    fn ask_for_features(&self, crates: &Path) {
+        self.replace("entity/Cargo.toml", "\n[dependencies]\n", &dependencies_as_here(crates));
     }
 
     /// A fresh folder with these parts of another, and what every workspace has.
@@ -121,9 +141,7 @@ impl Workspace {
         for part in own.chain(["Cargo.lock", "rustfmt.toml"].map(|part| original().join(part))) {
             run(Command::new("cp").arg("-a").arg(part).arg(&root));
         }
-        let copy = Self { root, target };
-        copy.replace("entity/Cargo.toml", "\n[dependencies]\n", FEATURES_OF_TESTS);
-        copy
+        Self { root, target }
     }
 
     /// A crate outside of this workspace, with this `main` and the dependencies that the README names for
@@ -136,7 +154,8 @@ impl Workspace {
         let (lines, _) = lines.split_once("```").unwrap();
         let own = lines.replace("../tenantry", original().to_str().unwrap());
         assert!(own.starts_with("[dependencies]\n"), "{own}");
-        let own = format!("\n{own}").replacen("\n[dependencies]\n", FEATURES_OF_TESTS, 1);
+        let asked = dependencies_as_here(&original().join("crates"));
+        let own = format!("\n{own}").replacen("\n[dependencies]\n", &asked, 1);
         let head = "[workspace]\n[package]\nname = \"application\"\nedition = \"2024\"\n";
         application.write("Cargo.toml", &format!("{head}{own}\n{}", manifest().1));
         application.write("src/main.rs", main);
