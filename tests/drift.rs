@@ -36,7 +36,7 @@ on_both_engines!(
 type Edit = (String, Box<dyn Fn(&mut Schema)>, Option<&'static str>);
 
 fn index(name: &str, columns: &[&str], unique: bool) -> Index {
-    let part = |column: &&str| IndexPart { expr: (*column).to_owned(), descending: false };
+    let part = |column: &&str| IndexPart::new(*column);
     Index {
         name: name.to_owned(),
         unique,
@@ -593,7 +593,10 @@ async fn every_word_of_sql_may_be_a_column() {
             unique: false,
             method: BTREE.to_owned(),
             options: Vec::new(),
-            parts: vec![IndexPart { expr: name.clone(), descending: table.columns.len() % 2 == 1 }],
+            parts: vec![IndexPart {
+                descending: table.columns.len() % 2 == 1,
+                ..IndexPart::new(&name)
+            }],
             predicate: None,
         });
         table.columns.push(Column { name, ty: ColumnType::Text, nullable: true, default: None });

@@ -61,11 +61,13 @@ fn grow(workspace: &Workspace) {
         lead,
         "impl tenantry_entity::Table for Entity {}",
         "impl tenantry_entity::Table for Entity {\n    fn indexes() -> Vec<sea_orm::sea_query::IndexCreateStatement> {\n\
-         use sea_orm::sea_query::{ConditionalStatement as _, Expr, ExprTrait as _, Index};\n\
+         use sea_orm::sea_query::{ConditionalStatement as _, Expr, ExprTrait as _, Index, IntoIndexColumn as _};\n\
          vec![\n\
          Index::create().table(Entity).col(Column::TenantId).col(Column::Status).col(Column::Email)\n\
          .and_where(Expr::col(Column::Mood).is_not_null()).take(),\n\
          Index::create().table(Entity).col(Column::TenantId).col(Expr::cust(\"lower(email)\")).take(),\n\
+         Index::create().table(Entity).col(Column::TenantId)\n\
+         .col(Column::Name.into_index_column().with_operator_class(\"varchar_pattern_ops\")).take(),\n\
          ]\n    }\n}",
     );
     workspace.replace(

@@ -191,11 +191,7 @@ fn the_comparison_sees_every_kind_of_difference() {
         ),
         (
             "index column",
-            |s| {
-                campaigns(s).indexes[0]
-                    .parts
-                    .push(IndexPart { expr: "id".into(), descending: false })
-            },
+            |s| campaigns(s).indexes[0].parts.push(IndexPart::new("id")),
             |c| matches!(c, Change::AlterIndex { .. }),
             Hazard::BlocksWrites,
         ),

@@ -43,6 +43,7 @@ mod killed;
 mod library;
 mod lint;
 mod loading;
+mod model;
 mod nile;
 mod pgbouncer;
 mod proof;

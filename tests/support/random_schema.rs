@@ -545,9 +545,9 @@ fn build_index(table: &Table, spec: &TableSpec, index: &IndexSpec) -> Option<Ind
     let mut parts = Vec::new();
     let expression = index.expression && is_text(&ty);
     let expr = if expression { format!("lower({})", quoted(&first)) } else { first };
-    parts.push(IndexPart { expr, descending: index.descending });
+    parts.push(IndexPart { descending: index.descending, ..IndexPart::new(expr) });
     if let Some((second, _)) = index.second.filter(|slot| *slot != index.column).and_then(column) {
-        parts.push(IndexPart { expr: second, descending: false });
+        parts.push(IndexPart::new(second));
     }
     let unique = index.unique && !expression && may_be_unique(&ty);
     let predicate = index.partial.and_then(column).map(|(name, ty)| match ty {
@@ -571,7 +571,7 @@ fn index_on(table: &str, parts: &[&str], unique: bool, predicate: Option<String>
         unique,
         method: BTREE.to_owned(),
         options: Vec::new(),
-        parts: columns.into_iter().map(|expr| IndexPart { expr, descending: false }).collect(),
+        parts: columns.into_iter().map(IndexPart::new).collect(),
         predicate,
     }
 }

@@ -215,10 +215,10 @@ fn same_index(a: &Index, b: &Index) -> bool {
     (a.unique, &a.method, &a.options) == (b.unique, &b.method, &b.options)
         && same_text(a.predicate.as_ref(), b.predicate.as_ref())
         && a.parts.len() == b.parts.len()
-        && a.parts
-            .iter()
-            .zip(&b.parts)
-            .all(|(a, b)| a.descending == b.descending && expr::same(&a.expr, &b.expr))
+        && a.parts.iter().zip(&b.parts).all(|(a, b)| {
+            (a.descending, &a.operator_class) == (b.descending, &b.operator_class)
+                && expr::same(&a.expr, &b.expr)
+        })
 }
 
 fn same_text(a: Option<&String>, b: Option<&String>) -> bool {

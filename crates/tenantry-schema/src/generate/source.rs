@@ -316,10 +316,18 @@ fn index(table: &Table, index: &Index) -> String {
     for part in &index.parts {
         let order = if part.descending { "Desc" } else { "Asc" };
         let expr = text(&part.expr);
-        let _ = match (table.column(&part.expr).is_some(), part.descending) {
-            (true, false) => write!(source, ".col({expr})"),
-            (true, true) => write!(source, ".col(({expr}, IndexOrder::{order}))"),
-            (false, _) => write!(source, ".col((Expr::cust({expr}), IndexOrder::{order}))"),
+        let class = part
+            .operator_class
+            .as_ref()
+            .map(|class| format!(".into_index_column().with_operator_class({})", text(class)));
+        let _ = match (table.column(&part.expr).is_some(), class) {
+            (true, Some(class)) => write!(source, ".col({expr}{class})"),
+            (false, Some(class)) => write!(source, ".col(Expr::cust({expr}){class})"),
+            (true, None) if part.descending => {
+                write!(source, ".col(({expr}, IndexOrder::{order}))")
+            }
+            (true, None) => write!(source, ".col({expr})"),
+            (false, None) => write!(source, ".col((Expr::cust({expr}), IndexOrder::{order}))"),
         };
     }
     for option in &index.options {

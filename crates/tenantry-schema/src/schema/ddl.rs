@@ -5,7 +5,7 @@ use sea_orm::{
     sea_query::{
         self, ColumnDef, ConditionalStatement as _, Expr, ForeignKey as SeaForeignKey,
         ForeignKeyAction, ForeignKeyCreateStatement, Index as SeaIndex, IndexCreateStatement,
-        IndexOrder, IndexType, PostgresQueryBuilder, TableCreateStatement,
+        IndexOrder, IndexType, IntoIndexColumn as _, PostgresQueryBuilder, TableCreateStatement,
     },
 };
 use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
@@ -213,10 +213,18 @@ pub fn create_index(table: &Table, index: &Index) -> IndexCreateStatement {
     }
     for part in &index.parts {
         let order = if part.descending { IndexOrder::Desc } else { IndexOrder::Asc };
-        match (table.column(&part.expr).is_some(), part.descending) {
-            (true, false) => stmt.col(part.expr.clone()),
-            (true, true) => stmt.col((part.expr.clone(), order)),
-            (false, _) => stmt.col((Expr::cust(part.expr.clone()), order)),
+        let expr = part.expr.clone();
+        match (table.column(&expr).is_some(), &part.operator_class) {
+            // SeaQuery writes the order before the operator class, where no server takes it.
+            (true, Some(class)) => {
+                stmt.col(expr.into_index_column().with_operator_class(class.clone()))
+            }
+            (false, Some(class)) => {
+                stmt.col(Expr::cust(expr).into_index_column().with_operator_class(class.clone()))
+            }
+            (true, None) if part.descending => stmt.col((expr, order)),
+            (true, None) => stmt.col(expr),
+            (false, None) => stmt.col((Expr::cust(expr), order)),
         };
     }
     for option in &index.options {

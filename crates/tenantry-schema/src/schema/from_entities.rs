@@ -9,8 +9,9 @@ use sea_orm::{
 use sqlparser::{
     ast::{OrderBySort, Statement},
     dialect::PostgreSqlDialect,
+    keywords::Keyword,
     parser::Parser,
-    tokenizer::{Token, Tokenizer},
+    tokenizer::{Location, Token, Tokenizer},
 };
 use tenantry_entity::{Scope, tenancy::TENANT_ID, tenancy::TableDef};
 
@@ -18,7 +19,7 @@ use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, INCLUDE, Index, IndexPart,
     NULLS_NOT_DISTINCT, PrimaryKey, Schema, Table,
     ddl::{Literal, RANDOM_UUID},
-    names, tenancy,
+    names, rules, tenancy,
 };
 use crate::error::ModelError;
 
@@ -37,8 +38,10 @@ impl Schema {
         check_order(defs, &schema)?;
         schema.tables.values_mut().for_each(Table::secure);
         schema.distribute();
-        match tenancy::violations(&schema).first() {
-            Some(violation) => Err(ModelError(violation.clone())),
+        let broken =
+            tenancy::violations(&schema).into_iter().chain(rules::violations(&schema)).next();
+        match broken {
+            Some(violation) => Err(ModelError(violation)),
             None => Ok(schema.sorted()),
         }
     }
@@ -89,16 +92,15 @@ fn table(def: &TableDef) -> Result<Table, String> {
         let name = column.get_column_name();
         let spec = column.get_column_spec();
         if let Some(extra) = &spec.extra {
-            let expr = extra
-                .trim()
-                .strip_prefix("CHECK")
-                .map(str::trim)
-                .and_then(|text| text.strip_prefix('(')?.strip_suffix(')'))
-                .ok_or_else(|| format!("`extra` of {name} is not CHECK (…)"))?;
-            table.checks.push(Check {
-                name: Some(names::check(def.name, &name)),
-                expr: expr.trim().to_owned(),
-            });
+            let checks = checks(extra).ok_or_else(|| {
+                format!("`extra` of {name} may only be CHECK (…), once or more often")
+            })?;
+            let first = names::check(def.name, &name);
+            for (number, expr) in checks.into_iter().enumerate() {
+                // As PostgreSQL numbers those that it names.
+                let own = if number == 0 { first.clone() } else { format!("{first}{number}") };
+                table.checks.push(Check { name: Some(own), expr });
+            }
         }
         if spec.unique {
             if def.scope == Scope::Tenant {
@@ -107,7 +109,7 @@ fn table(def: &TableDef) -> Result<Table, String> {
                      `unique_key = \"tenant_{name}\"` on tenant_id and on {name}"
                 ));
             }
-            table.indexes.push(index(def, vec![plain(&name)], true, None));
+            table.indexes.push(index(def, vec![IndexPart::new(&name)], true, None));
         }
         if spec.primary_key {
             key.push(name.clone());
@@ -160,7 +162,7 @@ fn table(def: &TableDef) -> Result<Table, String> {
         if def.scope == Scope::Tenant && !unique {
             columns.insert(0, TENANT_ID.to_owned());
         }
-        let parts = columns.iter().map(|column| plain(column)).collect();
+        let parts = columns.iter().map(IndexPart::new).collect();
         table.indexes.push(index(def, parts, unique, None));
     }
     for stmt in def.extra_indexes() {
@@ -168,6 +170,48 @@ fn table(def: &TableDef) -> Result<Table, String> {
     }
     add_foreign_key_indexes(def, &mut table);
     Ok(table)
+}
+
+/// The conditions of `CHECK (…)`, once or more often, as they are written; `None` if there is anything
+/// else.
+fn checks(extra: &str) -> Option<Vec<String>> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, extra).tokenize_with_location().ok()?;
+    let offset = |at: Location| -> Option<usize> {
+        let line = extra.split_inclusive('\n').take(usize::try_from(at.line).ok()? - 1);
+        let before: usize = line.map(str::len).sum();
+        let letters =
+            extra[before..].char_indices().map(|(at, _)| at).chain([extra.len() - before]);
+        Some(before + letters.into_iter().nth(usize::try_from(at.column).ok()? - 1)?)
+    };
+    let mut checks = Vec::new();
+    let (mut depth, mut begin, mut named) = (0_u32, 0, false);
+    for token in tokens {
+        match token.token {
+            Token::Whitespace(_) => {}
+            Token::LParen => {
+                if depth == 0 {
+                    begin = offset(token.span.end)?;
+                    if !named {
+                        return None;
+                    }
+                }
+                depth += 1;
+            }
+            Token::RParen => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    checks.push(extra[begin..offset(token.span.start)?].trim().to_owned());
+                    named = false;
+                }
+            }
+            Token::Word(word) if depth == 0 && !named && word.keyword == Keyword::CHECK => {
+                named = true;
+            }
+            _ if depth == 0 => return None,
+            _ => {}
+        }
+    }
+    (depth == 0 && !named && !checks.is_empty()).then_some(checks)
 }
 
 /// Gives each foreign key an index that starts with its columns, unless a key or index does
@@ -183,14 +227,10 @@ fn add_foreign_key_indexes(def: &TableDef, table: &mut Table) {
             index.predicate.is_none() && starts(&mut index.parts.iter().map(|part| &part.expr))
         });
         if !by_key && !by_index {
-            let parts = key.columns.iter().map(|column| plain(column)).collect();
+            let parts = key.columns.iter().map(IndexPart::new).collect();
             table.indexes.push(index(def, parts, false, None));
         }
     }
-}
-
-fn plain(column: &str) -> IndexPart {
-    IndexPart { expr: column.to_owned(), descending: false }
 }
 
 fn index(def: &TableDef, parts: Vec<IndexPart>, unique: bool, predicate: Option<String>) -> Index {
@@ -212,11 +252,19 @@ fn parsed_index(def: &TableDef, stmt: &IndexCreateStatement) -> Result<Index, St
     let Ok([Statement::CreateIndex(create)]) = parsed.as_deref() else {
         return Err(format!("an index that cannot be read: {sql}"));
     };
+    let is_carried = create.with.is_empty()
+        && !create.concurrently
+        && create.index_options.is_empty()
+        && create.columns.iter().all(|it| it.column.options.nulls_first.is_none());
+    if !is_carried {
+        return Err(format!("an index with more than the model carries: {sql}"));
+    }
     let parts: Vec<IndexPart> = create
         .columns
         .iter()
         .map(|column| IndexPart {
             expr: unquoted(&column.column.expr.to_string()),
+            operator_class: column.operator_class.as_ref().map(|name| unquoted(&name.to_string())),
             descending: matches!(column.column.options.sort, Some(OrderBySort::Desc)),
         })
         .collect();

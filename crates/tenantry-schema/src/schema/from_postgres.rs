@@ -87,6 +87,8 @@ struct IndexRow {
     is_unique: bool,
     method: String,
     parts: Vec<String>,
+    /// Empty for the default one.
+    operator_classes: Vec<String>,
     descending: Vec<bool>,
     options: Vec<String>,
     predicate: Option<String>,
@@ -167,7 +169,8 @@ pub(super) async fn read<C: ConnectionTrait>(
         db,
         format!(
             "SELECT c.relname::text AS table_name, n.relname::text AS name, \
-             i.indisunique AS is_unique, am.amname::text AS method, p.parts, p.descending, \
+             i.indisunique AS is_unique, am.amname::text AS method, p.parts, p.operator_classes, \
+             p.descending, \
              p.included || CASE WHEN i.indisunique \
              AND position('NULLS NOT DISTINCT' IN pg_get_indexdef(i.indexrelid)) > 0 \
              THEN ARRAY['NULLS NOT DISTINCT'] ELSE ARRAY[]::text[] END AS options, \
@@ -200,16 +203,18 @@ pub(super) async fn read<C: ConnectionTrait>(
 /// SQL for what the index `i` has as its key, in which order, and what it includes. `unnest` tells the
 /// planner that there are few: where it expects many, PostgreSQL compiles the query, which takes longer
 /// than to run it: <https://www.postgresql.org/docs/15/jit-decision.html>
-const INDEX_PARTS: &str = "SELECT coalesce(array_agg(k.part || k.class || k.collated || CASE k.option & 3 \
+const INDEX_PARTS: &str = "SELECT coalesce(array_agg(k.part || k.collated || CASE k.option & 3 \
      WHEN 1 THEN ' NULLS LAST' WHEN 2 THEN ' NULLS FIRST' ELSE '' END ORDER BY k.number) \
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS parts, \
+     coalesce(array_agg(k.class ORDER BY k.number) \
+     FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS operator_classes, \
      coalesce(array_agg((k.option & 1) = 1 ORDER BY k.number) \
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS descending, \
      coalesce(array_agg('INCLUDE ' || k.part ORDER BY k.number) \
      FILTER (WHERE k.number > i.indnkeyatts), '{}') AS included \
      FROM (SELECT u.number, u.option, coalesce(quote_ident(a.attname), \
      pg_get_indexdef(i.indexrelid, u.number::integer, true)) AS part, \
-     coalesce((SELECT ' ' || opcname FROM pg_opclass WHERE oid = u.class AND NOT opcdefault), '') \
+     coalesce((SELECT opcname::text FROM pg_opclass WHERE oid = u.class AND NOT opcdefault), '') \
      AS class, \
      CASE WHEN u.collated NOT IN (0, coalesce(a.attcollation, 0)) THEN \
      ' COLLATE ' || (SELECT collname FROM pg_collation WHERE oid = u.collated) ELSE '' END \
@@ -348,13 +353,18 @@ fn assemble(
     }
     for row in indexes {
         let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
-        let parts = row.parts.into_iter().zip(row.descending);
+        let parts = row.parts.into_iter().zip(row.operator_classes).zip(row.descending);
+        let part = |((expr, class), descending): ((String, String), bool)| IndexPart {
+            expr,
+            operator_class: Some(class).filter(|class| !class.is_empty()),
+            descending,
+        };
         table.indexes.push(Index {
             name: row.name,
             unique: row.is_unique,
             method: row.method,
             options: row.options,
-            parts: parts.map(|(expr, descending)| IndexPart { expr, descending }).collect(),
+            parts: parts.map(part).collect(),
             predicate: row.predicate,
         });
     }

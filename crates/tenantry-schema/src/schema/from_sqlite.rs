@@ -168,7 +168,9 @@ fn assemble(
                 None | Some("BINARY") => expr,
                 Some(collation) => format!("{expr} COLLATE {collation}"),
             };
-            index.parts.push(IndexPart { expr, descending: row.is_descending != 0 });
+            index
+                .parts
+                .push(IndexPart { descending: row.is_descending != 0, ..IndexPart::new(expr) });
         }
     }
     schema.sorted()

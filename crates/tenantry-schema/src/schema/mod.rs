@@ -20,6 +20,7 @@ mod model;
 pub mod names;
 mod normalise;
 mod on_engine;
+mod rules;
 mod snapshot;
 pub mod tenancy;
 mod types;

@@ -151,9 +151,12 @@ pub struct Index {
 /// One part of an index's key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexPart {
-    /// A column's name, or an expression as SQL; with operator class, collation and place of NULLs
-    /// where they are not the usual ones.
+    /// A column's name, or an expression as SQL; with collation and place of NULLs where they are not
+    /// the usual ones.
     pub expr: String,
+    /// The operator class, where it is not the default one of the type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_class: Option<String>,
     /// Whether the order is descending.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub descending: bool,
@@ -322,6 +325,14 @@ impl Index {
     }
 }
 
+impl IndexPart {
+    /// A column or an expression in ascending order.
+    #[must_use]
+    pub fn new(expr: impl Into<String>) -> Self {
+        Self { expr: expr.into(), operator_class: None, descending: false }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -348,6 +359,16 @@ impl fmt::Display for ForeignKey {
     }
 }
 
+impl fmt::Display for IndexPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.expr)?;
+        if let Some(class) = &self.operator_class {
+            write!(f, " {class}")?;
+        }
+        f.write_str(if self.descending { " DESC" } else { "" })
+    }
+}
+
 impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.unique {
@@ -356,11 +377,7 @@ impl fmt::Display for Index {
         if self.method != BTREE {
             write!(f, "{} ", self.method)?;
         }
-        let parts: Vec<String> = self
-            .parts
-            .iter()
-            .map(|part| format!("{}{}", part.expr, if part.descending { " DESC" } else { "" }))
-            .collect();
+        let parts: Vec<String> = self.parts.iter().map(ToString::to_string).collect();
         write!(f, "({})", parts.join(", "))?;
         for option in &self.options {
             write!(f, " {option}")?;

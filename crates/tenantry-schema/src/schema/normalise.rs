@@ -158,7 +158,7 @@ impl PlainIndex {
                 None => (part, false),
             };
             let expr = plain_name(column)?.to_owned();
-            Some(IndexPart { expr, descending })
+            Some(IndexPart { descending, ..IndexPart::new(expr) })
         };
         let parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
         let index = Index {

@@ -58,6 +58,7 @@ impl Schema {
                 index.predicate = index.predicate.as_deref().map(expr::normalise);
                 for part in &mut index.parts {
                     part.expr = expr::normalise(&part.expr);
+                    part.operator_class = None;
                 }
             }
             for check in &mut table.checks {

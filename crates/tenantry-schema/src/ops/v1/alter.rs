@@ -344,6 +344,7 @@ pub fn index_sql(index: &IndexCreateStatement, engine: Engine) -> String {
             create.using = None;
             create.include.clear();
             create.nulls_distinct = None;
+            create.columns.iter_mut().for_each(|column| column.operator_class = None);
             create.to_string()
         }
         _ => sql,

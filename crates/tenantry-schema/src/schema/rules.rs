@@ -1,0 +1,167 @@
+//! What a schema of the model has to keep so that every engine takes it as it is meant.
+
+use std::{collections::HashMap, fmt};
+
+use super::{Action, Column, Index, Schema, Table, names};
+
+/// Every breach, as a sentence that names the table and what in it is meant.
+pub(super) fn violations(schema: &Schema) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in schema.tables.values() {
+        found.extend(too_long(table));
+        found.extend(alike(table));
+        found.extend(emptied_keys(table));
+    }
+    found.extend(met(schema));
+    found
+}
+
+/// PostgreSQL cuts a longer name off, and then it is another one:
+/// <https://www.postgresql.org/docs/15/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
+fn too_long(table: &Table) -> Vec<String> {
+    let columns = table.columns.iter().map(|column| ("column", &column.name));
+    let indexes = table.indexes.iter().map(|index| ("index", &index.name));
+    let constraints = constraints(table).into_iter().map(|name| ("constraint", name));
+    let policies = table.policies.iter().map(|policy| ("policy", &policy.name));
+    [("table", &table.name)]
+        .into_iter()
+        .chain(columns)
+        .chain(indexes)
+        .chain(constraints)
+        .chain(policies)
+        .filter(|(_, name)| name.len() > names::MAX_BYTES)
+        .map(|(kind, name)| {
+            format!(
+                "{}: the name of the {kind} {name} has {} bytes, and PostgreSQL keeps {}: write a shorter one",
+                table.name,
+                name.len(),
+                names::MAX_BYTES
+            )
+        })
+        .collect()
+}
+
+/// The names of what PostgreSQL keeps as constraints of a table; a unique is an index here.
+fn constraints(table: &Table) -> Vec<&String> {
+    let key = table.primary_key.iter().filter_map(|key| key.name.as_ref());
+    let foreign_keys = table.foreign_keys.iter().filter_map(|key| key.name.as_ref());
+    let checks = table.checks.iter().filter_map(|check| check.name.as_ref());
+    key.chain(foreign_keys).chain(checks).collect()
+}
+
+/// What has one name within a table.
+fn alike(table: &Table) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, column) in table.columns.iter().enumerate() {
+        let same = |other: &&Column| other.name.eq_ignore_ascii_case(&column.name);
+        if let Some(other) = table.columns[..at].iter().find(same) {
+            let why = if other.name == column.name {
+                "are called the same"
+            } else {
+                "differ by case only, and are the same on SQLite"
+            };
+            found.push(format!(
+                "{}: the columns {} and {} {why}",
+                table.name, other.name, column.name
+            ));
+        }
+    }
+    let all = constraints(table);
+    for (at, name) in all.iter().enumerate() {
+        if all[..at].contains(name) {
+            found.push(format!(
+                "{}: two constraints are called {name}: rename a column of one of them",
+                table.name
+            ));
+        }
+    }
+    found
+}
+
+/// A foreign key that would set NULL where no NULL may be: then the row that it refers to cannot go.
+fn emptied_keys(table: &Table) -> Vec<String> {
+    let mut found = Vec::new();
+    for key in &table.foreign_keys {
+        for (when, action) in [("on_delete", key.on_delete), ("on_update", key.on_update)] {
+            let empties = |name: &&String| {
+                table.column(name).is_some_and(|column| match action {
+                    Action::SetNull => !column.nullable,
+                    Action::SetDefault => !column.nullable && column.default.is_none(),
+                    _ => false,
+                })
+            };
+            if let Some(column) = key.columns.iter().find(empties) {
+                found.push(format!(
+                    "{}: `{when}` of the foreign key ({}) would set {column} to NULL, which it may not \
+                     be: write \"Restrict\" or \"Cascade\", or set the other columns to NULL in the program",
+                    table.name,
+                    key.columns.join(", ")
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Tables, indexes and primary keys share one set of names in a schema of PostgreSQL. SQLite gives
+/// primary keys no names, and does not tell the others by their case.
+fn met(schema: &Schema) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut taken: HashMap<String, Vec<Taken<'_>>> = HashMap::new();
+    for table in schema.tables.values() {
+        let own = Taken { what: What::Table, table, name: &table.name };
+        let indexes =
+            table.indexes.iter().map(|it| Taken { what: What::Index(it), table, name: &it.name });
+        let key = table.primary_key.iter().filter_map(|key| key.name.as_ref());
+        let key = key.map(|name| Taken { what: What::PrimaryKey, table, name });
+        for new in [own].into_iter().chain(indexes).chain(key) {
+            let others = taken.entry(new.name.to_ascii_lowercase()).or_default();
+            found.extend(others.iter().filter_map(|other| other.meets(&new)));
+            others.push(new);
+        }
+    }
+    found
+}
+
+/// A name that something has.
+struct Taken<'a> {
+    what: What<'a>,
+    table: &'a Table,
+    name: &'a str,
+}
+
+/// What has the name.
+#[derive(PartialEq, Eq)]
+enum What<'a> {
+    Table,
+    Index(&'a Index),
+    PrimaryKey,
+}
+
+impl Taken<'_> {
+    /// Why the two cannot be together; their names differ by case at most.
+    fn meets(&self, other: &Self) -> Option<String> {
+        let why = if self.name == other.name {
+            format!("would both be called {}", self.name)
+        } else if self.what != What::PrimaryKey && other.what != What::PrimaryKey {
+            format!(
+                "would be called {} and {}, which are the same on SQLite",
+                self.name, other.name
+            )
+        } else {
+            return None;
+        };
+        Some(format!("{self} and {other} {why}: give one of them another name"))
+    }
+}
+
+impl fmt::Display for Taken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = &self.table.name;
+        match self.what {
+            What::Table => write!(f, "the table {table}"),
+            What::Index(index) => write!(f, "the index {index} of {table}"),
+            What::PrimaryKey => write!(f, "the primary key of {table}"),
+        }
+    }
+}
