@@ -109,6 +109,7 @@ fn edits() -> Vec<Edit> {
         ref_columns: vec!["tenant_id".to_owned(), "id".to_owned()],
         on_delete: Action::NoAction,
         on_update: Action::NoAction,
+        options: Vec::new(),
     };
     let by_column = |table: &mut Table, column: &str| {
         table.indexes.iter().position(|i| i.parts.iter().any(|p| p.expr == column)).unwrap()
@@ -575,6 +576,124 @@ async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb)
 
 fn diff_with(db: &TestDb, file: &Path) -> crate::support::Ran {
     db.migration(&["diff", "--json", "--accepted", file.to_str().unwrap()])
+}
+
+/// What SQL by hand can do to a key, a check or an index, which no entity can say.
+const BY_HAND: [(&str, &str); 9] = [
+    (
+        "ALTER TABLE companies ADD CONSTRAINT companies_name_uq UNIQUE (tenant_id, name)",
+        "unique-unexpected",
+    ),
+    (
+        "ALTER TABLE companies ADD CONSTRAINT one_name EXCLUDE USING btree (name WITH =)",
+        "index-unexpected",
+    ),
+    (
+        "ALTER TABLE leads ALTER CONSTRAINT leads_tenant_id_fkey DEFERRABLE INITIALLY DEFERRED",
+        "foreign-key-actions",
+    ),
+    ("ALTER TABLE leads ALTER CONSTRAINT leads_tenant_id_fkey DEFERRABLE", "foreign-key-actions"),
+    (
+        "ALTER TABLE leads DROP CONSTRAINT leads_tenant_id_fkey, ADD CONSTRAINT leads_tenant_id_fkey \
+         FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE NOT VALID",
+        "foreign-key-actions",
+    ),
+    (
+        "ALTER TABLE campaigns DROP CONSTRAINT campaigns_tenant_id_company_id_fkey, \
+         ADD CONSTRAINT campaigns_tenant_id_company_id_fkey FOREIGN KEY (tenant_id, company_id) \
+         REFERENCES companies (tenant_id, id) MATCH FULL ON DELETE CASCADE",
+        "foreign-key-actions",
+    ),
+    (
+        "ALTER TABLE leads ADD CONSTRAINT leads_block CHECK (email LIKE '%@corp.example') NOT VALID",
+        "check-unexpected",
+    ),
+    (
+        "ALTER TABLE payments DROP CONSTRAINT payments_amount_check, \
+         ADD CONSTRAINT payments_amount_check CHECK (amount > 0) NOT VALID",
+        "check-differs",
+    ),
+    (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'leads_tenant_id_email_idx'::regclass",
+        "index-differs",
+    ),
+];
+
+/// Each is one finding, and the SQL that `diff` prints mends it, run by the server's own program.
+#[tokio::test]
+async fn what_only_sql_can_say_is_found_and_mended() {
+    let postgres = TestDb::new(Engine::Postgres);
+    let sqlite = TestDb::new(Engine::Sqlite);
+    let deferred = "UPDATE sqlite_schema SET sql = replace(sql, 'REFERENCES \"companies\" \
+                    (\"tenant_id\", \"id\") ON DELETE CASCADE', 'REFERENCES \"companies\" \
+                    (\"tenant_id\", \"id\") ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED') \
+                    WHERE name = 'campaigns'";
+    for db in [&postgres, &sqlite] {
+        db.tenantry(&["run"]).ok();
+        db.migration(&["diff"]).ok();
+    }
+    let on_postgres = BY_HAND.iter().map(|(sql, code)| (&postgres, *sql, *code));
+    for (db, sql, code) in on_postgres.chain([(&sqlite, deferred, "foreign-key-actions")]) {
+        db.damage(sql).await;
+        let report = db.migration(&["diff", "--json"]).expect_code(1).json();
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!((findings.len(), &findings[0]["code"]), (1, &code.into()), "{sql}: {report:#}");
+        let mend = db.migration(&["diff", "--sql"]).stdout;
+        std::fs::write(db.folder().join("mend.sql"), &mend).unwrap();
+        let ran = db.run_script("mend.sql");
+        assert!(ran.code == 0 && !ran.stderr.contains("ERROR"), "{sql}\n{mend}\n{ran:#?}");
+        let left = db.migration(&["diff"]);
+        assert_eq!(left.code, 0, "{sql}\n{mend}\n{left:#?}");
+    }
+}
+
+/// What is attached to a table by hand is one finding each, and may be accepted by its name.
+#[tokio::test]
+async fn triggers_and_rules_are_found() {
+    let postgres = [
+        (
+            "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+             CREATE TRIGGER swallow BEFORE INSERT ON leads EXECUTE FUNCTION nothing()",
+            ("trigger-unexpected", "leads", "swallow"),
+            "DROP TRIGGER swallow ON leads",
+        ),
+        (
+            "CREATE RULE keep AS ON DELETE TO leads DO INSTEAD NOTHING",
+            ("rule-unexpected", "leads", "keep"),
+            "DROP RULE keep ON leads",
+        ),
+        (
+            "ALTER TABLE users DISABLE TRIGGER ALL",
+            ("foreign-key-disabled", "team_members", "team_members_user_id_fkey"),
+            "ALTER TABLE users ENABLE TRIGGER ALL",
+        ),
+    ];
+    let sqlite = [(
+        "CREATE TRIGGER swallow BEFORE INSERT ON LEADS BEGIN SELECT RAISE(IGNORE); END",
+        ("trigger-unexpected", "LEADS", "swallow"),
+        "DROP TRIGGER swallow",
+    )];
+    for (engine, cases) in [(Engine::Postgres, &postgres[..]), (Engine::Sqlite, &sqlite[..])] {
+        let db = TestDb::new(engine);
+        db.migration(&["up"]).ok();
+        for (sql, (code, table, object), undo) in cases {
+            db.damage(sql).await;
+            let report = db.migration(&["diff", "--json"]).expect_code(1).json();
+            let [finding] = &report["findings"].as_array().unwrap()[..] else {
+                panic!("{sql}: {report:#}")
+            };
+            let said = [&finding["code"], &finding["table"], &finding["object"]];
+            assert_eq!(said, [*code, *table, *object], "{sql}: {report:#}");
+            db.tenantry(&["validate"]).expect_code(1);
+            let accepted = serde_json::json!({ "accepted": [
+                { "code": code, "table": table, "object": object, "reason": "meant" }
+            ] });
+            std::fs::write(db.folder().join("accepted.json"), accepted.to_string()).unwrap();
+            db.migration(&["diff", "--accepted", "accepted.json"]).ok();
+            db.damage(undo).await;
+            db.migration(&["diff"]).ok();
+        }
+    }
 }
 
 /// A column may be called like any word that the server knows, and an index on it is what it was meant

@@ -159,6 +159,7 @@ fn the_comparison_sees_every_kind_of_difference() {
                     ref_columns: vec!["email".into()],
                     on_delete: Action::NoAction,
                     on_update: Action::NoAction,
+                    options: Vec::new(),
                 };
                 campaigns(s).foreign_keys.push(key)
             },

@@ -113,12 +113,82 @@ fn a_rename_is_asked_about() {
     assert_eq!(told.questions, []);
     assert_eq!(told.up.changes.len(), 1, "{:?}", told.up.changes);
     // Once it is done, the attribute may stay.
-    assert!(propose(&to, &to, &renames, &Answers::default()).unwrap().up.changes.is_empty());
+    let done = propose(&to, &to, &renames, &Answers::default()).unwrap();
+    assert!(done.up.changes.is_empty());
+    assert!(done.notes[0].contains("no effect, since it was renamed already"), "{:?}", done.notes);
 
     // A name that was never there is a slip of the pen.
     renames.columns.insert(key, "compnay".to_owned());
     let error = propose(&from, &to, &renames, &Answers::default()).unwrap_err().to_string();
     assert!(error.contains("compnay"), "{error}");
+}
+
+/// A rename that is told is done, or it is said why not: by the columns before and after, and the
+/// renames of the entities.
+#[test]
+fn no_rename_is_left_out_in_silence() {
+    /// The columns before and after, which was which, and what is noted or refused.
+    type Case<'a> =
+        (&'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a str)], Result<&'a str, &'a str>);
+    let cases: [Case<'_>; 10] = [
+        (&["a"], &["b"], &[("b", "a")], Ok("")),
+        (&["b"], &["b"], &[("b", "a")], Ok("no effect, since it was renamed already")),
+        // `a` came back later, and has nothing to do with it.
+        (&["a", "b"], &["a", "b"], &[("b", "a")], Ok("no effect, since the snapshot has both")),
+        (&[], &["b"], &[("b", "a")], Err("the snapshot has no things.a")),
+        (&["a"], &["a", "b"], &[("b", "a")], Err("there is a new column a beside it")),
+        (&["a", "b"], &["b"], &[("b", "a")], Err("a would be dropped")),
+        // An exchange, a chain, and a circle of three.
+        (&["a", "b"], &["a", "b"], &[("a", "b"), ("b", "a")], Err("another one's name in turn")),
+        (&["a", "b"], &["b", "c"], &[("b", "a"), ("c", "b")], Err("a would be dropped")),
+        (
+            &["a", "b", "c"],
+            &["a", "b", "c"],
+            &[("a", "b"), ("b", "c"), ("c", "a")],
+            Err("another one's name in turn"),
+        ),
+        // One that leads into a circle is not part of it.
+        (
+            &["a", "b", "c"],
+            &["a", "b", "c"],
+            &[("c", "a"), ("a", "b"), ("b", "a")],
+            Err("another one's name in turn"),
+        ),
+    ];
+    let schema = |columns: &[&str]| {
+        let mut table = Table::new("things");
+        for name in ["id"].iter().chain(columns) {
+            let (name, ty) = ((*name).to_owned(), ColumnType::Text);
+            table.columns.push(Column { name, ty, nullable: true, default: None });
+        }
+        Schema { tables: [(table.name.clone(), table)].into() }
+    };
+    for (before, after, told, wanted) in cases {
+        let mut renames = Renames::default();
+        for (new, old) in told {
+            renames.columns.insert(("things".to_owned(), (*new).to_owned()), (*old).to_owned());
+        }
+        let answers = Answers::default();
+        let said = propose(&schema(before), &schema(after), &renames, &answers);
+        match (said, wanted) {
+            (Ok(proposal), Ok("")) => {
+                assert_eq!((proposal.notes.len(), proposal.up.changes.len()), (0, 1));
+            }
+            (Ok(proposal), Ok(note)) => {
+                assert!(proposal.notes[0].contains(note), "{note}: {:?}", proposal.notes);
+                assert_eq!(proposal.up.changes, [], "{before:?} to {after:?}");
+            }
+            (Err(error), Err(why)) => {
+                assert!(error.to_string().contains(why), "{why}: {error}");
+            }
+            (said, wanted) => panic!("{before:?} to {after:?}: {said:?} instead of {wanted:?}"),
+        }
+    }
+    // A table that is new had no columns before.
+    let mut renames = Renames::default();
+    renames.columns.insert(("things".to_owned(), "b".to_owned()), "a".to_owned());
+    let new = propose(&Schema::default(), &schema(&["b"]), &renames, &Answers::default()).unwrap();
+    assert!(new.notes[0].contains("since things is new"), "{:?}", new.notes);
 }
 
 #[test]

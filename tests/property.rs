@@ -11,9 +11,9 @@ use entity::tenancy::APPLICATION_ROLE;
 use migration::{
     Error, Runner,
     db::Database,
-    diff::{conversion, diff},
+    diff::{Renames, conversion, diff},
     runner::{Command, Down, Outcome, Up},
-    schema::{ColumnType, Schema, Table, expected, read},
+    schema::{Column, ColumnType, PrimaryKey, Schema, Table, expected, read},
 };
 use proptest::{
     strategy::Strategy as _,
@@ -63,6 +63,35 @@ fn try_pairs(engine: Engine) {
     runtime.block_on(opened.close());
     if let Err(error) = outcome {
         panic!("{error}");
+    }
+}
+
+/// SQLite does not tell names by their case, and takes the new name for one that is there.
+#[tokio::test]
+async fn a_table_takes_a_name_that_differs_by_case() {
+    let table = |name: &str, column: &str| {
+        let mut table = Table::new(name);
+        let columns = [("id", ColumnType::Integer), (column, ColumnType::Text)];
+        for (name, ty) in columns {
+            let nullable = name != "id";
+            table.columns.push(Column { name: name.to_owned(), ty, nullable, default: None });
+        }
+        let key = PrimaryKey { name: Some(format!("{name}_pkey")), columns: vec!["id".to_owned()] };
+        table.primary_key = Some(key);
+        Schema { tables: [(name.to_owned(), table)].into() }
+    };
+    let (from, to) = (table("Leads", "Name"), table("leads", "name"));
+    let mut renames = Renames::default();
+    renames.tables.insert("leads".to_owned(), "Leads".to_owned());
+    renames.columns.insert(("leads".to_owned(), "name".to_owned()), "Name".to_owned());
+    let none = BTreeMap::new();
+    let pair = Pair { from, to, renames, backfills: none.clone(), backfills_back: none };
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let opened = TestDb::new(engine);
+        let open = opened.open().await;
+        clear(&open).await;
+        try_pair(&open, &pair).await.unwrap_or_else(|error| panic!("{engine}: {error}"));
+        open.close().await;
     }
 }
 

@@ -489,6 +489,7 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
             ref_columns,
             on_delete,
             on_update,
+            options: Vec::new(),
         });
     }
     for index in spec.indexes.iter().flatten() {

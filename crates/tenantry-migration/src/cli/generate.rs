@@ -148,7 +148,10 @@ fn write_proposal(
     proposal: &Proposal,
     out: &mut Printer,
 ) -> Result<u8> {
-    let Proposal { up, down, questions } = proposal;
+    let Proposal { up, down, questions, notes } = proposal;
+    for note in notes {
+        out.note(note);
+    }
     let name = folder.name(args.name.as_deref().unwrap_or_default(), now(args))?;
     if up.changes.is_empty() {
         if args.json {

@@ -71,6 +71,7 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
         let _ = writeln!(script, "{sql};");
     }
     for sql in statements.iter().filter(|sql| !sql.starts_with("SELECT ") || is_distribution(sql)) {
+        let sql = constraint_dropped(sql, drift).unwrap_or_else(|| sql.clone());
         let _ = writeln!(script, "{sql};");
     }
     if rebuilds {
@@ -79,6 +80,19 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     }
     script.push_str("COMMIT;\n");
     Ok(script)
+}
+
+/// What drops the constraint, instead of the index that is there for it.
+fn constraint_dropped(sql: &str, drift: &Drift) -> Option<String> {
+    let index =
+        drift.constraints.iter().find(|name| sql == format!("DROP INDEX {}", quoted(name)))?;
+    let table = drift.changes.iter().find_map(|change| match change {
+        Change::DropIndex { table, index: gone } | Change::AlterIndex { table, from: gone, .. } => {
+            (gone.name == *index).then_some(table)
+        }
+        _ => None,
+    })?;
+    Some(format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(table), quoted(index)))
 }
 
 /// The statements that make plain indexes of uniques that the engine does not keep: what is planned in

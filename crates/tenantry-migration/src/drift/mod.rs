@@ -3,6 +3,7 @@
 //! undoes it.
 
 mod accepted;
+mod attached;
 mod exposed;
 mod finding;
 mod mend;
@@ -11,7 +12,7 @@ pub use accepted::{Accepted, AcceptedDrift};
 pub use finding::{finding, object};
 pub use mend::mend;
 pub(crate) use mend::plain_indexes;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, TransactionTrait};
 use tenantry_entity::Engine;
 
 use crate::{
@@ -40,8 +41,11 @@ pub struct Drift {
     pub stale: Vec<AcceptedDrift>,
     /// Live tables that no entity describes.
     pub unknown_tables: Vec<String>,
-    /// What the application role could reach around the policies.
+    /// What the application role could reach around the policies, and what else decides what is
+    /// written.
     pub exposed: Vec<Finding>,
+    /// Indexes that are there for a constraint, which goes with them.
+    pub constraints: Vec<String>,
     /// The application role; `None` where the engine has no roles.
     pub application_role: Option<RoleFacts>,
 }
@@ -80,7 +84,8 @@ where
         live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
     unknown_tables.retain(|name| !project.is_bookkeeping(name));
     let live = live.filtered(|name| entities.tables.contains_key(name));
-    let exposed = exposed::exposed(db, engine, application_role, &entities).await?;
+    let mut exposed = exposed::exposed(db, engine, application_role, &entities).await?;
+    exposed.extend(attached::attached(db, engine, &entities).await?);
     let application_role = application_role::facts(db, engine, application_role).await?;
     let expected = schema::expected(db, engine, entities.clone()).await?;
     let comparable = live.clone().adopted(engine, &expected.schema);
@@ -90,6 +95,7 @@ where
         diff(&comparable.without_expressions(), &expected.schema)
     };
     let (changes, exposed, stale) = accepted.without(changes, exposed);
+    let constraints = constraints(db, engine, &changes).await?;
     Ok(Drift {
         entities,
         live,
@@ -99,8 +105,29 @@ where
         stale,
         unknown_tables,
         exposed,
+        constraints,
         application_role,
     })
+}
+
+/// Which of the indexes that differ are there for a constraint. A server drops none of these alone.
+async fn constraints<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    changes: &[Change],
+) -> Result<Vec<String>> {
+    let is_index =
+        |change: &Change| matches!(change, Change::DropIndex { .. } | Change::AlterIndex { .. });
+    if engine == Engine::Sqlite || !changes.iter().any(is_index) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT c.relname::text AS name FROM pg_constraint k \
+               JOIN pg_class c ON c.oid = k.conindid AND c.relkind IN ('i', 'I') \
+               WHERE k.contype IN ('u', 'x') AND c.relnamespace = \
+               (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ORDER BY 1";
+    let stmt = Statement::from_string(db.get_database_backend(), sql);
+    let rows = db.query_all_raw(stmt).await?;
+    Ok(rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, _>>()?)
 }
 
 impl Drift {

@@ -91,7 +91,7 @@ fn diff_foreign_keys(
     let table = || table.to_owned();
     let Matched { both, gone, new } = matched(from, to, ForeignKey::is_like);
     for (from, to) in both {
-        if (from.on_delete, from.on_update) == (to.on_delete, to.on_update) {
+        if from.acts_like(to) {
             renamed(&table(), from.name.clone(), to.name.clone(), changes);
         } else {
             let (from, to) = (from.clone(), to.clone());

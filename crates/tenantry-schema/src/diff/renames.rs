@@ -74,6 +74,22 @@ impl Renames {
         Self { tables, columns }
     }
 
+    /// Whether the column's old name is the name of another one that was renamed, and so on until this
+    /// column itself.
+    pub(crate) fn leads_back(&self, table: &str, column: &str) -> bool {
+        let mut name = column;
+        for _ in 0..self.columns.len() {
+            let Some(old) = self.columns.get(&(table.to_owned(), name.to_owned())) else {
+                return false;
+            };
+            name = old;
+            if name == column {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The renames as changes, tables first.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {

@@ -37,6 +37,8 @@ pub struct Proposal {
     pub down: Plan,
     /// What only the developer can answer.
     pub questions: Vec<Question>,
+    /// What the entities say that has no effect, and why.
+    pub notes: Vec<String>,
 }
 
 /// What only the developer can answer.
@@ -156,7 +158,7 @@ pub fn propose(
             format!("--rename-table {old}={new}: {wrong}"),
         ));
     }
-    check_column_renames(from, to, &renames)?;
+    let notes = idle_renames(from, to, &renames)?;
     let up =
         Request { from, to, renames: &renames, backfills: &answers.backfills, plain_fill: false };
     let up = plan(&up);
@@ -166,25 +168,55 @@ pub fn propose(
     let down =
         plan(&Request { from: to, to: from, renames: &back, backfills: &none, plain_fill: true });
     let questions = questions(&up);
-    Ok(Proposal { up, down, questions })
+    Ok(Proposal { up, down, questions, notes })
 }
 
-/// A `renamed_from` that names nothing is a slip of the pen, and would lose the column's values.
-fn check_column_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result<()> {
+/// What is said of each `renamed_from` that has no effect.
+///
+/// # Errors
+///
+/// If one is a slip of the pen, or asks for what cannot be done in one migration: left out without a
+/// word, it would leave the values under the wrong name, or lose them.
+fn idle_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result<Vec<String>> {
+    let mut idle = Vec::new();
     for ((table, new), old) in &renames.columns {
         let before = from.tables.get(renames.tables.get(table).unwrap_or(table));
-        let (Some(before), Some(_)) = (before, to.tables.get(table)) else { continue };
-        if before.column(new).is_none() && before.column(old).is_none() {
-            return Err(Error::config(
-                "rename-unusable",
-                format!(
-                    "{table}.{new} is said to be `renamed_from = \"{old}\"`, but the snapshot has no \
-                 {table}.{old}"
-                ),
-            ));
-        }
+        let Some(after) = to.tables.get(table) else { continue };
+        let said = format!("{table}.{new} is said to be `renamed_from = \"{old}\"`");
+        let Some(before) = before else {
+            idle.push(format!("{said}, which has no effect, since {table} is new: remove it"));
+            continue;
+        };
+        let was = |name: &str| before.column(name).is_some();
+        let why = match (was(old), was(new), after.column(old).is_some()) {
+            (true, false, false) => continue,
+            (false, true, _) => {
+                let done = "which has no effect, since it was renamed already: remove it";
+                idle.push(format!("{said}, {done}"));
+                continue;
+            }
+            (false, false, _) => format!("but the snapshot has no {table}.{old}"),
+            (true, false, true) => format!(
+                "and there is a new column {old} beside it: generate the rename alone, and then the new \
+                 column"
+            ),
+            (true, true, true) if renames.leads_back(table, new) => format!(
+                "and {old} takes another one's name in turn: rename {old} to a name that nobody has in a \
+                 migration of its own first"
+            ),
+            (true, true, true) => {
+                let both = "which has no effect, since the snapshot has both: remove it";
+                idle.push(format!("{said}, {both}"));
+                continue;
+            }
+            (true, true, false) => format!(
+                "but the snapshot has both, so {old} would be dropped: if that is meant, remove \
+                 `renamed_from`; if not, drop {new} in a migration of its own first"
+            ),
+        };
+        return Err(Error::config("rename-unusable", format!("{said}, {why}")));
     }
-    Ok(())
+    Ok(idle)
 }
 
 fn check_backfills(up: &Plan, backfills: &Backfills) -> Result<()> {

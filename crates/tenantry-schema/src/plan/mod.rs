@@ -60,21 +60,40 @@ pub fn plan(request: &Request<'_>) -> Plan {
     let renames = request.renames.applicable(request.from, request.to);
     let base = request.from.clone().renamed(&renames);
     let mut changes = renames.changes();
-    let mut operations: Vec<Operation> = changes.iter().filter_map(rename).collect();
+    let mut operations: Vec<Operation> =
+        changes.iter().flat_map(|change| rename(change, request)).collect();
     changes.extend(diff(&base, request.to));
     let work = Work { base: &base, request, changes: &changes };
     let unfilled = work.operations(&mut operations);
     Plan { changes, operations, unfilled }
 }
 
-fn rename(change: &Change) -> Option<Operation> {
+fn rename(change: &Change, request: &Request<'_>) -> Vec<Operation> {
     match change.clone() {
-        Change::RenameTable { from, to } => Some(Operation::RenameTable { from, to }),
-        Change::RenameColumn { table, from, to } => {
-            Some(Operation::RenameColumn { table, from, to })
+        // SQLite takes the two for one, and finds the new one there already.
+        Change::RenameTable { from, to } if from.eq_ignore_ascii_case(&to) => {
+            let between = free_name(request);
+            vec![
+                Operation::RenameTable { from, to: between.clone() },
+                Operation::RenameTable { from: between, to },
+            ]
         }
-        _ => None,
+        Change::RenameTable { from, to } => vec![Operation::RenameTable { from, to }],
+        Change::RenameColumn { table, from, to } => {
+            vec![Operation::RenameColumn { table, from, to }]
+        }
+        _ => Vec::new(),
     }
+}
+
+/// A name that no table has, before or after.
+fn free_name(request: &Request<'_>) -> String {
+    let is_taken = |name: &String| {
+        let mut tables = request.from.tables.keys().chain(request.to.tables.keys());
+        tables.any(|table| table.eq_ignore_ascii_case(name))
+    };
+    let names = (0..).map(|number: u32| format!("renamed_{number}"));
+    names.skip_while(is_taken).take(1).collect()
 }
 
 struct Work<'a> {
@@ -201,9 +220,7 @@ impl Work<'_> {
         };
         for key in &before.foreign_keys {
             let stays = table.foreign_keys.iter().find(|other| key.is_like(other));
-            let acts_alike = stays.is_some_and(|other| {
-                (other.on_delete, other.on_update) == (key.on_delete, key.on_update)
-            });
+            let acts_alike = stays.is_some_and(|other| other.acts_like(key));
             let target_changes = self.target_changes(key);
             let own_columns_change =
                 key.columns.iter().any(|c| self.column_changes(&table.name, c));

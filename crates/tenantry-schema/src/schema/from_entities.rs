@@ -154,6 +154,7 @@ fn table(def: &TableDef) -> Result<Table, String> {
             ref_columns: stmt.get_ref_columns(),
             on_delete: action(stmt.get_on_delete().as_ref()),
             on_update: action(stmt.get_on_update().as_ref()),
+            options: Vec::new(),
         });
     }
     for stmt in def.attribute_indexes(DbBackend::Postgres) {

@@ -77,6 +77,8 @@ struct ConstraintRow {
     ref_columns: Vec<String>,
     on_delete: String,
     on_update: String,
+    /// Empty for those that a key does not have.
+    options: Vec<String>,
     check_expr: Option<String>,
 }
 
@@ -122,8 +124,8 @@ struct Privilege {
 
 /// Reads every ordinary and partitioned table of `namespace`.
 ///
-/// Left out are indexes that are not valid, and foreign keys and checks that were never validated:
-/// they do not hold, so they count as missing.
+/// Indexes that are not valid, and foreign keys and checks that were never validated, say so: they do not
+/// hold, so they are not what the entities ask for.
 pub(super) async fn read<C: ConnectionTrait>(
     db: &C,
     namespace: Namespace,
@@ -155,10 +157,14 @@ pub(super) async fn read<C: ConnectionTrait>(
              || r.relname END AS ref_table, \
              {ref_columns} AS ref_columns, k.confdeltype::text AS on_delete, \
              k.confupdtype::text AS on_update, \
+             ARRAY[CASE WHEN k.condeferred THEN 'DEFERRABLE INITIALLY DEFERRED' \
+             WHEN k.condeferrable THEN 'DEFERRABLE' ELSE '' END, \
+             CASE k.confmatchtype WHEN 'f' THEN 'MATCH FULL' ELSE '' END, \
+             CASE WHEN k.convalidated THEN '' ELSE '{NOT_VALID}' END] AS options, \
              pg_get_expr(k.conbin, k.conrelid, true) AS check_expr \
              FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
              LEFT JOIN pg_class r ON r.oid = k.confrelid \
-             WHERE {ours} AND k.contype IN ('p', 'f', 'c') AND k.convalidated \
+             WHERE {ours} AND k.contype IN ('p', 'f', 'c') \
              ORDER BY c.relname, k.conname",
             columns = attribute_names("k.conkey", "k.conrelid"),
             ref_columns = attribute_names("k.confkey", "k.confrelid"),
@@ -173,13 +179,14 @@ pub(super) async fn read<C: ConnectionTrait>(
              p.descending, \
              p.included || CASE WHEN i.indisunique \
              AND position('NULLS NOT DISTINCT' IN pg_get_indexdef(i.indexrelid)) > 0 \
-             THEN ARRAY['NULLS NOT DISTINCT'] ELSE ARRAY[]::text[] END AS options, \
+             THEN ARRAY['NULLS NOT DISTINCT'] ELSE ARRAY[]::text[] END \
+             || CASE WHEN i.indisvalid THEN ARRAY[]::text[] ELSE ARRAY['INVALID'] END AS options, \
              pg_get_expr(i.indpred, i.indrelid, true) AS predicate \
              FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
              JOIN pg_class n ON n.oid = i.indexrelid JOIN pg_am am ON am.oid = n.relam \
              CROSS JOIN LATERAL ({INDEX_PARTS}) p \
              WHERE {ours} AND c.relkind IN ('r', 'p') \
-             AND NOT i.indisprimary AND i.indisvalid \
+             AND NOT i.indisprimary \
              ORDER BY c.relname, n.relname"
         ),
     )
@@ -199,6 +206,9 @@ pub(super) async fn read<C: ConnectionTrait>(
     }
     Ok(schema.sorted())
 }
+
+/// What a constraint says that was never tried on the rows that there were.
+const NOT_VALID: &str = "NOT VALID";
 
 /// SQL for what the index `i` has as its key, in which order, and what it includes. `unnest` tells the
 /// planner that there are few: where it expects many, PostgreSQL compiles the query, which takes longer
@@ -345,10 +355,15 @@ fn assemble(
                 ref_columns: row.ref_columns,
                 on_delete: action(&row.on_delete),
                 on_update: action(&row.on_update),
+                options: row.options.into_iter().filter(|option| !option.is_empty()).collect(),
             }),
-            _ => table
-                .checks
-                .push(Check { name: Some(row.name), expr: row.check_expr.unwrap_or_default() }),
+            _ => {
+                let mut expr = row.check_expr.unwrap_or_default();
+                if row.options.iter().any(|option| option == NOT_VALID) {
+                    expr = format!("{expr} {NOT_VALID}");
+                }
+                table.checks.push(Check { name: Some(row.name), expr });
+            }
         }
     }
     for row in indexes {

@@ -26,6 +26,7 @@ struct ColumnRow {
 #[derive(FromQueryResult)]
 struct ForeignKeyRow {
     table_name: String,
+    table_sql: String,
     id: i64,
     column_name: String,
     ref_table: String,
@@ -59,7 +60,7 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Schema, DbErr> {
     .await?;
     let foreign_keys: Vec<ForeignKeyRow> = rows(
         db,
-        "SELECT m.name AS table_name, f.id AS id, f.\"from\" AS column_name, \
+        "SELECT m.name AS table_name, m.sql AS table_sql, f.id AS id, f.\"from\" AS column_name, \
          f.\"table\" AS ref_table, f.\"to\" AS ref_column, f.on_delete AS on_delete, \
          f.on_update AS on_update \
          FROM sqlite_schema m, pragma_foreign_key_list(m.name) f \
@@ -125,6 +126,7 @@ fn assemble(
                 ref_columns: Vec::new(),
                 on_delete: action(&row.on_delete),
                 on_update: action(&row.on_update),
+                options: deferred(&row.table_sql, row.id),
             });
             last = Some(this);
         }
@@ -184,6 +186,37 @@ fn action(text: &str) -> Action {
         "SET DEFAULT" => Action::SetDefault,
         _ => Action::NoAction,
     }
+}
+
+/// What makes a foreign key wait for the end of a transaction, by its number: the last one in the text of a
+/// CREATE TABLE has the number 0. SQLite heeds nothing else:
+/// <https://www.sqlite.org/foreignkeys.html#fk_deferred>
+fn deferred(sql: &str, number: i64) -> Vec<String> {
+    let tokens = expr::tokens(sql).unwrap_or_default();
+    let bare = |at: usize| match tokens.get(at) {
+        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_ascii_uppercase(),
+        _ => String::new(),
+    };
+    let starts: Vec<usize> = (0..tokens.len()).filter(|at| bare(*at) == "REFERENCES").collect();
+    let Some(start) = usize::try_from(number).ok().and_then(|it| starts.iter().rev().nth(it))
+    else {
+        return Vec::new();
+    };
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(start + 1) {
+        match token {
+            Token::Comma | Token::RParen if depth == 0 => break,
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        let is_deferred = bare(at) == "INITIALLY" && bare(at + 1) == "DEFERRED";
+        let is_deferrable = at >= 2 && bare(at - 1) == "DEFERRABLE" && bare(at - 2) != "NOT";
+        if depth == 0 && is_deferred && is_deferrable {
+            return vec!["DEFERRABLE INITIALLY DEFERRED".to_owned()];
+        }
+    }
+    Vec::new()
 }
 
 /// The checks in the text of a CREATE TABLE, on columns as well as on the table.

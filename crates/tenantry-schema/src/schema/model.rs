@@ -110,6 +110,10 @@ pub struct ForeignKey {
     pub on_delete: Action,
     /// What an update of the key referred to does.
     pub on_update: Action,
+    /// What a live one has besides, as SQL: `DEFERRABLE INITIALLY DEFERRED`, `MATCH FULL`, `NOT VALID`.
+    /// Entities have no words for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 /// What happens to referring rows.
@@ -315,6 +319,13 @@ impl ForeignKey {
         (&self.columns, &self.ref_table, &self.ref_columns)
             == (&other.columns, &other.ref_table, &other.ref_columns)
     }
+
+    /// Whether it does the same as another one that is like it.
+    #[must_use]
+    pub(crate) fn acts_like(&self, other: &Self) -> bool {
+        (self.on_delete, self.on_update, &self.options)
+            == (other.on_delete, other.on_update, &other.options)
+    }
 }
 
 impl Index {
@@ -355,7 +366,8 @@ impl fmt::Display for ForeignKey {
             self.ref_columns.join(", "),
             self.on_delete,
             self.on_update
-        )
+        )?;
+        self.options.iter().try_for_each(|option| write!(f, " {option}"))
     }
 }
 
