@@ -219,7 +219,9 @@ impl Workspace {
     pub fn keep(&self, binary: &str) -> PathBuf {
         let kept = self.root.join("kept").join(binary);
         fs::create_dir_all(kept.parent().unwrap()).unwrap();
-        fs::copy(self.target.join("debug").join(binary), &kept).unwrap();
+        // By another process: one that a test starts at this moment would have the file open for writing,
+        // and then nobody can run it.
+        run(Command::new("cp").arg(self.target.join("debug").join(binary)).arg(&kept));
         kept
     }
 }
