@@ -139,20 +139,20 @@ fn no_rename_is_left_out_in_silence() {
         (&["a"], &["a", "b"], &[("b", "a")], Err("there is a new column a beside it")),
         (&["a", "b"], &["b"], &[("b", "a")], Err("a would be dropped")),
         // An exchange, a chain, and a circle of three.
-        (&["a", "b"], &["a", "b"], &[("a", "b"), ("b", "a")], Err("another one's name in turn")),
+        (&["a", "b"], &["a", "b"], &[("a", "b"), ("b", "a")], Err("is renamed too, in a circle")),
         (&["a", "b"], &["b", "c"], &[("b", "a"), ("c", "b")], Err("a would be dropped")),
         (
             &["a", "b", "c"],
             &["a", "b", "c"],
             &[("a", "b"), ("b", "c"), ("c", "a")],
-            Err("another one's name in turn"),
+            Err("is renamed too, in a circle"),
         ),
         // One that leads into a circle is not part of it.
         (
             &["a", "b", "c"],
             &["a", "b", "c"],
             &[("c", "a"), ("a", "b"), ("b", "a")],
-            Err("another one's name in turn"),
+            Err("is renamed too, in a circle"),
         ),
     ];
     let schema = |columns: &[&str]| {

@@ -219,8 +219,8 @@ impl Workspace {
     pub fn keep(&self, binary: &str) -> PathBuf {
         let kept = self.root.join("kept").join(binary);
         fs::create_dir_all(kept.parent().unwrap()).unwrap();
-        // By another process: one that a test starts at this moment would have the file open for writing,
-        // and then nobody can run it.
+        // `cp` writes the copy. If this process did, a child that another test forks meanwhile would
+        // inherit the open file, and running the copy would fail with ETXTBSY.
         run(Command::new("cp").arg(self.target.join("debug").join(binary)).arg(&kept));
         kept
     }

@@ -1,5 +1,5 @@
-//! Triggers and rules on the entities' tables, which decide what is written and which no migration
-//! makes; and foreign keys whose own triggers are off, so that they hold nothing.
+//! Triggers and rules on the entities' tables, and foreign keys whose triggers are disabled. No migration
+//! makes any of them, and each can change what is written.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use tenantry_entity::Engine;
@@ -60,7 +60,7 @@ impl Row {
         let (code, message, help) = match self.kind.as_str() {
             "foreign key" => (
                 "foreign-key-disabled",
-                "its triggers are off, so rows are written that refer to nothing",
+                "its triggers are disabled, so the server accepts rows that refer to nothing",
                 format!(
                     "as a superuser, run `ALTER TABLE {table} ENABLE TRIGGER ALL`, and look for such rows"
                 ),

@@ -82,7 +82,7 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     Ok(script)
 }
 
-/// What drops the constraint, instead of the index that is there for it.
+/// The statement that drops the constraint, for one that drops the index behind it.
 fn constraint_dropped(sql: &str, drift: &Drift) -> Option<String> {
     let index =
         drift.constraints.iter().find(|name| sql == format!("DROP INDEX {}", quoted(name)))?;

@@ -44,7 +44,7 @@ pub struct Drift {
     /// What the application role could reach around the policies, and what else decides what is
     /// written.
     pub exposed: Vec<Finding>,
-    /// Indexes that are there for a constraint, which goes with them.
+    /// Indexes that back a unique or exclusion constraint; empty where no index differs.
     pub constraints: Vec<String>,
     /// The application role; `None` where the engine has no roles.
     pub application_role: Option<RoleFacts>,
@@ -110,7 +110,7 @@ where
     })
 }
 
-/// Which of the indexes that differ are there for a constraint. A server drops none of these alone.
+/// Indexes that back a constraint, if any index differs: the server refuses to drop such an index alone.
 async fn constraints<C: ConnectionTrait>(
     db: &C,
     engine: Engine,

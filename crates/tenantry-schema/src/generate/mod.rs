@@ -175,8 +175,8 @@ pub fn propose(
 ///
 /// # Errors
 ///
-/// If one is a slip of the pen, or asks for what cannot be done in one migration: left out without a
-/// word, it would leave the values under the wrong name, or lose them.
+/// If one names a column that does not exist, or cannot be done in one migration. Ignoring it would leave
+/// values under the wrong name, or lose them.
 fn idle_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result<Vec<String>> {
     let mut idle = Vec::new();
     for ((table, new), old) in &renames.columns {
@@ -201,8 +201,8 @@ fn idle_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result<Vec<Str
                  column"
             ),
             (true, true, true) if renames.leads_back(table, new) => format!(
-                "and {old} takes another one's name in turn: rename {old} to a name that nobody has in a \
-                 migration of its own first"
+                "and {old} is renamed too, in a circle: first generate a migration that renames {old} to a \
+                 name that no column has"
             ),
             (true, true, true) => {
                 let both = "which has no effect, since the snapshot has both: remove it";

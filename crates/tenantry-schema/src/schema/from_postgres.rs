@@ -207,7 +207,7 @@ pub(super) async fn read<C: ConnectionTrait>(
     Ok(schema.sorted())
 }
 
-/// What a constraint says that was never tried on the rows that there were.
+/// The option of a constraint that was not checked against the existing rows.
 const NOT_VALID: &str = "NOT VALID";
 
 /// SQL for what the index `i` has as its key, in which order, and what it includes. `unnest` tells the

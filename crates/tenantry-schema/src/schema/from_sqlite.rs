@@ -188,8 +188,8 @@ fn action(text: &str) -> Action {
     }
 }
 
-/// What makes a foreign key wait for the end of a transaction, by its number: the last one in the text of a
-/// CREATE TABLE has the number 0. SQLite heeds nothing else:
+/// Whether a foreign key is checked at the end of a transaction, as an option. SQLite numbers keys from
+/// the last one in a CREATE TABLE, which is 0, and ignores other options:
 /// <https://www.sqlite.org/foreignkeys.html#fk_deferred>
 fn deferred(sql: &str, number: i64) -> Vec<String> {
     let tokens = expr::tokens(sql).unwrap_or_default();

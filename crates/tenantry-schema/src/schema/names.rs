@@ -37,8 +37,7 @@ pub fn policy(table: &str) -> String {
     join(table, &[], "tenant_isolation")
 }
 
-/// Whether a name is written without quotes wherever it stands: no word of SQL, and of no letter that
-/// is folded.
+/// Whether a name needs no quotes: lower-case letters, digits and underscores, and no keyword of SQL.
 pub(super) fn needs_no_quotes(name: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_lowercase() || c == '_';
     name.starts_with(is_letter)

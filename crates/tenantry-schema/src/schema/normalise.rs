@@ -96,7 +96,7 @@ where
     let local = statements.iter().filter(|sql| !is_grant(sql) && !v1::is_distribution(sql));
     let only_creates = local.clone().all(|sql| is_creation(sql));
     let (mut local, mut plain) = (local.cloned().collect::<Vec<_>>(), Vec::new());
-    // Making an index takes as long as making a table, and of these it is known what they become.
+    // Creating an index costs the server as much as a table, and it would change nothing in these.
     if only_creates {
         local.retain(|sql| match PlainIndex::read(sql) {
             Some(index) => {
@@ -132,7 +132,7 @@ fn starts_with(statement: &str, start: &str) -> bool {
     statement.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
 }
 
-/// Whether a statement adds something, and alters nothing that another one has made.
+/// Whether a statement only adds: a table, an index, a policy or row-level security.
 fn is_creation(sql: &str) -> bool {
     ["CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX ", "CREATE POLICY "]
         .iter()
@@ -140,8 +140,8 @@ fn is_creation(sql: &str) -> bool {
         || (sql.starts_with("ALTER TABLE ") && sql.ends_with(" ROW LEVEL SECURITY"))
 }
 
-/// An index of columns, none of whose words the server would write in another way. Not a unique, which a
-/// foreign key may need.
+/// An index of plain columns, which the server spells as the statement does. Never a unique one, since a
+/// foreign key may refer to its columns.
 struct PlainIndex {
     table: String,
     index: Index,
@@ -173,14 +173,14 @@ impl PlainIndex {
     }
 }
 
-/// A name between its quotes, if the server neither quotes it nor cuts it off.
+/// The name between the quotes, if the server neither quotes nor truncates it.
 fn plain_name(quoted: &str) -> Option<&str> {
     let name = quoted.strip_prefix('"')?.strip_suffix('"')?;
     let is_word = QUOTED_WORDS.iter().any(|start| name.starts_with(start));
     (!is_word && names::needs_no_quotes(name) && name.len() <= names::MAX_BYTES).then_some(name)
 }
 
-/// How words begin that PostgreSQL quotes and the parser does not know:
+/// Prefixes of the keywords that PostgreSQL quotes and sqlparser does not list:
 /// <https://www.postgresql.org/docs/current/sql-keywords-appendix.html>
 const QUOTED_WORDS: [&str; 6] = ["analyse", "greatest", "isnull", "json", "merge_action", "xml"];
 

@@ -1,10 +1,11 @@
-//! What a schema of the model has to keep so that every engine takes it as it is meant.
+//! Rules that a schema must keep on every engine: lengths of names, names that collide, and foreign keys
+//! that would set a NOT NULL column to NULL.
 
 use std::{collections::HashMap, fmt};
 
 use super::{Action, Column, Index, Schema, Table, names};
 
-/// Every breach, as a sentence that names the table and what in it is meant.
+/// Every breach of a rule, as a sentence that names the table and the object.
 pub(super) fn violations(schema: &Schema) -> Vec<String> {
     let mut found = Vec::new();
     for table in schema.tables.values() {
@@ -16,7 +17,7 @@ pub(super) fn violations(schema: &Schema) -> Vec<String> {
     found
 }
 
-/// PostgreSQL cuts a longer name off, and then it is another one:
+/// PostgreSQL truncates longer names:
 /// <https://www.postgresql.org/docs/15/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
 fn too_long(table: &Table) -> Vec<String> {
     let columns = table.columns.iter().map(|column| ("column", &column.name));
@@ -49,7 +50,7 @@ fn constraints(table: &Table) -> Vec<&String> {
     key.chain(foreign_keys).chain(checks).collect()
 }
 
-/// What has one name within a table.
+/// Columns and constraints of one table whose names collide.
 fn alike(table: &Table) -> Vec<String> {
     let mut found = Vec::new();
     for (at, column) in table.columns.iter().enumerate() {
@@ -78,7 +79,7 @@ fn alike(table: &Table) -> Vec<String> {
     found
 }
 
-/// A foreign key that would set NULL where no NULL may be: then the row that it refers to cannot go.
+/// Foreign keys that would set a NOT NULL column to NULL, so that the referenced row cannot be deleted.
 fn emptied_keys(table: &Table) -> Vec<String> {
     let mut found = Vec::new();
     for key in &table.foreign_keys {
@@ -139,7 +140,7 @@ enum What<'a> {
 }
 
 impl Taken<'_> {
-    /// Why the two cannot be together; their names differ by case at most.
+    /// Why the two names collide, if they do. They differ by case at most.
     fn meets(&self, other: &Self) -> Option<String> {
         let why = if self.name == other.name {
             format!("would both be called {}", self.name)
