@@ -111,10 +111,9 @@ fn described(change: &Change) -> (&'static str, String) {
                 columns(to.as_ref())
             ),
         ),
-        Change::AddForeignKey { key, .. } => (
-            "foreign-key-missing",
-            format!("the foreign key {key} does not exist, or was never validated"),
-        ),
+        Change::AddForeignKey { key, .. } => {
+            ("foreign-key-missing", format!("the foreign key {key} does not exist"))
+        }
         Change::DropForeignKey { key, .. } => {
             ("foreign-key-unexpected", format!("no entity has the foreign key {key}"))
         }
@@ -123,7 +122,7 @@ fn described(change: &Change) -> (&'static str, String) {
         }
         Change::AddIndex { index, .. } => (
             if index.unique { "unique-missing" } else { "index-missing" },
-            format!("{} on {index} does not exist, or is not valid", index.name),
+            format!("{} on {index} does not exist", index.name),
         ),
         Change::DropIndex { index, .. } => (
             if index.unique { "unique-unexpected" } else { "index-unexpected" },
@@ -137,7 +136,7 @@ fn described(change: &Change) -> (&'static str, String) {
             ("index-name", format!("the index {} should be named {}", from.name, to.name))
         }
         Change::AddCheck { check, .. } => {
-            ("check-missing", format!("{} does not exist, or was never validated", named(check)))
+            ("check-missing", format!("{} does not exist", named(check)))
         }
         Change::DropCheck { check, .. } => {
             ("check-unexpected", format!("no entity has {}", named(check)))
