@@ -123,7 +123,7 @@ fn the_comparison_sees_every_kind_of_difference() {
             "type",
             |s| status(s).ty = ColumnType::Varchar(Some(9)),
             |c| matches!(c, Change::AlterType { .. }),
-            Hazard::LosesData,
+            Hazard::Checked,
         ),
         (
             "nullable",

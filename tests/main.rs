@@ -29,6 +29,7 @@ mod blocked;
 mod budget;
 mod citus;
 mod contract;
+mod conversions;
 mod destruction;
 mod division;
 mod drift;

@@ -657,7 +657,7 @@ fn backfill(column: &Column) -> Option<String> {
 }
 
 /// Takes out of the second schema what the rows could not follow, there or back, through no fault
-/// of the plan: texts that are no UUIDs, a UUID in a short text, numbers that become equal truth
+/// of the plan: texts that are no UUIDs or times, one of these in a short text, numbers that become equal truth
 /// values, and a value that fills a NULL and does not fit the type from before.
 fn without_misfits(from: &Spec, to: &mut Spec) {
     let is_plain = |ty: &ColumnType| is_text(ty) || is_integer(ty);
@@ -667,9 +667,13 @@ fn without_misfits(from: &Spec, to: &mut Spec) {
         for (from, to) in columns.filter_map(|(from, to)| Some((from.as_ref()?, to.as_mut()?))) {
             let (before, after) = (column_type(from.ty), column_type(to.ty));
             let misfits = match (&before, &after) {
-                (before, ColumnType::Uuid) => is_text(before),
+                (before, ColumnType::Uuid | ColumnType::Timestamp | ColumnType::TimestampTz) => {
+                    is_text(before)
+                }
                 (before, ColumnType::Boolean) => is_plain(before),
-                (ColumnType::Uuid, after) => *after == ColumnType::Varchar(Some(20)),
+                (ColumnType::Uuid | ColumnType::Timestamp | ColumnType::TimestampTz, after) => {
+                    *after == ColumnType::Varchar(Some(20))
+                }
                 _ => false,
             };
             if misfits {

@@ -83,7 +83,9 @@ pub enum Hazard {
     Safe,
     /// Reads or rewrites the table while writers wait.
     BlocksWrites,
-    /// Values are gone afterwards, or may not fit into what becomes of them.
+    /// The same, and fails where a value does not fit: then nothing is changed.
+    Checked,
+    /// Values are gone afterwards, or a part of what they say.
     LosesData,
 }
 
@@ -92,6 +94,7 @@ impl fmt::Display for Hazard {
         f.write_str(match self {
             Self::Safe => "safe",
             Self::BlocksWrites => "blocks writes",
+            Self::Checked => "checked",
             Self::LosesData => "loses data",
         })
     }
@@ -152,7 +155,7 @@ impl Change {
         match self {
             Self::DropTable { .. } | Self::DropColumn { .. } => Hazard::LosesData,
             Self::AlterType { from, to, .. } => conversion(&to.name, &from.ty, &to.ty)
-                .map_or(Hazard::LosesData, |conversion| conversion.hazard),
+                .map_or(Hazard::LosesData, |conversion| conversion.hazard()),
             Self::AlterNullable { to, .. } if to.nullable => Hazard::Safe,
             Self::AddColumn { column, .. } if fills_itself(column) => Hazard::Safe,
             Self::AddTable { .. }

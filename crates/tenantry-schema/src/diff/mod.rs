@@ -8,5 +8,5 @@ mod undo;
 
 pub use change::{Change, Hazard};
 pub use compare::diff;
-pub use conversion::{Conversion, conversion};
+pub use conversion::{Conversion, Fidelity, conforms, conversion, each_type};
 pub use renames::Renames;

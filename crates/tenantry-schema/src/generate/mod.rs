@@ -13,7 +13,7 @@ pub use folder::Folder;
 use serde::Serialize;
 
 use crate::{
-    diff::{Change, Hazard, Renames, conversion},
+    diff::{Change, Conversion, Fidelity, Hazard, Renames, conversion},
     error::{Error, Result},
     plan::{Backfills, Plan, Request, plan},
     schema::{Schema, Table},
@@ -251,7 +251,7 @@ fn questions(up: &Plan) -> Vec<Question> {
             table: change.table().to_owned(),
             column: change.column().map(ToOwned::to_owned),
             change: change.to_string(),
-            loss: loss(change).to_owned(),
+            loss: loss(change),
         });
         match change {
             Change::DropColumn { table, column } => {
@@ -289,14 +289,16 @@ fn questions(up: &Plan) -> Vec<Question> {
 }
 
 /// What a change that loses data does to what is there.
-fn loss(change: &Change) -> &'static str {
-    match change {
+fn loss(change: &Change) -> String {
+    let lost = match change {
         Change::AlterType { from, to, .. } => match conversion(&to.name, &from.ty, &to.ty) {
-            Some(_) => "a value that does not fit makes `up` fail, or is rounded",
-            None => "there is no way to convert its values, which are lost",
+            Some(Conversion { fidelity: Fidelity::Lossy(lost), .. }) => lost,
+            Some(_) => return "nothing is lost".to_owned(),
+            None => return "there is no way to convert its values, which are lost".to_owned(),
         },
-        _ => "what is in it is lost",
-    }
+        _ => return "what is in it is lost".to_owned(),
+    };
+    format!("its values lose {lost}; one that does not fit makes `up` fail")
 }
 
 /// Whether two tables have the same columns.

@@ -229,6 +229,9 @@ impl File {
         for (column, value) in rebuild.made() {
             let _ = write!(body, ".copy_as({}, {})", text(column), text(value));
         }
+        for (column, condition) in &rebuild.checked {
+            let _ = write!(body, ".check({}, {})", text(column), text(condition));
+        }
         for (column, condition) in &rebuild.required {
             let _ = write!(body, ".require({}, {})", text(column), text(condition));
         }

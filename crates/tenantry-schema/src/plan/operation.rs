@@ -152,6 +152,8 @@ pub struct Rebuild {
     /// Each column that gets values, with its value as SQL over the old row; `None` copies the
     /// column of the same name.
     pub values: Vec<(String, Option<String>)>,
+    /// What must hold of the values of columns, as SQL over the old row.
+    pub checked: Vec<(String, String)>,
     /// What must hold of the values of columns, as SQL over the new row.
     pub required: Vec<(String, String)>,
 }
@@ -283,6 +285,9 @@ impl Rebuild {
         }
         for (column, value) in self.made() {
             rebuild = rebuild.copy_as(column, value);
+        }
+        for (column, condition) in &self.checked {
+            rebuild = rebuild.check(column, condition);
         }
         for (column, condition) in &self.required {
             rebuild = rebuild.require(column, condition);

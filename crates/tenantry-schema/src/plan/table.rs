@@ -6,7 +6,7 @@ use tenantry_entity::Engine;
 
 use super::{AccessStep, Operation, Rebuild, Request, Step, is_replaced};
 use crate::{
-    diff::{Change, conversion},
+    diff::{Change, conforms, conversion},
     schema::{
         Check, Column, ColumnType, ForeignKey, Index, Policy, Schema, Table,
         ddl::{self, Literal, RANDOM_UUID},
@@ -472,8 +472,10 @@ impl Alter<'_> {
         let column_needs_it = after.columns.iter().any(|column| {
             match before.column(&column.name) {
                 Some(same) if same == column => {
-                    // The engine may not tell the types apart, but a value given for them counts.
-                    self.retyped().contains(column.name.as_str()) && self.backfill(column).is_some()
+                    // The engine may not tell the types apart, but the values do, and what is given
+                    // for them.
+                    self.retyped().contains(column.name.as_str())
+                        && (self.backfill(column).is_some() || self.is_checked(column))
                 }
                 Some(_) => true,
                 None => {
@@ -501,6 +503,14 @@ impl Alter<'_> {
             || before.checks != after.checks
     }
 
+    /// Whether a column's values have to be looked at on SQLite, since they may not fit its new type.
+    fn is_checked(&self, after: &Column) -> bool {
+        let before = self.before.column(&after.name);
+        before
+            .and_then(|before| conversion(&after.name, &before.ty, &after.ty))
+            .is_some_and(|it| it.check.is_some() || it.require.is_some())
+    }
+
     fn rebuild(&self) -> Rebuild {
         let mut table = self.after.clone();
         table.indexes = self
@@ -513,46 +523,66 @@ impl Alter<'_> {
             .cloned()
             .collect();
         let replaced = self.replaced();
-        let (mut values, mut required) = (Vec::new(), Vec::new());
+        let mut rebuild =
+            Rebuild { table, values: Vec::new(), checked: Vec::new(), required: Vec::new() };
         for column in &self.after.columns {
-            let name = &column.name;
-            let before = self.before.column(name).filter(|_| !replaced.contains(name.as_str()));
-            let Some(before) = before else {
-                if self.is_filled(column) {
-                    values.extend(self.fill(column).map(|fill| (name.clone(), Some(fill.sqlite))));
-                } else if column.default.as_deref() == Some(RANDOM_UUID) {
-                    values.push((name.clone(), Some(RANDOM_BYTES.to_owned())));
-                }
-                continue;
-            };
-            let mut value = None;
-            if before.ty != column.ty {
-                let conversion = conversion(name, &before.ty, &column.ty);
-                value = match self.converting_backfill(before, column) {
-                    Some(value) => Some(value.clone()),
-                    None => conversion.as_ref().and_then(|conversion| conversion.copy.clone()),
-                };
-                if let Some(condition) = conversion.and_then(|conversion| conversion.require) {
-                    required.push((name.clone(), condition));
-                }
+            let before = self.before.column(&column.name);
+            match before.filter(|_| !replaced.contains(column.name.as_str())) {
+                Some(before) => self.rebuild_column(before, column, &mut rebuild),
+                None => self.rebuild_new_column(column, &mut rebuild),
             }
-            if before.nullable
-                && !column.nullable
-                && let Some(fill) = self.fill(column)
-            {
-                let own = value.unwrap_or_else(|| quoted(name));
-                value = Some(format!("coalesce({own}, {})", fill.sqlite));
-            }
-            values.push((name.clone(), value));
         }
-        Rebuild { table, values, required }
+        rebuild
+    }
+
+    fn rebuild_new_column(&self, column: &Column, rebuild: &mut Rebuild) {
+        let name = &column.name;
+        if self.is_filled(column) {
+            let fill = self.fill(column).map(|fill| (name.clone(), Some(fill.sqlite)));
+            rebuild.values.extend(fill);
+        } else if column.default.as_deref() == Some(RANDOM_UUID) {
+            rebuild.values.push((name.clone(), Some(RANDOM_BYTES.to_owned())));
+        }
+        self.require_of_backfill(column, rebuild);
+    }
+
+    fn rebuild_column(&self, before: &Column, column: &Column, rebuild: &mut Rebuild) {
+        let name = &column.name;
+        let mut value = None;
+        if before.ty != column.ty {
+            let given = self.converting_backfill(before, column);
+            let conversion = conversion(name, &before.ty, &column.ty).filter(|_| given.is_none());
+            let (copy, check, require) =
+                conversion.map(|it| (it.copy, it.check, it.require)).unwrap_or_default();
+            value = given.cloned().or(copy);
+            rebuild.checked.extend(check.map(|check| (name.clone(), check)));
+            rebuild.required.extend(require.map(|require| (name.clone(), require)));
+        }
+        if before.nullable
+            && !column.nullable
+            && let Some(fill) = self.fill(column)
+        {
+            let own = value.unwrap_or_else(|| quoted(name));
+            value = Some(format!("coalesce({own}, {})", fill.sqlite));
+        }
+        rebuild.values.push((name.clone(), value));
+        self.require_of_backfill(column, rebuild);
+    }
+
+    /// SQLite takes any value that somebody gives.
+    fn require_of_backfill(&self, column: &Column, rebuild: &mut Rebuild) {
+        let is_required = rebuild.required.iter().any(|(name, _)| *name == column.name);
+        if self.backfill(column).is_some() && !is_required {
+            let require = conforms(&column.name, &column.ty);
+            rebuild.required.extend(require.map(|require| (column.name.clone(), require)));
+        }
     }
 }
 
 /// A rebuild that changes no row.
 pub(super) fn whole(table: &Table) -> Rebuild {
     let values = table.columns.iter().map(|column| (column.name.clone(), None)).collect();
-    Rebuild { table: table.clone(), values, required: Vec::new() }
+    Rebuild { table: table.clone(), values, checked: Vec::new(), required: Vec::new() }
 }
 
 /// The plainest value of a type, as SQL.

@@ -14,7 +14,8 @@ pub const FOREIGN_KEYS_ENFORCED: &str = "SELECT foreign_keys FROM pragma_foreign
 
 /// Recreates a table as `table` says, with the rows it has; see [`Rebuild`].
 pub fn rebuild(table: TableCreateStatement) -> Rebuild {
-    Rebuild { table, copied: Vec::new(), required: Vec::new(), indexes: Vec::new() }
+    let (copied, checked, required, indexes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    Rebuild { table, copied, checked, required, indexes }
 }
 
 /// How a table is recreated: created under another name, filled, put in the old one's place, and
@@ -24,6 +25,7 @@ pub fn rebuild(table: TableCreateStatement) -> Rebuild {
 pub struct Rebuild {
     table: TableCreateStatement,
     copied: Vec<(String, String)>,
+    checked: Vec<(String, String)>,
     required: Vec<(String, String)>,
     indexes: Vec<IndexCreateStatement>,
 }
@@ -38,6 +40,13 @@ impl Rebuild {
     /// Fills a column with `value`, as SQL over the old row.
     pub fn copy_as(mut self, column: &str, value: &str) -> Self {
         self.copied.push((column.to_owned(), format!("({value})")));
+        self
+    }
+
+    /// Fails if a value of `column` that is not NULL breaks `condition`, as SQL over the old row, before
+    /// anything is done.
+    pub fn check(mut self, column: &str, condition: &str) -> Self {
+        self.checked.push((column.to_owned(), condition.to_owned()));
         self
     }
 
@@ -69,6 +78,9 @@ impl Rebuild {
                  PRAGMA foreign_keys = OFF before it begins"
             )));
         }
+        for (column, condition) in &self.checked {
+            all_fit(manager, name, &quoted(name), column, condition).await?;
+        }
         let literal = name.replace('\'', "''");
         let attached = query(format!(
             "SELECT name, sql FROM sqlite_schema WHERE tbl_name = '{literal}' \
@@ -91,21 +103,8 @@ impl Rebuild {
             let sql = format!("INSERT INTO {new} ({columns}) SELECT {values} FROM {old}");
             execute(manager, sql).await?;
         }
-        for (column, condition) in self.required {
-            let quoted = quoted(&column);
-            let sql = format!(
-                "SELECT count(*) AS broken FROM {new} \
-                 WHERE {quoted} IS NOT NULL AND ({condition}) IS NOT TRUE"
-            );
-            let rows = query(sql).await?;
-            let broken = rows.first().map_or(0, |row| row.try_get("", "broken").unwrap_or(0i64));
-            if broken > 0 {
-                let values = if broken == 1 { "value does" } else { "values do" };
-                return Err(DbErr::Migration(format!(
-                    "{broken} {values} not fit the new type of {name}.{column}, for which \
-                     {condition} has to hold"
-                )));
-            }
+        for (column, condition) in &self.required {
+            all_fit(manager, name, &new, column, condition).await?;
         }
         execute(manager, format!("DROP TABLE {old}")).await?;
         // Else the rename would look at every view, and fail for those that name the table.
@@ -135,3 +134,35 @@ impl Rebuild {
         Ok(())
     }
 }
+
+/// Fails if a value in `column` of the table `read`, which is `name` or will be, breaks the condition.
+async fn all_fit(
+    manager: &SchemaManager<'_>,
+    name: &str,
+    read: &str,
+    column: &str,
+    condition: &str,
+) -> Result<(), DbErr> {
+    let quoted = quoted(column);
+    let sql = format!(
+        "SELECT count(*) AS broken FROM {read} \
+         WHERE {quoted} IS NOT NULL AND ({condition}) IS NOT TRUE"
+    );
+    let stmt = Statement::from_string(DbBackend::Sqlite, sql);
+    let rows = manager.get_connection().query_all_raw(stmt).await?;
+    let broken = rows.first().map_or(0, |row| row.try_get("", "broken").unwrap_or(0i64));
+    if broken == 0 {
+        return Ok(());
+    }
+    let values = if broken == 1 { "value does" } else { "values do" };
+    // A longer one is no help.
+    let why = if condition.len() <= LEGIBLE {
+        format!(", for which {condition} has to hold")
+    } else {
+        String::new()
+    };
+    Err(DbErr::Migration(format!("{broken} {values} not fit the new type of {name}.{column}{why}")))
+}
+
+/// How many bytes of SQL say something to a reader of an error.
+const LEGIBLE: usize = 100;
