@@ -228,10 +228,13 @@ fn schema(ty: &ColumnType) -> Schema {
     let mut table = Table::new("t");
     for (name, ty, nullable) in [("id", &ColumnType::Integer, false), ("c", ty, true)] {
         let (name, ty) = (name.to_owned(), ty.clone());
-        table.columns.push(Column { name, ty, nullable, default: None });
+        table.columns.push(Column { name, ty, nullable, default: None, options: Vec::new() });
     }
-    table.primary_key =
-        Some(PrimaryKey { name: Some("t_pkey".to_owned()), columns: vec!["id".to_owned()] });
+    table.primary_key = Some(PrimaryKey {
+        name: Some("t_pkey".to_owned()),
+        columns: vec!["id".to_owned()],
+        options: Vec::new(),
+    });
     Schema { tables: [("t".to_owned(), table)].into() }
 }
 

@@ -114,6 +114,7 @@ fn the_comparison_sees_every_kind_of_difference() {
                     ty: ColumnType::Text,
                     nullable: true,
                     default: None,
+                    options: Vec::new(),
                 })
             },
             |c| matches!(c, Change::AddColumn { .. }),

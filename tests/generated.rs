@@ -85,7 +85,7 @@ fn lead(schema: &mut Schema) -> &mut Table {
 }
 
 fn column(name: &str, ty: ColumnType, nullable: bool) -> Column {
-    Column { name: name.to_owned(), ty, nullable, default: None }
+    Column { name: name.to_owned(), ty, nullable, default: None, options: Vec::new() }
 }
 
 fn ask(to: &Schema, answers: &Answers) -> migration::Result<Proposal> {
@@ -159,7 +159,13 @@ fn no_rename_is_left_out_in_silence() {
         let mut table = Table::new("things");
         for name in ["id"].iter().chain(columns) {
             let (name, ty) = ((*name).to_owned(), ColumnType::Text);
-            table.columns.push(Column { name, ty, nullable: true, default: None });
+            table.columns.push(Column {
+                name,
+                ty,
+                nullable: true,
+                default: None,
+                options: Vec::new(),
+            });
         }
         Schema { tables: [(table.name.clone(), table)].into() }
     };

@@ -59,4 +59,5 @@ mod scope;
 mod seeding;
 mod shape;
 mod tenant_api;
+mod trials;
 mod validation;

@@ -74,9 +74,19 @@ async fn a_table_takes_a_name_that_differs_by_case() {
         let columns = [("id", ColumnType::Integer), (column, ColumnType::Text)];
         for (name, ty) in columns {
             let nullable = name != "id";
-            table.columns.push(Column { name: name.to_owned(), ty, nullable, default: None });
+            table.columns.push(Column {
+                name: name.to_owned(),
+                ty,
+                nullable,
+                default: None,
+                options: Vec::new(),
+            });
         }
-        let key = PrimaryKey { name: Some(format!("{name}_pkey")), columns: vec!["id".to_owned()] };
+        let key = PrimaryKey {
+            name: Some(format!("{name}_pkey")),
+            columns: vec!["id".to_owned()],
+            options: Vec::new(),
+        };
         table.primary_key = Some(key);
         Schema { tables: [(name.to_owned(), table)].into() }
     };

@@ -430,6 +430,7 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
         ty,
         nullable,
         default: None,
+        options: Vec::new(),
     };
     if spec.primary_key == Key::OrgId {
         table.columns.push(plain("org", ColumnType::Integer, false));
@@ -441,7 +442,13 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
         if let Some(expr) = column.check.and_then(|kind| check_of(&quoted(&name), &ty, kind)) {
             table.checks.push(Check { name: Some(names::check(&table.name, &name)), expr });
         }
-        table.columns.push(Column { name, ty, nullable: column.nullable, default });
+        table.columns.push(Column {
+            name,
+            ty,
+            nullable: column.nullable,
+            default,
+            options: Vec::new(),
+        });
     }
     let key = match spec.primary_key {
         Key::Id => vec!["id".to_owned()],
@@ -449,8 +456,11 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
         Key::None => Vec::new(),
     };
     if !key.is_empty() {
-        table.primary_key =
-            Some(PrimaryKey { name: Some(names::primary_key(&name)), columns: key });
+        table.primary_key = Some(PrimaryKey {
+            name: Some(names::primary_key(&name)),
+            columns: key,
+            options: Vec::new(),
+        });
     }
     if spec.unique {
         table.columns.push(plain("code", ColumnType::Varchar(Some(20)), false));

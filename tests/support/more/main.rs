@@ -1,9 +1,17 @@
-//! The real `migration` with two migrations more, for tests: one that makes an index outside of a
-//! transaction, and one that adds a column.
+//! The real `migration` with migrations more, for tests: one that makes an index outside of a transaction
+//! and one that adds a column; or, where the environment names a file, the one that its change asks for.
 
-use std::process::ExitCode;
+#![allow(clippy::expect_used, reason = "only tests write the file")]
 
-use migration::{PROJECT, Project};
+use std::{env, fs, process::ExitCode};
+
+use migration::{
+    PROJECT, Project,
+    diff::Renames,
+    generate::{Answers, propose},
+    plan::PlannedMigration,
+    schema::Schema,
+};
 use sea_orm_migration::MigrationTrait;
 
 mod m20270101_000001_index_leads_by_name;
@@ -11,11 +19,44 @@ mod m20270101_000002_give_leads_a_token;
 
 static MORE: Project = Project { migrations: all, ..PROJECT };
 
+/// The variable that names the file of a change, as `Changed` in `tests/trials.rs` writes it.
+const CHANGE: &str = "TENANTRY_TEST_CHANGE";
+
 fn all() -> Vec<Box<dyn MigrationTrait>> {
     let mut all = (PROJECT.migrations)();
+    if let Some(file) = env::var_os(CHANGE) {
+        let text = fs::read_to_string(file).expect("the file of a change");
+        all.push(Box::new(planned(&serde_json::from_str(&text).expect("JSON"))));
+        return all;
+    }
     all.push(Box::new(m20270101_000001_index_leads_by_name::Migration));
     all.push(Box::new(m20270101_000002_give_leads_a_token::Migration));
     all
+}
+
+/// What `generate` would write for a change.
+fn planned(change: &serde_json::Value) -> PlannedMigration {
+    let lists = |name: &str| -> Vec<Vec<String>> {
+        serde_json::from_value(change[name].clone()).expect("lists of texts")
+    };
+    let place = |list: &[String]| (list[0].clone(), list[1].clone());
+    let mut renames = Renames::default();
+    for list in lists("renamed_columns") {
+        renames.columns.insert(place(&list), list[2].clone());
+    }
+    let answers = Answers {
+        renamed_tables: lists("renamed_tables").iter().map(|list| place(list)).collect(),
+        backfills: lists("backfills").iter().map(|it| (place(it), it[2].clone())).collect(),
+    };
+    let to = Schema::from_snapshot(change["to"].as_str().expect("a snapshot")).expect("a schema");
+    let from = PROJECT.schema().expect("the schema of the entities");
+    let proposal = propose(&from, &to, &renames, &answers).expect("a proposal");
+    PlannedMigration {
+        name: "m20270101_000001_change".to_owned(),
+        unless: Vec::new(),
+        up: proposal.up.operations,
+        down: proposal.down.operations,
+    }
 }
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use crate::{
     called,
-    diff::Change,
+    diff::{Change, options},
     report::Finding,
     schema::{Check, Distribution, PrimaryKey, RowSecurity, names},
 };
@@ -36,9 +36,11 @@ pub fn object(change: &Change) -> Option<String> {
         check.name.clone().unwrap_or_else(|| format!("{table} CHECK ({})", check.expr))
     };
     Some(match change {
-        Change::AddTable { .. } | Change::DropTable { .. } | Change::RenameTable { .. } => {
-            return None;
-        }
+        Change::AddTable { .. }
+        | Change::DropTable { .. }
+        | Change::RenameTable { .. }
+        | Change::AlterOptions { column: None, .. } => return None,
+        Change::AlterOptions { column: Some(column), .. } => column.clone(),
         Change::AlterRowSecurity { .. } => "row-level security".to_owned(),
         Change::AlterDistribution { .. } => "distribution".to_owned(),
         Change::AddPolicy { policy, .. }
@@ -103,6 +105,14 @@ fn described(change: &Change) -> (&'static str, String) {
             let (is, should) = (default(from.default.as_ref()), default(to.default.as_ref()));
             ("column-default", format!("{} has {is}, and should have {should}", to.name))
         }
+        Change::AlterOptions { column: Some(column), from, to, .. } => (
+            "column-differs",
+            format!("{column} is {}, and should be {}", options(from), options(to)),
+        ),
+        Change::AlterOptions { from, to, .. } => (
+            "table-differs",
+            format!("the table is {}, and should be {}", options(from), options(to)),
+        ),
         Change::AlterPrimaryKey { from, to, .. } => (
             "primary-key",
             format!(
@@ -212,7 +222,11 @@ fn default(text: Option<&String>) -> String {
 }
 
 fn columns(key: Option<&PrimaryKey>) -> String {
-    key.map_or_else(|| "nothing".to_owned(), |key| key.columns.join(", "))
+    let said = |key: &PrimaryKey| {
+        let options = key.options.iter().map(|option| format!(" {option}"));
+        key.columns.join(", ") + &options.collect::<String>()
+    };
+    key.map_or_else(|| "nothing".to_owned(), said)
 }
 
 fn named(check: &Check) -> String {

@@ -48,8 +48,8 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
         None => Context::usual(engine),
     };
     let statements = record_in(context, &planned, Direction::Up).await?;
-    let indexes = plain_indexes(drift, engine);
-    if statements.is_empty() && indexes.is_empty() {
+    let (indexes, options) = (plain_indexes(drift, engine), options(drift, engine));
+    if statements.is_empty() && indexes.is_empty() && options.is_empty() {
         return Ok(String::new());
     }
     let mut script = String::new();
@@ -66,6 +66,9 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     script.push_str("BEGIN;\n");
     if engine.capability().distributes_tables {
         let _ = writeln!(script, "{};", lock::ON_CITUS);
+    }
+    for sql in &options {
+        let _ = writeln!(script, "{sql}");
     }
     for sql in &indexes {
         let _ = writeln!(script, "{sql};");
@@ -93,6 +96,49 @@ fn constraint_dropped(sql: &str, drift: &Drift) -> Option<String> {
         _ => None,
     })?;
     Some(format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(table), quoted(index)))
+}
+
+/// The statements that take off what only a live column or table has, as lines of the script. SQLite makes
+/// the table anew.
+fn options(drift: &Drift, engine: Engine) -> Vec<String> {
+    if engine.capability().rebuilds_tables {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    for change in &drift.changes {
+        let Change::AlterOptions { table, column, from, .. } = change else { continue };
+        for option in from {
+            let done = match column {
+                Some(column) => {
+                    let wanted = drift.expected.tables.get(table).and_then(|it| it.column(column));
+                    let done = match option.as_str() {
+                        option if option.ends_with(" AS IDENTITY") => "DROP IDENTITY".to_owned(),
+                        option if option.starts_with("GENERATED ") => "DROP EXPRESSION".to_owned(),
+                        _ => wanted.map_or_else(String::new, |wanted| {
+                            format!("TYPE {} COLLATE \"default\"", wanted.ty)
+                        }),
+                    };
+                    (!done.is_empty()).then(|| format!("ALTER COLUMN {} {done}", quoted(column)))
+                }
+                None => match option.as_str() {
+                    "UNLOGGED" => Some("SET LOGGED".to_owned()),
+                    option if option.starts_with("REPLICA IDENTITY") => {
+                        Some("REPLICA IDENTITY DEFAULT".to_owned())
+                    }
+                    option => option
+                        .strip_prefix("INHERITS (")
+                        .and_then(|rest| rest.strip_suffix(')'))
+                        .filter(|parent| !parent.contains(','))
+                        .map(|parent| format!("NO INHERIT {parent}")),
+                },
+            };
+            lines.push(match done {
+                Some(done) => format!("ALTER TABLE {} {done};", quoted(table)),
+                None => format!("-- cannot be mended by a statement: {table} is {option}"),
+            });
+        }
+    }
+    lines
 }
 
 /// The statements that make plain indexes of uniques that the engine does not keep: what is planned in

@@ -49,6 +49,8 @@ pub(super) struct Effect {
     copies: BTreeMap<String, String>,
     /// The names that renamed columns had before, by table and the name they have now.
     renamed_columns: BTreeMap<(String, String), String>,
+    /// The names that dropped tables had before, by those that they were dropped by.
+    dropped_as: BTreeMap<String, String>,
     /// The names that renamed tables had before.
     renamed: BTreeMap<String, String>,
     /// The columns of the tables created.
@@ -144,8 +146,10 @@ impl Effect {
                         if let Some(target) = self.copies.remove(&name) {
                             self.copied.insert(name.clone(), target);
                         }
-                        self.drops.push(self.before(&name));
+                        let before = self.before(&name);
+                        self.drops.push(before.clone());
                         self.renamed.remove(&name);
+                        self.dropped_as.insert(name, before);
                     }
                 }
             }
@@ -234,14 +238,21 @@ impl Effect {
         // A new table in the place of one that was dropped is that table, recreated, if it has got all
         // of its rows.
         if self.copied.get(&to).is_some_and(|target| target == from)
-            && let Some(at) = self.drops.iter().rposition(|dropped| *dropped == to)
+            && let Some(at) = self
+                .dropped_as
+                .get(&to)
+                .and_then(|before| self.drops.iter().rposition(|it| it == before))
         {
             self.copied.remove(&to);
-            self.drops.remove(at);
+            let before = self.drops.remove(at);
             self.left.retain(|left| left != from);
             let columns = self.columns.remove(from).unwrap_or_default();
-            let columns = columns.iter().map(|column| self.column_before(&to, column)).collect();
-            self.rebuilt.push((to, columns));
+            let columns =
+                columns.iter().map(|column| self.column_before(&before, column)).collect();
+            if before != to {
+                self.renamed.insert(to, before.clone());
+            }
+            self.rebuilt.push((before, columns));
             return;
         }
         for left in self.left.iter_mut().filter(|left| *left == from) {
@@ -448,6 +459,22 @@ mod tests {
             r#"ALTER TABLE "t" DROP COLUMN "y""#,
         ]);
         assert_eq!(found.lost, [("t".to_owned(), "x".to_owned())]);
+    }
+
+    #[test]
+    fn a_renamed_table_is_made_anew_under_its_new_name() {
+        let found = effect(&[
+            r#"ALTER TABLE "old" RENAME TO "t""#,
+            r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
+            r#"CREATE TABLE "t__rebuilt" ("id" int, "y" text)"#,
+            r#"INSERT INTO "t__rebuilt" ("id", "y") SELECT "id", "y" FROM "t""#,
+            r#"DROP TABLE "t""#,
+            r#"ALTER TABLE "t__rebuilt" RENAME TO "t""#,
+            r#"ALTER TABLE "t" DROP COLUMN "id""#,
+        ]);
+        assert_eq!(found.rebuilt, [("old".to_owned(), vec!["id".to_owned(), "x".to_owned()])]);
+        assert_eq!(found.lost, [("old".to_owned(), "id".to_owned())]);
+        assert!(found.drops.is_empty(), "{found:?}");
     }
 
     #[test]

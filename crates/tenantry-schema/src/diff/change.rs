@@ -33,6 +33,8 @@ pub enum Change {
     AlterNullable { table: String, from: Column, to: Column },
     /// A column gets another default, or loses or gains one.
     AlterDefault { table: String, from: Column, to: Column },
+    /// A column, or the table itself, loses what only a live one has, or gains it.
+    AlterOptions { table: String, column: Option<String>, from: Vec<String>, to: Vec<String> },
     /// The primary key becomes another.
     AlterPrimaryKey { table: String, from: Option<PrimaryKey>, to: Option<PrimaryKey> },
     /// A foreign key is added.
@@ -113,6 +115,7 @@ impl Change {
             | Self::AlterType { table, .. }
             | Self::AlterNullable { table, .. }
             | Self::AlterDefault { table, .. }
+            | Self::AlterOptions { table, .. }
             | Self::AlterPrimaryKey { table, .. }
             | Self::AddForeignKey { table, .. }
             | Self::DropForeignKey { table, .. }
@@ -145,6 +148,7 @@ impl Change {
             Self::AlterType { to, .. }
             | Self::AlterNullable { to, .. }
             | Self::AlterDefault { to, .. } => Some(&to.name),
+            Self::AlterOptions { column, .. } => column.as_deref(),
             _ => None,
         }
     }
@@ -176,6 +180,7 @@ impl Change {
             | Self::DropGrant { .. } => Hazard::Safe,
             Self::AddColumn { .. }
             | Self::AlterNullable { .. }
+            | Self::AlterOptions { .. }
             | Self::AlterPrimaryKey { .. }
             | Self::AddForeignKey { .. }
             | Self::AlterForeignKey { .. }
@@ -196,6 +201,18 @@ fn fills_itself(column: &Column) -> bool {
         Some(NOW | LOCAL_NOW) => true,
         Some(default) => Literal::of(default).is_some(),
     }
+}
+
+/// A table, or a column with its table.
+#[must_use]
+pub fn place(table: &str, column: Option<&str>) -> String {
+    column.map_or_else(|| table.to_owned(), |column| format!("{table}.{column}"))
+}
+
+/// What only a live column or table has, in words.
+#[must_use]
+pub fn options(options: &[String]) -> String {
+    if options.is_empty() { "plain".to_owned() } else { options.join(", ") }
 }
 
 impl fmt::Display for Change {
@@ -226,6 +243,10 @@ impl fmt::Display for Change {
                 Some(default) => write!(f, "the default of {table}.{} is {default}", to.name),
                 None => write!(f, "{table}.{} loses its default", to.name),
             },
+            Self::AlterOptions { table, column, from, to } => {
+                let place = place(table, column.as_deref());
+                write!(f, "{place} is {} instead of {}", options(to), options(from))
+            }
             Self::AlterPrimaryKey { table, to, .. } => match to {
                 Some(key) => {
                     write!(f, "the primary key of {table} is ({})", key.columns.join(", "))

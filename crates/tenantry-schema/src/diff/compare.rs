@@ -41,6 +41,10 @@ fn diff_table(from: &Table, to: &Table, changes: &mut Vec<Change>) {
     for column in from.columns.iter().filter(|column| to.column(&column.name).is_none()) {
         changes.push(Change::DropColumn { table: table.clone(), column: column.clone() });
     }
+    if from.options != to.options {
+        let (from, to) = (from.options.clone(), to.options.clone());
+        changes.push(Change::AlterOptions { table: table.clone(), column: None, from, to });
+    }
     diff_primary_key(table, from.primary_key.as_ref(), to.primary_key.as_ref(), changes);
     diff_foreign_keys(table, &from.foreign_keys, &to.foreign_keys, changes);
     diff_indexes(table, &from.indexes, &to.indexes, changes);
@@ -58,6 +62,11 @@ fn diff_column(table: &str, from: &Column, to: &Column, changes: &mut Vec<Change
         let (table, from, to) = pair();
         changes.push(Change::AlterNullable { table, from, to });
     }
+    if from.options != to.options {
+        let column = Some(to.name.clone());
+        let (table, from, to) = (table.to_owned(), from.options.clone(), to.options.clone());
+        changes.push(Change::AlterOptions { table, column, from, to });
+    }
     if !same_text(from.default.as_ref(), to.default.as_ref()) {
         let (table, from, to) = pair();
         changes.push(Change::AlterDefault { table, from, to });
@@ -70,7 +79,8 @@ fn diff_primary_key(
     to: Option<&PrimaryKey>,
     changes: &mut Vec<Change>,
 ) {
-    if from.map(|key| &key.columns) == to.map(|key| &key.columns) {
+    let what = |key: Option<&PrimaryKey>| key.map(|key| (key.columns.clone(), key.options.clone()));
+    if what(from) == what(to) {
         let name = |key: Option<&PrimaryKey>| key.and_then(|key| key.name.clone());
         renamed(table, name(from), name(to), changes);
         return;

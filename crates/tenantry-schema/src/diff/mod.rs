@@ -6,7 +6,7 @@ mod conversion;
 mod renames;
 mod undo;
 
-pub use change::{Change, Hazard};
+pub use change::{Change, Hazard, options, place};
 pub use compare::diff;
 pub use conversion::{Conversion, Fidelity, conforms, conversion, each_type};
 pub use renames::Renames;

@@ -50,6 +50,12 @@ impl Change {
                     column.default.clone_from(&from.default);
                 }
             }
+            Self::AlterOptions { column: None, from, .. } => table.options.clone_from(from),
+            Self::AlterOptions { column: Some(name), from, .. } => {
+                for column in table.columns.iter_mut().filter(|column| column.name == *name) {
+                    column.options.clone_from(from);
+                }
+            }
             Self::AlterPrimaryKey { from, .. } => table.primary_key.clone_from(from),
             Self::AddForeignKey { key, .. } => table.foreign_keys.retain(|k| !k.is_like(key)),
             Self::DropForeignKey { key, .. } => table.foreign_keys.push(key.clone()),

@@ -501,6 +501,7 @@ impl Alter<'_> {
             || before.primary_key != after.primary_key
             || before.foreign_keys != after.foreign_keys
             || before.checks != after.checks
+            || before.options != after.options
     }
 
     /// Whether a column's values have to be looked at on SQLite, since they may not fit its new type.

@@ -131,7 +131,13 @@ fn table(def: &TableDef) -> Result<Table, String> {
         if name == "id" && ty == ColumnType::Uuid && default.is_none() {
             default = Some(RANDOM_UUID.to_owned());
         }
-        table.columns.push(Column { name, ty, nullable: spec.nullable != Some(false), default });
+        table.columns.push(Column {
+            name,
+            ty,
+            nullable: spec.nullable != Some(false),
+            default,
+            options: Vec::new(),
+        });
     }
     for stmt in create.get_indexes().iter().filter(|stmt| stmt.is_primary_key()) {
         key = stmt.get_index_spec().get_column_names();
@@ -141,8 +147,11 @@ fn table(def: &TableDef) -> Result<Table, String> {
         column.nullable &= !key.contains(&column.name);
     }
     if !key.is_empty() {
-        table.primary_key =
-            Some(PrimaryKey { name: Some(names::primary_key(def.name)), columns: key });
+        table.primary_key = Some(PrimaryKey {
+            name: Some(names::primary_key(def.name)),
+            columns: key,
+            options: Vec::new(),
+        });
     }
     for stmt in create.get_foreign_key_create_stmts() {
         let stmt = stmt.get_foreign_key();

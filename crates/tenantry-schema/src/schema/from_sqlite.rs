@@ -20,6 +20,8 @@ struct ColumnRow {
     column_type: String,
     not_null: i64,
     default_expr: Option<String>,
+    /// 2 of one that is computed, 3 of one that is computed and stored.
+    hidden: i64,
     key_position: i64,
 }
 
@@ -52,7 +54,7 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Schema, DbErr> {
         db,
         "SELECT m.name AS table_name, m.sql AS table_sql, p.name AS column_name, \
          p.type AS column_type, p.\"notnull\" AS not_null, p.dflt_value AS default_expr, \
-         p.pk AS key_position \
+         p.hidden AS hidden, p.pk AS key_position \
          FROM sqlite_schema m, pragma_table_xinfo(m.name) p \
          WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
          ORDER BY m.name, p.cid",
@@ -93,17 +95,30 @@ fn assemble(
 ) -> Schema {
     let mut schema = Schema::default();
     let mut keys: Vec<(String, i64, String)> = Vec::new();
+    let mut definition = Definition::default();
     for row in columns {
-        let table = schema.tables.entry(row.table_name.clone()).or_insert_with(|| Table {
-            checks: checks(&row.table_sql),
-            ..Table::new(row.table_name.clone())
+        let table = schema.tables.entry(row.table_name.clone()).or_insert_with(|| {
+            definition = Definition::read(&row.table_sql);
+            Table {
+                checks: checks(&definition.tokens),
+                options: definition.options(),
+                ..Table::new(row.table_name.clone())
+            }
         });
         if row.key_position > 0 {
             keys.push((row.table_name, row.key_position, row.column_name.clone()));
         }
+        let is_computed = row.hidden > 1;
+        // SQLite says `GENERATED ALWAYS` as a part of the type of a column that is computed.
+        let ty = if is_computed {
+            row.column_type.to_ascii_uppercase().replace("GENERATED ALWAYS", "")
+        } else {
+            row.column_type
+        };
         table.columns.push(Column {
+            options: definition.options_of(&row.column_name),
             name: row.column_name,
-            ty: ColumnType::parse(&row.column_type),
+            ty: ColumnType::parse(&ty),
             nullable: row.not_null == 0,
             default: row.default_expr.map(|text| expr::normalise(&text)),
         });
@@ -111,7 +126,11 @@ fn assemble(
     keys.sort();
     for (table, _, column) in keys {
         let Some(table) = schema.tables.get_mut(&table) else { continue };
-        let key = table.primary_key.get_or_insert(PrimaryKey { name: None, columns: Vec::new() });
+        let key = table.primary_key.get_or_insert(PrimaryKey {
+            name: None,
+            columns: Vec::new(),
+            options: Vec::new(),
+        });
         key.columns.push(column);
     }
     let mut last: Option<(String, i64)> = None;
@@ -219,9 +238,111 @@ fn deferred(sql: &str, number: i64) -> Vec<String> {
     Vec::new()
 }
 
+/// The tokens of a CREATE TABLE, and where its columns and constraints are among them.
+#[derive(Default)]
+struct Definition {
+    tokens: Vec<Token>,
+    /// The tokens of each column or constraint.
+    items: Vec<std::ops::Range<usize>>,
+    /// Where what follows the columns begins.
+    rest: usize,
+}
+
+impl Definition {
+    fn read(sql: &str) -> Self {
+        let tokens = expr::tokens(sql).unwrap_or_default();
+        let mut found = Self { rest: tokens.len(), ..Self::default() };
+        let (mut depth, mut start) = (0_usize, 0);
+        for (at, token) in tokens.iter().enumerate() {
+            match token {
+                Token::LParen => {
+                    depth += 1;
+                    start = if depth == 1 { at + 1 } else { start };
+                }
+                Token::RParen => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        found.items.push(start..at);
+                        found.rest = at + 1;
+                        break;
+                    }
+                }
+                Token::Comma if depth == 1 => {
+                    found.items.push(start..at);
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+        found.tokens = tokens;
+        found
+    }
+
+    /// A bare word, in upper case; empty if the token is anything else.
+    fn bare(&self, at: usize) -> String {
+        match self.tokens.get(at) {
+            Some(Token::Word(word)) if word.quote_style.is_none() => {
+                word.value.to_ascii_uppercase()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What the table is besides its columns: <https://www.sqlite.org/lang_createtable.html>
+    fn options(&self) -> Vec<String> {
+        let words: Vec<String> = (self.rest..self.tokens.len()).map(|at| self.bare(at)).collect();
+        let mut options = Vec::new();
+        if words.windows(2).any(|pair| pair == ["WITHOUT", "ROWID"]) {
+            options.push("WITHOUT ROWID".to_owned());
+        }
+        if words.iter().any(|word| word == "STRICT") {
+            options.push("STRICT".to_owned());
+        }
+        options
+    }
+
+    /// What a column is besides its type, default, keys and checks.
+    fn options_of(&self, column: &str) -> Vec<String> {
+        let is_it = |item: &&std::ops::Range<usize>| match self.tokens.get(item.start) {
+            Some(Token::Word(word)) => word.value.eq_ignore_ascii_case(column),
+            Some(Token::SingleQuotedString(name)) => name.eq_ignore_ascii_case(column),
+            _ => false,
+        };
+        let Some(item) = self.items.iter().find(is_it) else { return Vec::new() };
+        let mut options = Vec::new();
+        let mut depth = 0_usize;
+        for at in item.clone().skip(1) {
+            match self.tokens[at] {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                _ => match self.bare(at).as_str() {
+                    "COLLATE" => {
+                        let name = self.tokens.get(at + 1).and_then(expr::word).unwrap_or_default();
+                        options.push(format!("COLLATE {}", name.to_ascii_uppercase()));
+                    }
+                    "AUTOINCREMENT" => options.push("AUTOINCREMENT".to_owned()),
+                    "ON" if self.bare(at + 1) == "CONFLICT" => {
+                        options.push(format!("ON CONFLICT {}", self.bare(at + 2)));
+                    }
+                    "AS" => {
+                        let inner = expr::parenthesised(&self.tokens, at + 1).unwrap_or_default();
+                        let stored =
+                            item.clone().skip(at - item.start).any(|at| self.bare(at) == "STORED");
+                        let kept = if stored { "STORED" } else { "VIRTUAL" };
+                        let computed = expr::normalise(&expr::spell(inner));
+                        options.push(format!("GENERATED ALWAYS AS ({computed}) {kept}"));
+                    }
+                    _ => {}
+                },
+            }
+        }
+        options
+    }
+}
+
 /// The checks in the text of a CREATE TABLE, on columns as well as on the table.
-fn checks(sql: &str) -> Vec<Check> {
-    let tokens = expr::tokens(sql).unwrap_or_default();
+fn checks(tokens: &[Token]) -> Vec<Check> {
     let name = |at: usize| match tokens.get(at) {
         Some(Token::Word(word)) => Some(word.value.clone()),
         _ => None,
@@ -237,7 +358,7 @@ fn checks(sql: &str) -> Vec<Check> {
     for at in 0..tokens.len() {
         if keyword(at, "check")
             && tokens.get(at + 1) == Some(&Token::LParen)
-            && let Some(inner) = expr::parenthesised(&tokens, at + 1)
+            && let Some(inner) = expr::parenthesised(tokens, at + 1)
         {
             let named = at >= 2 && keyword(at - 2, "constraint");
             found.push(Check {
@@ -304,7 +425,7 @@ mod tests {
     fn checks_are_found_wherever_they_stand() {
         let sql = r#"CREATE TABLE "t" ("check" int CHECK ("check" > 0), b text,
             CONSTRAINT "t_b_check" CHECK (length(b) = 3 AND b <> 'CHECK (x)'))"#;
-        let found = checks(sql);
+        let found = checks(&expr::tokens(sql).unwrap_or_default());
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].name.as_deref(), found[0].expr.as_str()), (None, "check > 0"));
         assert_eq!(found[1].name.as_deref(), Some("t_b_check"));

@@ -23,6 +23,10 @@ pub struct Table {
     /// The table's name, without schema.
     #[serde(default)]
     pub name: String,
+    /// What a live one has besides, as SQL: `STRICT`, `WITHOUT ROWID`, `UNLOGGED`, `INHERITS (parent)`.
+    /// Entities have no words for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
     /// Columns in the order in which they were declared.
     pub columns: Vec<Column>,
     /// The primary key, if there is one.
@@ -84,6 +88,10 @@ pub struct Column {
     /// The default, as SQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// What a live one has besides, as SQL: `COLLATE "C"`, `GENERATED ALWAYS AS IDENTITY`. Entities have
+    /// no words for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 /// A primary key.
@@ -93,6 +101,9 @@ pub struct PrimaryKey {
     pub name: Option<String>,
     /// Columns in key order.
     pub columns: Vec<String>,
+    /// What a live one has besides, as SQL: `DEFERRABLE`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 /// A foreign key.
@@ -280,6 +291,7 @@ impl Table {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            options: Vec::new(),
             columns: Vec::new(),
             primary_key: None,
             foreign_keys: Vec::new(),

@@ -5,10 +5,10 @@ use tenantry_entity::Engine;
 
 use super::{
     super::dependents::{Dependent, attached, dependents},
-    Request, left, replayed_on,
+    Request, left, named, replayed_on,
 };
 use crate::{
-    diff::{Change, diff},
+    diff::{Change, diff, options, place},
     error::{Result, sqlstate},
     refusal::Refusal,
     schema::{self, Schema},
@@ -24,17 +24,21 @@ pub(super) async fn made_by_hand(
     targets: &[String],
 ) -> Result<(Vec<Dependent>, Vec<String>)> {
     let engine = request.engine;
-    let made = made(tx, request, drops).await?;
+    // What is made anew keeps its rows, its indexes and its triggers, and nothing else.
+    let anew: Vec<String> =
+        request.effect.rebuilt.iter().filter_map(|(name, _)| named(live, engine, name)).collect();
+    let compared: Vec<String> = drops.iter().chain(&anew).cloned().collect();
+    let made = made(tx, request, &compared).await?;
     let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) = dependents(tx, engine, targets)
         .await?
         .into_iter()
         .partition(|dependent| dependent.is_one_of(made.as_ref(), drops));
     check_referrers(request, drops, &ours)?;
     let mut by_hand = match &made {
-        Some(made) if replayed_on(engine) == engine => altered(made, live, drops),
+        Some(made) if replayed_on(engine) == engine => altered(made, live, drops, &anew),
         Some(made) => {
             let live = live.clone().on(replayed_on(engine)).without_expressions();
-            altered(&made.clone().without_expressions(), &live, drops)
+            altered(&made.clone().without_expressions(), &live, drops, &anew)
         }
         None => vec![
             "unknown: what is recorded as applied could not be made again to compare with it"
@@ -90,11 +94,24 @@ pub(super) async fn made(
 /// The SQLSTATE of a transaction that may not write.
 const READ_ONLY: &str = "25006";
 
-/// What was added to or altered in the tables since the migrations made them.
-fn altered(made: &Schema, live: &Schema, drops: &[String]) -> Vec<String> {
-    let ours = |name: &str| drops.iter().any(|other| other == name);
+/// What was added to or altered in the tables that go, or are made anew, since the migrations made them.
+fn altered(made: &Schema, live: &Schema, drops: &[String], anew: &[String]) -> Vec<String> {
+    let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
+    let ours = |name: &str| has(drops, name) || has(anew, name);
     let changes = diff(&made.clone().filtered(ours), &live.clone().filtered(ours));
-    changes.iter().filter_map(addition).collect()
+    let goes = |change: &&Change| has(drops, change.table()) || !comes_along(change);
+    changes.iter().filter(goes).filter_map(addition).collect()
+}
+
+/// Whether a table that is made anew has it as before. A unique inside a CREATE TABLE has no statement of
+/// its own that could be run again.
+fn comes_along(change: &Change) -> bool {
+    match change {
+        Change::AddIndex { index, .. } => !index.name.starts_with("sqlite_autoindex_"),
+        // Its values are counted among what is lost. Of a table that no migration made, nothing is known.
+        Change::AddColumn { .. } | Change::AddTable { .. } => true,
+        _ => false,
+    }
 }
 
 /// A change by hand that adds or alters; what is merely gone loses nothing more.
@@ -108,6 +125,10 @@ fn addition(change: &Change) -> Option<String> {
         }
         Change::AddForeignKey { key, .. } => Some(format!("the foreign key {table}{key}")),
         Change::AddIndex { index, .. } => Some(format!("the index {} on {table}", index.name)),
+        Change::AlterForeignKey { to, .. } => Some(format!("the foreign key {table}{to}")),
+        Change::AlterOptions { column, to, .. } if !to.is_empty() => {
+            Some(format!("{}, which is {}", place(table, column.as_deref()), options(to)))
+        }
         Change::AddCheck { check, .. } => Some(format!("the check ({}) on {table}", check.expr)),
         Change::AddPolicy { policy, .. } | Change::AlterPolicy { to: policy, .. } => {
             Some(format!("the policy {} on {table}", policy.name))

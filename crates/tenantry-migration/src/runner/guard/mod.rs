@@ -218,7 +218,8 @@ fn reason(
     } else if !by_hand.is_empty() {
         (
             "made-by-hand",
-            "refused, because tables would be dropped that hold more than the migrations made"
+            "refused, because tables would be dropped or made anew that hold more than the migrations \
+             made"
                 .to_owned(),
         )
     } else {
