@@ -4,7 +4,7 @@ use std::fs;
 
 use migration::{
     diff::{Renames, diff},
-    generate::{Answers, Proposal, propose},
+    generate::{Answers, Proposal, Question, propose},
     schema::{Column, ColumnType, Schema, read},
 };
 use serde_json::json;
@@ -144,6 +144,113 @@ async fn a_moment_becomes_its_day() {
         change.run(&db, &["down"]).ok();
         let back = values(&db, day).await.remove(0);
         assert!(back.replace('T', " ").starts_with("2026-01-02 00:00:00"), "{engine}: {back}");
+    }
+}
+
+/// A2: two columns exchange their names, and A3: a new one takes the name that another leaves.
+#[tokio::test]
+async fn names_of_columns_cross() {
+    let mut exchange = Changed::new(|_| {});
+    exchange.renamed_columns.extend([["leads", "name", "company"], ["leads", "company", "name"]]);
+    let mut freed = Changed::new(|to| {
+        let leads = to.tables.get_mut("leads").unwrap();
+        let new = leads.column("name").unwrap().clone();
+        for column in leads.columns.iter_mut().filter(|column| column.name == "name") {
+            "title".clone_into(&mut column.name);
+        }
+        leads.columns.push(new);
+    });
+    freed.renamed_columns.push(["leads", "title", "name"]);
+    let mut taken = Changed::new(|to| {
+        to.tables.get_mut("leads").unwrap().columns.retain(|column| column.name != "name");
+    });
+    taken.renamed_columns.push(["leads", "company", "name"]);
+    let leads = &mut taken.to.tables.get_mut("leads").unwrap().columns;
+    leads.iter_mut().find(|column| column.name == "company").unwrap().ty = ColumnType::Text;
+    let asked = |change: &Changed| {
+        let questions = change.proposal().unwrap().questions;
+        questions.iter().map(Question::message).collect::<Vec<_>>()
+    };
+    assert_eq!((asked(&exchange), asked(&freed)), (vec![], vec![]));
+    assert_eq!(asked(&taken), ["the column leads.company is dropped, and what is in it is lost"]);
+    let lead = ("leads", "email, name, company", "'a@example.com', 'NAME', 'COMPANY'");
+    for engine in ENGINES {
+        for (change, read, wanted) in [
+            (&exchange, "name || ' ' || company", "COMPANY NAME"),
+            (&freed, "title || ' ' || company || coalesce(name, ' none')", "NAME COMPANY none"),
+            (&taken, "company || email", "NAMEa@example.com"),
+        ] {
+            let db = database(engine, &[lead]).await;
+            let mut up = change.run(&db, &["up"]);
+            if up.code == 1 {
+                assert!(up.stderr.contains("leads: 1 row"), "{up:#?}");
+                up = change.run(&db, &["up", "--confirm", &up.hash()]);
+            }
+            up.ok();
+            assert_eq!(
+                values(&db, &format!("SELECT {read} FROM leads")).await,
+                [wanted],
+                "{engine}"
+            );
+            change.check(&db).await;
+            let mut down = change.run(&db, &["down"]);
+            if down.code == 1 {
+                down = change.run(&db, &["down", "--confirm", &down.hash()]);
+            }
+            down.ok();
+            let back = "SELECT name || coalesce(company, '') FROM leads";
+            let wanted = if wanted.starts_with("NAMEa") { "NAME" } else { "NAMECOMPANY" };
+            assert_eq!(values(&db, back).await, [wanted], "{engine}");
+        }
+    }
+}
+
+/// The same for tables.
+#[tokio::test]
+async fn names_of_tables_cross() {
+    // As the entity would be, with all that is named after the table.
+    fn named(to: &mut Schema, old: &str, new: &str) {
+        let table = to.tables.remove(old).unwrap();
+        let text = serde_json::to_string(&table).unwrap();
+        let text = text.replace(&format!("\"{old}"), &format!("\"{new}"));
+        let table: migration::schema::Table = serde_json::from_str(&text).unwrap();
+        to.tables.insert(format!("was {old}"), table);
+    }
+    let settle = |to: &mut Schema| {
+        to.tables = std::mem::take(&mut to.tables)
+            .into_values()
+            .map(|table| (table.name.clone(), table))
+            .collect();
+    };
+    let mut exchange = Changed::new(|to| {
+        named(to, "templates", "email_services");
+        named(to, "email_services", "templates");
+        settle(to);
+    });
+    exchange
+        .renamed_tables
+        .extend([["templates", "email_services"], ["email_services", "templates"]]);
+    let mut freed = Changed::new(|to| {
+        let new = to.tables["templates"].clone();
+        named(to, "templates", "x_templates");
+        settle(to);
+        to.tables.insert("templates".to_owned(), new);
+    });
+    freed.renamed_tables.push(["templates", "x_templates"]);
+    for engine in ENGINES {
+        for (change, table) in [(&exchange, "email_services"), (&freed, "x_templates")] {
+            let db = database(engine, &[TEMPLATE]).await;
+            change.run(&db, &["up"]).ok();
+            let read = format!("SELECT name || content FROM {table}");
+            assert_eq!(values(&db, &read).await, ["nc"], "{engine}");
+            change.check(&db).await;
+            change.run(&db, &["down"]).ok();
+            assert_eq!(
+                values(&db, "SELECT name || content FROM templates").await,
+                ["nc"],
+                "{engine}"
+            );
+        }
     }
 }
 

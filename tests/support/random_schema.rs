@@ -51,7 +51,7 @@ impl Pair {
         Self {
             from: self.to.clone(),
             to: self.from.clone(),
-            renames: self.renames.reversed(),
+            renames: self.renames.applicable(&self.from, &self.to).reversed(),
             backfills: self.backfills_back.clone(),
             backfills_back: self.backfills.clone(),
         }
@@ -113,6 +113,8 @@ enum Key {
 
 #[derive(Clone, Debug)]
 struct ColumnSpec {
+    /// Which slot's name it has; its own one's if there is none.
+    name: Option<usize>,
     renamed: bool,
     ty: u8,
     nullable: bool,
@@ -171,6 +173,7 @@ fn column() -> impl Strategy<Value = ColumnSpec> {
         option::weighted(0.4, 0u8..3),
     )
         .prop_map(|(renamed, ty, nullable, default, check)| ColumnSpec {
+            name: None,
             renamed,
             ty,
             nullable,
@@ -391,7 +394,7 @@ fn table_name(slot: usize, spec: &TableSpec) -> String {
 
 fn column_name(slot: usize, spec: &ColumnSpec) -> String {
     // One name is a word of SQL, and one has to be quoted.
-    let plain = ["one", "two", "Three", "order", "five"][slot];
+    let plain = ["one", "two", "Three", "order", "five"][spec.name.unwrap_or(slot)];
     if spec.renamed { format!("{plain}_renamed") } else { plain.to_owned() }
 }
 
@@ -590,6 +593,7 @@ fn index_on(table: &str, parts: &[&str], unique: bool, predicate: Option<String>
 fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
     let mut to = to.clone();
     without_misfits(from, &mut to);
+    let crossed = cross_names(from, &mut to, hints);
     let to = &to;
     let mut renames = Renames::default();
     let mut hint = hints;
@@ -608,7 +612,7 @@ fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
                 continue;
             };
             hint = hint.rotate_left(1);
-            if old != another && hint & 1 == 1 {
+            if old != another && (hint & 1 == 1 || crossed) {
                 renames.columns.insert((new.clone(), another), old);
             }
         }
@@ -616,7 +620,8 @@ fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
     let (mut from, mut to) = (build(from), build(to));
     // Rows refer to rows with their own number, so a table must not lose its rows on the way while
     // others go on referring to them.
-    let (forth, back) = (renames.applicable(&from, &to), renames.reversed());
+    let forth = renames.applicable(&from, &to);
+    let back = forth.reversed();
     without_equal_keys(&mut from, &to, &back);
     without_equal_keys(&mut to, &from, &forth);
     without_dangling(&mut from, &to, &back);
@@ -625,16 +630,56 @@ fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
     Pair { from, to, renames, backfills, backfills_back }
 }
 
+/// Lets columns take each other's names, in some of the pairs: two exchange theirs, or one takes the name
+/// that another one leaves, or a new one does. Says whether it did.
+fn cross_names(from: &Spec, to: &mut Spec, hints: u16) -> bool {
+    let kind = (hints >> 12) & 3;
+    if kind < 2 {
+        return false;
+    }
+    let tables = from.iter().zip(to).filter_map(|(from, to)| Some((from.as_ref()?, to.as_mut()?)));
+    for (from, to) in tables {
+        let slots = || 0..COLUMNS;
+        let has = |spec: &[Option<ColumnSpec>], slot: usize| spec[slot].is_some();
+        let both: Vec<usize> =
+            slots().filter(|slot| has(&from.columns, *slot) && has(&to.columns, *slot)).collect();
+        let new = slots().find(|slot| !has(&from.columns, *slot) && has(&to.columns, *slot));
+        let named = |slot: usize| from.columns[slot].as_ref().map(|it| (slot, it.renamed));
+        let mut call = |slot: usize, name: Option<(usize, bool)>| {
+            if let (Some(column), Some((name, renamed))) = (&mut to.columns[slot], name) {
+                (column.name, column.renamed) = (Some(name), renamed);
+            }
+        };
+        let leaves = |slot: usize| named(slot).map(|(name, renamed)| (name, !renamed));
+        match (kind, both.as_slice(), new) {
+            (2, [one, other, ..], _) => {
+                call(*one, named(*other));
+                call(*other, named(*one));
+            }
+            (_, [one, ..], Some(new)) => {
+                call(new, named(*one));
+                call(*one, leaves(*one));
+            }
+            (_, [one, other, ..], None) => {
+                call(*one, named(*other));
+                call(*other, leaves(*other));
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
 /// Values for the rows that need one on the way from one schema to the other.
 fn backfills(from: &Schema, to: &Schema, renames: &Renames) -> Backfills {
     let mut found = Backfills::new();
     for (name, table) in &to.tables {
-        let Some(before) = from.tables.get(renames.tables.get(name).unwrap_or(name)) else {
+        if renames.table_before(name, from).is_none() {
             continue;
-        };
+        }
         for column in &table.columns {
             let key = (name.clone(), column.name.clone());
-            let before = before.column(renames.columns.get(&key).unwrap_or(&column.name));
+            let before = renames.column_before(name, &column.name, from);
             let needs_one = before.is_none_or(|before| {
                 (before.nullable && !column.nullable)
                     || (before.ty != column.ty
@@ -699,13 +744,8 @@ fn without_misfits(from: &Spec, to: &mut Spec) {
 /// Leaves out the uniques over what was a truth value before, of which there are only two.
 fn without_equal_keys(schema: &mut Schema, other: &Schema, renames: &Renames) {
     for (name, table) in &mut schema.tables {
-        let Some(before) = other.tables.get(renames.tables.get(name).unwrap_or(name)) else {
-            continue;
-        };
         table.indexes.retain(|index| {
-            let column = &index.parts[0].expr;
-            let old = renames.columns.get(&(name.clone(), column.clone())).unwrap_or(column);
-            let was = before.column(old).map(|column| &column.ty);
+            let was = renames.column_before(name, &index.parts[0].expr, other).map(|it| &it.ty);
             !(index.unique && was == Some(&ColumnType::Boolean))
         });
     }
@@ -809,13 +849,12 @@ pub fn surviving(pair: &Pair) -> BTreeMap<String, (String, Vec<(Column, Column)>
     let renames = pair.renames.applicable(&pair.from, &pair.to);
     let mut found = BTreeMap::new();
     for (name, after) in &pair.to.tables {
-        let old = renames.tables.get(name).unwrap_or(name);
-        let Some(before) = pair.from.tables.get(old) else { continue };
+        let Some(before) = renames.table_before(name, &pair.from) else { continue };
         let columns = after.columns.iter().filter_map(|column| {
-            let old = renames.columns.get(&(name.clone(), column.name.clone()));
-            Some((before.column(old.unwrap_or(&column.name))?.clone(), column.clone()))
+            let before = renames.column_before(name, &column.name, &pair.from)?;
+            Some((before.clone(), column.clone()))
         });
-        found.insert(name.clone(), (old.clone(), columns.collect()));
+        found.insert(name.clone(), (before.name.clone(), columns.collect()));
     }
     found
 }

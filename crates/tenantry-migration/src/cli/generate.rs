@@ -138,7 +138,8 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     if args.check {
         return check(args, project, &folder, &snapshot, &proposal, out).await;
     }
-    write_proposal(args, &folder, &schema, &proposal, out)
+    let next = schema.with_renames_done(&snapshot, &renames, &proposal.renames);
+    write_proposal(args, &folder, &next, &proposal, out)
 }
 
 fn write_proposal(
@@ -148,7 +149,7 @@ fn write_proposal(
     proposal: &Proposal,
     out: &mut Printer,
 ) -> Result<u8> {
-    let Proposal { up, down, questions, notes } = proposal;
+    let Proposal { up, down, questions, notes, .. } = proposal;
     for note in notes {
         out.note(note);
     }

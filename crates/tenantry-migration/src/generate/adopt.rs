@@ -57,7 +57,9 @@ pub async fn adopt(
     let made = replayed(migrations).await?;
     let on_sqlite = |schema: &Schema| schema.clone().on(Engine::Sqlite);
     // By steps, each of which the migrations have made or not: table by table.
-    let renames = renames.applicable(snapshot, entities);
+    let told = renames;
+    let renames = told.applicable(snapshot, entities);
+    let mut done = Renames::default();
     let base = snapshot.clone().renamed(&renames);
     let mut adoption = Adoption { snapshot: snapshot.clone(), ..Adoption::default() };
     let has_renames = renames != Renames::default();
@@ -65,6 +67,7 @@ pub async fn adopt(
     {
         adoption.snapshot = base;
         adoption.confirmed.extend(renames.changes());
+        done = renames;
     }
     let names: Vec<String> = entities
         .tables
@@ -104,7 +107,7 @@ pub async fn adopt(
     let unknown = unknown.filter_map(|name| made.tables.get(name));
     adoption.foreign.extend(unknown.map(|table| Change::AddTable { table: table.clone() }));
     // What was taken back stands at the end of its list.
-    adoption.snapshot = adoption.snapshot.sorted();
+    adoption.snapshot = adoption.snapshot.sorted().with_renames_done(snapshot, told, &done);
     Ok(adoption)
 }
 

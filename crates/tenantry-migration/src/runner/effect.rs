@@ -19,6 +19,8 @@ use super::recorder::Sent;
 pub(super) struct Effect {
     /// Tables created, in order, also those that are dropped or renamed later.
     pub created: Vec<String>,
+    /// Tables created whose names have to be free before: no table that had one was renamed or dropped.
+    pub taken: Vec<String>,
     /// Tables created that are there at the end, under the names they have then.
     pub left: Vec<String>,
     /// Tables dropped that these statements did not create, in order, under the names they had
@@ -53,6 +55,8 @@ pub(super) struct Effect {
     dropped_as: BTreeMap<String, String>,
     /// The names that renamed tables had before.
     renamed: BTreeMap<String, String>,
+    /// Names of tables that were renamed or dropped.
+    freed: BTreeSet<String>,
     /// The columns of the tables created.
     columns: BTreeMap<String, Vec<String>>,
 }
@@ -110,6 +114,9 @@ impl Effect {
                 self.columns.insert(name.clone(), columns.collect());
                 self.copied.remove(&name);
                 self.created.push(name.clone());
+                if !self.freed.contains(&name) {
+                    self.taken.push(name.clone());
+                }
                 self.left.push(name);
             }
             Statement::CreateIndex(index) => {
@@ -139,6 +146,7 @@ impl Effect {
             }
             Statement::Drop { object_type: ObjectType::Table, names, .. } => {
                 for name in names.iter().map(name) {
+                    self.freed.insert(name.clone());
                     self.granted.retain(|(table, _)| *table != name);
                     if self.left.contains(&name) {
                         self.left.retain(|other| *other != name);
@@ -225,6 +233,7 @@ impl Effect {
     }
 
     fn rename(&mut self, from: &str, to: String) {
+        self.freed.insert(from.to_owned());
         let granted = std::mem::take(&mut self.granted).into_iter();
         let renamed = granted
             .map(|(table, privilege)| (if table == from { to.clone() } else { table }, privilege));
@@ -475,6 +484,16 @@ mod tests {
         assert_eq!(found.rebuilt, [("old".to_owned(), vec!["id".to_owned(), "x".to_owned()])]);
         assert_eq!(found.lost, [("old".to_owned(), "id".to_owned())]);
         assert!(found.drops.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_left_may_be_taken() {
+        let found = effect(&[
+            r#"ALTER TABLE "t" RENAME TO "old""#,
+            r#"CREATE TABLE "t" ("id" int)"#,
+            r#"CREATE TABLE "u" ("id" int)"#,
+        ]);
+        assert_eq!((found.taken, found.left), (vec!["u".into()], vec!["t".into(), "u".into()]));
     }
 
     #[test]

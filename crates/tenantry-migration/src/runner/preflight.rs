@@ -42,7 +42,7 @@ impl Runner<'_> {
             recordings.push(self.recorded(*migration, Direction::Up).await?);
         }
         let in_the_way: Vec<&Relation> = Effect::of(recordings.iter().flat_map(|it| it.iter()))
-            .created
+            .taken
             .iter()
             .filter_map(|name| existing.iter().find(|relation| relation.name == *name))
             .collect();

@@ -10,3 +10,4 @@ pub use change::{Change, Hazard, options, place};
 pub use compare::diff;
 pub use conversion::{Conversion, Fidelity, conforms, conversion, each_type};
 pub use renames::Renames;
+pub(crate) use renames::one_by_one;

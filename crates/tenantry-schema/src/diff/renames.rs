@@ -1,13 +1,13 @@
 //! What was renamed. Renames are told, never guessed: a wrong guess moves one column's values
 //! under another's name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::DbBackend;
 use tenantry_entity::tenancy::TableDef;
 
 use super::Change;
-use crate::schema::{Policy, Schema, Table, expr};
+use crate::schema::{Column, Policy, Schema, Table, expr};
 
 /// Which tables and columns had which names before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,44 +50,129 @@ impl Renames {
         Self { tables, columns: columns.collect() }
     }
 
-    /// Only what applies on the way between two schemas: the old name is there and not the new
-    /// one, and afterwards it is the other way round.
+    /// Only what can be done on the way between two schemas: the old name is there, and afterwards the new
+    /// one. Where the new one is there before too, its bearer gets another name, or is dropped, since
+    /// afterwards the old name is gone. What the first schema notes as done is not done again.
     #[must_use]
     pub fn applicable(&self, from: &Schema, to: &Schema) -> Self {
-        let fits = |(new, old): &(&String, &String)| {
-            from.tables.contains_key(*old)
-                && !from.tables.contains_key(*new)
-                && to.tables.contains_key(*new)
-                && !to.tables.contains_key(*old)
-        };
-        let tables: BTreeMap<String, String> =
-            self.tables.iter().filter(fits).map(|(new, old)| (new.clone(), old.clone())).collect();
-        let columns = self.columns.iter().filter(|((table, new), old)| {
-            let before = from.tables.get(tables.get(table).unwrap_or(table));
-            let (Some(before), Some(after)) = (before, to.tables.get(table)) else { return false };
-            before.column(old).is_some()
-                && before.column(new).is_none()
-                && after.column(new).is_some()
-                && after.column(old).is_none()
+        let mut tables = self.tables.clone();
+        tables.retain(|new, old| {
+            new != old && from.tables.contains_key(old) && to.tables.contains_key(new)
         });
-        let columns = columns.map(|(new, old)| (new.clone(), old.clone())).collect();
-        Self { tables, columns }
+        keep_possible(
+            &mut tables,
+            |name| from.tables.contains_key(name),
+            |name| to.tables.contains_key(name),
+        );
+        let mut found = Self { tables, columns: BTreeMap::new() };
+        for (name, after) in &to.tables {
+            let Some(before) = found.table_before(name, from) else { continue };
+            let of_table = self.columns.iter().filter(|((table, _), _)| table == name);
+            let mut columns: BTreeMap<String, String> = of_table
+                .filter(|((_, new), old)| {
+                    let is_done = before.renamed.get(new) == Some(old);
+                    let exist = before.column(old).is_some() && after.column(new).is_some();
+                    new != *old && exist && !is_done
+                })
+                .map(|((_, new), old)| (new.clone(), old.clone()))
+                .collect();
+            keep_possible(
+                &mut columns,
+                |column| before.column(column).is_some(),
+                |column| after.column(column).is_some(),
+            );
+            let columns = columns.into_iter().map(|(new, old)| ((name.clone(), new), old));
+            found.columns.extend(columns);
+        }
+        found
     }
 
-    /// Whether the column's old name is the name of another one that was renamed, and so on until this
-    /// column itself.
-    pub(crate) fn leads_back(&self, table: &str, column: &str) -> bool {
-        let mut name = column;
-        for _ in 0..self.columns.len() {
-            let Some(old) = self.columns.get(&(table.to_owned(), name.to_owned())) else {
-                return false;
-            };
-            name = old;
-            if name == column {
-                return true;
+    /// The table as it was, by the name that it has afterwards.
+    #[must_use]
+    pub fn table_before<'a>(&self, name: &str, from: &'a Schema) -> Option<&'a Table> {
+        if let Some(old) = self.tables.get(name) {
+            return from.tables.get(old);
+        }
+        // Its name may be another one's by now.
+        let is_renamed = self.tables.values().any(|old| old == name);
+        from.tables.get(name).filter(|_| !is_renamed)
+    }
+
+    /// The column as it was, by the names of table and column that it has afterwards.
+    #[must_use]
+    pub fn column_before<'a>(
+        &self,
+        table: &str,
+        column: &str,
+        from: &'a Schema,
+    ) -> Option<&'a Column> {
+        let before = self.table_before(table, from)?;
+        let mut of_table = self.columns.iter().filter(|((name, _), _)| name == table);
+        match self.columns.get(&(table.to_owned(), column.to_owned())) {
+            Some(old) => before.column(old),
+            // Its name may be another one's by now.
+            None if of_table.any(|(_, old)| old == column) => None,
+            None => before.column(column),
+        }
+    }
+
+    /// The schema without what has to be dropped first, since another table or column gets its name.
+    #[must_use]
+    pub fn cleared(&self, from: &Schema) -> Schema {
+        let mut cleared = from.clone();
+        let is_renamed = |name: &String| self.tables.values().any(|old| old == name);
+        for new in self.tables.keys().filter(|new| !is_renamed(new)) {
+            if cleared.tables.remove(new).is_some() {
+                for table in cleared.tables.values_mut() {
+                    table.foreign_keys.retain(|key| key.ref_table != *new);
+                }
             }
         }
-        false
+        for (name, new) in self.columns.keys() {
+            let moves = self.columns.iter().any(|((table, _), old)| table == name && old == new);
+            let before = self.table_before(name, from).map(|table| table.name.clone());
+            let Some(before) = before.filter(|_| !moves) else { continue };
+            let Some(table) = cleared.tables.get_mut(&before) else { continue };
+            if table.column(new).is_none() {
+                continue;
+            }
+            table.drop_column(new);
+            for other in cleared.tables.values_mut() {
+                other
+                    .foreign_keys
+                    .retain(|key| key.ref_table != before || !key.ref_columns.contains(new));
+            }
+        }
+        cleared
+    }
+
+    /// The renames one after another, tables first, each to a name that is free by then: those in a circle
+    /// by way of a name that nothing has.
+    #[must_use]
+    pub fn steps(&self, from: &Schema) -> Vec<Change> {
+        // SQLite takes two names of tables that differ by case for one.
+        let names = from.tables.keys().cloned().collect();
+        let is_free = |names: &[String], _: &str, new: &str| !has(names, new);
+        let tables = one_by_one(&self.tables, names, is_free);
+        let mut steps: Vec<Change> =
+            tables.into_iter().map(|(from, to)| Change::RenameTable { from, to }).collect();
+        let mut of_tables: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+        for ((table, new), old) in &self.columns {
+            of_tables.entry(table).or_default().insert(new.clone(), old.clone());
+        }
+        for (table, columns) in of_tables {
+            let Some(before) = self.table_before(table, from) else { continue };
+            let names = before.columns.iter().map(|column| column.name.clone()).collect();
+            let is_free = |names: &[String], old: &str, new: &str| {
+                !names.iter().any(|name| name != old && name.eq_ignore_ascii_case(new))
+            };
+            steps.extend(
+                one_by_one(&columns, names, is_free)
+                    .into_iter()
+                    .map(|(from, to)| Change::RenameColumn { table: table.to_owned(), from, to }),
+            );
+        }
+        steps
     }
 
     /// The renames as changes, tables first.
@@ -106,39 +191,138 @@ impl Renames {
     }
 }
 
+/// Leaves out renames to a name that something has before and keeps, as long as there are any: unless it is
+/// renamed itself, or dropped, since the old name is gone afterwards.
+fn keep_possible(
+    renames: &mut BTreeMap<String, String>,
+    was: impl Fn(&str) -> bool,
+    is: impl Fn(&str) -> bool,
+) {
+    loop {
+        let olds: Vec<String> = renames.values().cloned().collect();
+        let count = renames.len();
+        renames.retain(|new, old| !was(new) || olds.contains(new) || !is(old));
+        if renames.len() == count {
+            break;
+        }
+    }
+    // Nothing has two names afterwards.
+    let mut seen = BTreeSet::new();
+    renames.retain(|_, old| seen.insert(old.clone()));
+}
+
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+}
+
+/// The renames, by their new names, one after another as old and new name: each to one that is free by then,
+/// those in a circle by way of a name that nothing has. `names` are those of all there is; `is_free` says
+/// whether an old name's bearer may take a new one among them.
+pub(crate) fn one_by_one(
+    renames: &BTreeMap<String, String>,
+    mut names: Vec<String>,
+    is_free: impl Fn(&[String], &str, &str) -> bool,
+) -> Vec<(String, String)> {
+    let mut left: Vec<(String, String)> =
+        renames.iter().map(|(new, old)| (old.clone(), new.clone())).collect();
+    let mut steps = Vec::new();
+    while !left.is_empty() {
+        let at = left.iter().position(|(old, new)| is_free(&names, old, new));
+        let (old, new) = if let Some(at) = at {
+            left.remove(at)
+        } else {
+            let is_taken = |name: &String| has(&names, name) || left.iter().any(|it| it.1 == *name);
+            let numbered = (0..).map(|number: u32| format!("renamed_{number}"));
+            let between: String = numbered.skip_while(is_taken).take(1).collect();
+            (std::mem::replace(&mut left[0].0, between.clone()), between)
+        };
+        for name in names.iter_mut().filter(|name| **name == old) {
+            name.clone_from(&new);
+        }
+        steps.push((old, new));
+    }
+    steps
+}
+
 impl Schema {
     /// What a database makes of the schema when tables and columns are renamed in it: keys,
     /// indexes and checks follow, and keep their own names.
     #[must_use]
     pub fn renamed(mut self, renames: &Renames) -> Self {
-        for (new, old) in &renames.tables {
-            if let Some(mut table) = self.tables.remove(old) {
-                new.clone_into(&mut table.name);
-                self.tables.insert(new.clone(), table);
-            }
-            for key in self.tables.values_mut().flat_map(|table| &mut table.foreign_keys) {
-                if key.ref_table == *old {
-                    new.clone_into(&mut key.ref_table);
-                }
-            }
-        }
-        for ((table, new), old) in &renames.columns {
-            for other in self.tables.values_mut() {
-                for key in &mut other.foreign_keys {
-                    if key.ref_table == *table {
-                        rename_in(&mut key.ref_columns, old, new);
-                    }
-                }
-            }
-            if let Some(table) = self.tables.get_mut(table) {
-                table.rename_column(old, new);
+        for step in renames.steps(&self) {
+            match step {
+                Change::RenameTable { from, to } => self.rename_table(&from, &to),
+                Change::RenameColumn { table, from, to } => self.rename_column(&table, &from, &to),
+                _ => {}
             }
         }
         self.sorted()
     }
+
+    /// Notes which renames of columns are done, of those that the entities still tell: the ones that are done
+    /// now, those that were before, and all of a table that is new.
+    #[must_use]
+    pub fn with_renames_done(mut self, before: &Self, told: &Renames, done: &Renames) -> Self {
+        for table in self.tables.values_mut() {
+            let was = done.table_before(&table.name, before);
+            let told = told.columns.iter().filter(|((name, _), _)| *name == table.name);
+            table.renamed = told
+                .filter(|((name, new), old)| {
+                    done.columns.get(&(name.clone(), new.clone())) == Some(old)
+                        || was.is_none_or(|was| {
+                            was.renamed.get(new) == Some(old)
+                                || (was.column(old).is_none() && was.column(new).is_some())
+                        })
+                })
+                .map(|((_, new), old)| (new.clone(), old.clone()))
+                .collect();
+        }
+        self
+    }
+
+    fn rename_table(&mut self, old: &str, new: &str) {
+        if let Some(mut table) = self.tables.remove(old) {
+            new.clone_into(&mut table.name);
+            self.tables.insert(new.to_owned(), table);
+        }
+        for key in self.tables.values_mut().flat_map(|table| &mut table.foreign_keys) {
+            if key.ref_table == *old {
+                new.clone_into(&mut key.ref_table);
+            }
+        }
+    }
+
+    fn rename_column(&mut self, table: &str, old: &str, new: &str) {
+        for other in self.tables.values_mut() {
+            for key in &mut other.foreign_keys {
+                if key.ref_table == *table {
+                    rename_in(&mut key.ref_columns, old, new);
+                }
+            }
+        }
+        if let Some(table) = self.tables.get_mut(table) {
+            table.rename_column(old, new);
+        }
+    }
 }
 
 impl Table {
+    /// Drops a column and everything that is built on it.
+    fn drop_column(&mut self, column: &str) {
+        self.columns.retain(|it| it.name != column);
+        if self.primary_key.as_ref().is_some_and(|key| key.columns.iter().any(|it| it == column)) {
+            self.primary_key = None;
+        }
+        self.foreign_keys.retain(|key| key.columns.iter().all(|it| it != column));
+        self.indexes.retain(|index| {
+            let parts = index.parts.iter().map(|part| &part.expr);
+            let mut texts = parts.chain(&index.options).chain(&index.predicate);
+            !texts.any(|text| expr::mentions(text, column))
+        });
+        self.checks.retain(|check| !expr::mentions(&check.expr, column));
+        self.policies.retain(|policy| !policy.conditions().any(|sql| expr::mentions(sql, column)));
+    }
+
     fn rename_column(&mut self, old: &str, new: &str) {
         for column in self.columns.iter_mut().filter(|column| column.name == old) {
             new.clone_into(&mut column.name);

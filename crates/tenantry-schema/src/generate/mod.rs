@@ -37,6 +37,8 @@ pub struct Proposal {
     pub down: Plan,
     /// What only the developer can answer.
     pub questions: Vec<Question>,
+    /// What is renamed.
+    pub renames: Renames,
     /// What the entities say that has no effect, and why.
     pub notes: Vec<String>,
 }
@@ -142,79 +144,90 @@ pub fn propose(
 ) -> Result<Proposal> {
     let mut renames = columns.clone();
     for (old, new) in &answers.renamed_tables {
-        let is_there = |schema: &Schema, name: &String| schema.tables.contains_key(name);
+        renames.tables.insert(new.clone(), old.clone());
+    }
+    check_renamed_tables(from, to, &renames, &answers.renamed_tables)?;
+    let notes = idle_renames(from, to, &renames)?;
+    let up =
+        Request { from, to, renames: &renames, backfills: &answers.backfills, plain_fill: false };
+    let up = plan(&up);
+    check_backfills(&up, &answers.backfills)?;
+    let renames = renames.applicable(from, to);
+    let back = renames.reversed();
+    let none = Backfills::new();
+    let down =
+        plan(&Request { from: to, to: from, renames: &back, backfills: &none, plain_fill: true });
+    let questions = questions(&up);
+    Ok(Proposal { up, down, questions, renames, notes })
+}
+
+/// Refuses a `--rename-table` that cannot be done.
+fn check_renamed_tables(
+    from: &Schema,
+    to: &Schema,
+    renames: &Renames,
+    told: &[(String, String)],
+) -> Result<()> {
+    let done = renames.applicable(from, to).tables;
+    for (old, new) in told {
         let wrong = match () {
-            () if !is_there(from, old) => format!("the snapshot has no table {old}"),
-            () if is_there(from, new) => format!("the snapshot has a table {new} already"),
-            () if !is_there(to, new) => format!("no entity is named {new}"),
-            () if is_there(to, old) => format!("an entity is still named {old}"),
-            () => {
-                renames.tables.insert(new.clone(), old.clone());
-                continue;
+            () if !from.tables.contains_key(old) => format!("the snapshot has no table {old}"),
+            () if !to.tables.contains_key(new) => format!("no entity is named {new}"),
+            () if done.get(new) == Some(old) => continue,
+            () if told.iter().filter(|(other, _)| other == old).count() > 1 => {
+                format!("{old} is given two names")
             }
+            () => format!(
+                "the snapshot has a table {new} already, and an entity is still named {old}"
+            ),
         };
         return Err(Error::config(
             "rename-unusable",
             format!("--rename-table {old}={new}: {wrong}"),
         ));
     }
-    let notes = idle_renames(from, to, &renames)?;
-    let up =
-        Request { from, to, renames: &renames, backfills: &answers.backfills, plain_fill: false };
-    let up = plan(&up);
-    check_backfills(&up, &answers.backfills)?;
-    let back = renames.applicable(from, to).reversed();
-    let none = Backfills::new();
-    let down =
-        plan(&Request { from: to, to: from, renames: &back, backfills: &none, plain_fill: true });
-    let questions = questions(&up);
-    Ok(Proposal { up, down, questions, notes })
+    Ok(())
 }
 
 /// What is said of each `renamed_from` that has no effect.
 ///
 /// # Errors
 ///
-/// If one names a column that does not exist, or cannot be done in one migration. Ignoring it would leave
-/// values under the wrong name, or lose them.
+/// If one names a column that does not exist, or two name the same. Ignoring it would leave values under
+/// the wrong name, or lose them.
 fn idle_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result<Vec<String>> {
     let mut idle = Vec::new();
+    let done = renames.applicable(from, to);
     for ((table, new), old) in &renames.columns {
-        let before = from.tables.get(renames.tables.get(table).unwrap_or(table));
         let Some(after) = to.tables.get(table) else { continue };
         let said = format!("{table}.{new} is said to be `renamed_from = \"{old}\"`");
-        let Some(before) = before else {
+        let Some(before) = done.table_before(table, from) else {
             idle.push(format!("{said}, which has no effect, since {table} is new: remove it"));
             continue;
         };
         let was = |name: &str| before.column(name).is_some();
-        let why = match (was(old), was(new), after.column(old).is_some()) {
-            (true, false, false) => continue,
-            (false, true, _) => {
-                let done = "which has no effect, since it was renamed already: remove it";
-                idle.push(format!("{said}, {done}"));
+        let is_marked = before.renamed.get(new) == Some(old);
+        let is_twice = |((other_table, other), name): (&(String, String), &String)| {
+            other_table == table && other != new && name == old && after.column(other).is_some()
+        };
+        let wrong = match () {
+            () if done.columns.contains_key(&(table.clone(), new.clone())) => continue,
+            () if is_marked || (was(new) && !was(old)) => {
+                let why = "which has no effect, since it was renamed already: remove it";
+                idle.push(format!("{said}, {why}"));
                 continue;
             }
-            (false, false, _) => format!("but the snapshot has no {table}.{old}"),
-            (true, false, true) => format!(
-                "and there is a new column {old} beside it: generate the rename alone, and then the new \
-                 column"
-            ),
-            (true, true, true) if renames.leads_back(table, new) => format!(
-                "and {old} is renamed too, in a circle: first generate a migration that renames {old} to a \
-                 name that no column has"
-            ),
-            (true, true, true) => {
+            () if !was(old) => format!("but the snapshot has no {table}.{old}"),
+            () if renames.columns.iter().any(is_twice) => {
+                "and so is another column: it can have one name only".to_owned()
+            }
+            () => {
                 let both = "which has no effect, since the snapshot has both: remove it";
                 idle.push(format!("{said}, {both}"));
                 continue;
             }
-            (true, true, false) => format!(
-                "but the snapshot has both, so {old} would be dropped: if that is meant, remove \
-                 `renamed_from`; if not, drop {new} in a migration of its own first"
-            ),
         };
-        return Err(Error::config("rename-unusable", format!("{said}, {why}")));
+        return Err(Error::config("rename-unusable", format!("{said}, {wrong}")));
     }
     Ok(idle)
 }

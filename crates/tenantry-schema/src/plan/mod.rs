@@ -1,12 +1,15 @@
 //! From a difference to the operations that make it good, in an order that every engine accepts.
 //!
-//! 1. Tables and columns are renamed.
+//! What gives its name to another goes first, in a plan of its own. Then:
+//!
+//! 1. Tables and columns are renamed, those in a circle by way of a name that nothing has.
 //! 2. Foreign keys go that are in the way of what follows.
 //! 3. Policies and privileges go that are no longer wanted, or in the way.
 //! 4. Tables are dropped, referring ones first.
-//! 5. Table by table, those referred to first: a new one is created, and one that stays loses
-//!    indexes, is altered, and gets indexes; then come policies and privileges.
-//! 6. Foreign keys come that had to wait.
+//! 5. Indexes that are no longer wanted, or in the way, are dropped, and others renamed.
+//! 6. Table by table, those referred to first: a new one is created, and one that stays is altered, and
+//!    gets indexes; then come policies and privileges.
+//! 7. Foreign keys come that had to wait.
 //!
 //! An alteration is steps for engines that alter, and a rebuild for those that rebuild.
 
@@ -19,8 +22,8 @@ pub use operation::{AccessStep, Object, Operation, PlannedMigration, Rebuild, St
 pub use table::plainest_value;
 
 use crate::{
-    diff::{Change, Renames, conversion, diff},
-    schema::{ForeignKey, RowSecurity, Schema, Table},
+    diff::{Change, Renames, conversion, diff, one_by_one},
+    schema::{ForeignKey, Index, RowSecurity, Schema, Table},
 };
 
 /// What a plan is made from.
@@ -58,42 +61,40 @@ pub struct Plan {
 #[must_use]
 pub fn plan(request: &Request<'_>) -> Plan {
     let renames = request.renames.applicable(request.from, request.to);
-    let base = request.from.clone().renamed(&renames);
+    let cleared = renames.cleared(request.from);
+    if cleared == *request.from {
+        return straight(request, &renames);
+    }
+    let (none, nothing) = (Renames::default(), Backfills::new());
+    let first = Request { to: &cleared, renames: &none, backfills: &nothing, ..*request };
+    let mut plan = straight(&first, &none);
+    let then = straight(&Request { from: &cleared, ..*request }, &renames);
+    plan.changes.extend(then.changes);
+    plan.operations.extend(then.operations);
+    plan.unfilled.extend(then.unfilled);
+    plan
+}
+
+/// The plan where every new name is free, or becomes free by another rename.
+fn straight(request: &Request<'_>, renames: &Renames) -> Plan {
+    let base = request.from.clone().renamed(renames);
     let mut changes = renames.changes();
     let mut operations: Vec<Operation> =
-        changes.iter().flat_map(|change| rename(change, request)).collect();
+        renames.steps(request.from).into_iter().filter_map(rename).collect();
     changes.extend(diff(&base, request.to));
     let work = Work { base: &base, request, changes: &changes };
     let unfilled = work.operations(&mut operations);
     Plan { changes, operations, unfilled }
 }
 
-fn rename(change: &Change, request: &Request<'_>) -> Vec<Operation> {
-    match change.clone() {
-        // SQLite takes the two for one, and finds the new one there already.
-        Change::RenameTable { from, to } if from.eq_ignore_ascii_case(&to) => {
-            let between = free_name(request);
-            vec![
-                Operation::RenameTable { from, to: between.clone() },
-                Operation::RenameTable { from: between, to },
-            ]
-        }
-        Change::RenameTable { from, to } => vec![Operation::RenameTable { from, to }],
+fn rename(change: Change) -> Option<Operation> {
+    match change {
+        Change::RenameTable { from, to } => Some(Operation::RenameTable { from, to }),
         Change::RenameColumn { table, from, to } => {
-            vec![Operation::RenameColumn { table, from, to }]
+            Some(Operation::RenameColumn { table, from, to })
         }
-        _ => Vec::new(),
+        _ => None,
     }
-}
-
-/// A name that no table has, before or after.
-fn free_name(request: &Request<'_>) -> String {
-    let is_taken = |name: &String| {
-        let mut tables = request.from.tables.keys().chain(request.to.tables.keys());
-        tables.any(|table| table.eq_ignore_ascii_case(name))
-    };
-    let names = (0..).map(|number: u32| format!("renamed_{number}"));
-    names.skip_while(is_taken).take(1).collect()
 }
 
 struct Work<'a> {
@@ -165,6 +166,7 @@ impl Work<'_> {
             }
         }
         self.drop_tables(operations);
+        self.rename_indexes(&mut altered, operations);
         let mut unfilled = Vec::new();
         for table in &order {
             let name = table.name.as_str();
@@ -205,6 +207,50 @@ impl Work<'_> {
             operations.push(Operation::AlterTable { table: name.to_owned(), steps, rebuild });
         }
         unfilled
+    }
+
+    /// Drops the indexes that go, and gives those that stay, and the primary keys, their new names: these are
+    /// names of the whole schema, which may cross from one table to another.
+    fn rename_indexes(
+        &self,
+        altered: &mut BTreeMap<&str, table::Altered>,
+        operations: &mut Vec<Operation>,
+    ) {
+        let (mut gone, mut renamed) = (Vec::new(), Vec::new());
+        for (table, altered) in altered {
+            gone.append(&mut altered.drop_indexes);
+            renamed.extend(altered.names.drain(..).map(|renamed| (*table, renamed)));
+        }
+        let is_gone = |name: &String| {
+            gone.iter().any(|it| matches!(it, Operation::DropIndex { index, .. } if index == name))
+        };
+        let stays = |table: &&Table| self.request.to.tables.contains_key(&table.name);
+        let names = self.base.tables.values().filter(stays).flat_map(|table| {
+            let key = table.primary_key.as_ref().and_then(|key| key.name.clone());
+            table.indexes.iter().map(|index| index.name.clone()).chain(key)
+        });
+        let names = names.filter(|name| !is_gone(name)).collect();
+        operations.append(&mut gone);
+        let by_new_name = renamed.iter().map(|(_, it)| (it.to.clone(), it.from.clone())).collect();
+        let is_free = |names: &[String], _: &str, new: &str| !names.iter().any(|name| name == new);
+        for (from, to) in one_by_one(&by_new_name, names, is_free) {
+            let Some((table, it)) = renamed.iter_mut().find(|(_, it)| it.from == from) else {
+                continue;
+            };
+            it.from.clone_from(&to);
+            operations.push(match (&it.index, self.request.to.tables.get(*table)) {
+                (Some(index), Some(table)) => Operation::RenameIndex {
+                    table: table.clone(),
+                    from,
+                    to: Index { name: to, ..index.clone() },
+                },
+                _ => Operation::AlterTable {
+                    table: (*table).to_owned(),
+                    steps: vec![Step::RenameConstraint { from, to }],
+                    rebuild: None,
+                },
+            });
+        }
     }
 
     /// Which foreign keys of `table` are dropped and added, and when. `done` are the tables that

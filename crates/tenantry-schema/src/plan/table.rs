@@ -1,12 +1,12 @@
 //! How one table that stays is altered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_entity::Engine;
 
 use super::{AccessStep, Operation, Rebuild, Request, Step, is_replaced};
 use crate::{
-    diff::{Change, conforms, conversion},
+    diff::{Change, conforms, conversion, one_by_one},
     schema::{
         Check, Column, ColumnType, ForeignKey, Index, Policy, Schema, Table,
         ddl::{self, Literal, RANDOM_UUID},
@@ -31,10 +31,12 @@ pub(super) struct Alter<'a> {
 /// How a table is altered.
 #[derive(Default)]
 pub(super) struct Altered {
-    drop_indexes: Vec<Operation>,
+    pub(super) drop_indexes: Vec<Operation>,
     pub(super) steps: Vec<Step>,
     /// Until some operation has taken it along.
     pub(super) rebuild: Option<Rebuild>,
+    /// What gets another name after that.
+    pub(super) names: Vec<Renamed>,
     make_indexes: Vec<Operation>,
     /// What has to go before tables are altered.
     pub(super) early_access: Vec<AccessStep>,
@@ -51,7 +53,6 @@ impl Altered {
         something_follows: bool,
         operations: &mut Vec<Operation>,
     ) {
-        operations.append(&mut self.drop_indexes);
         let (mut adds, mut alters, mut drops) = (Vec::new(), Vec::new(), Vec::new());
         let waits = self.steps.is_empty() && something_follows;
         let rebuild = if waits { None } else { self.rebuild.take() };
@@ -80,6 +81,14 @@ impl Altered {
             operations.push(Operation::AlterAccess { table: table.to_owned(), steps });
         }
     }
+}
+
+/// Something that gets another name.
+pub(super) struct Renamed {
+    pub from: String,
+    pub to: String,
+    /// What it becomes, if it is an index and no primary key.
+    pub index: Option<Index>,
 }
 
 /// What is done to columns, in the order in which it has to be done: values are there before NULL
@@ -147,20 +156,37 @@ impl Alter<'_> {
                     altered.drop_indexes.push(drop(from));
                     altered.make_indexes.push(create(to));
                 }
-                Change::RenameIndex { from, to, .. } => {
-                    altered.make_indexes.push(Operation::RenameIndex {
-                        table: self.after.clone(),
-                        from: from.name.clone(),
-                        to: to.clone(),
-                    });
-                }
                 _ => {}
             }
         }
+        altered.names = self.names();
         for index in self.unchanged_indexes().filter(|index| self.is_disturbed(index)) {
             altered.drop_indexes.push(drop(index));
             altered.make_indexes.push(create(index));
         }
+    }
+
+    /// What only gets another name among those that belong to the whole schema: indexes, and the primary key,
+    /// which is one.
+    fn names(&self) -> Vec<Renamed> {
+        let renamed = |change: &&Change| match change {
+            Change::RenameIndex { from, to, .. } if !self.is_disturbed(from) => Some(Renamed {
+                from: from.name.clone(),
+                to: to.name.clone(),
+                index: Some(to.clone()),
+            }),
+            Change::RenameConstraint { from, to, .. } if self.is_primary_key(from) => {
+                Some(Renamed { from: from.clone(), to: to.clone(), index: None })
+            }
+            _ => None,
+        };
+        self.changes.iter().filter_map(renamed).collect()
+    }
+
+    /// Whether this is the name of a primary key that stays.
+    fn is_primary_key(&self, name: &String) -> bool {
+        let key = self.before.primary_key.as_ref();
+        key.is_some_and(|key| key.name.as_ref() == Some(name)) && !self.primary_key_changes()
     }
 
     /// Indexes that no change is about.
@@ -198,6 +224,7 @@ impl Alter<'_> {
     /// Which policies and privileges go before the table is altered, and which come after.
     fn access(&self, altered: &mut Altered) {
         let (early, late) = (&mut altered.early_access, &mut altered.late_access);
+        let mut renames = BTreeMap::new();
         let gone: BTreeSet<&str> = self
             .changes
             .iter()
@@ -220,8 +247,7 @@ impl Alter<'_> {
                     late.push(AccessStep::CreatePolicy(policy.clone()));
                 }
                 Change::RenamePolicy { from, to, .. } if !is_disturbed(from) => {
-                    let (from, to) = (from.name.clone(), to.name.clone());
-                    late.push(AccessStep::RenamePolicy { from, to });
+                    renames.insert(to.name.clone(), from.name.clone());
                 }
                 Change::AlterPolicy { from, to, .. } | Change::RenamePolicy { from, to, .. } => {
                     early.push(AccessStep::DropPolicy(from.name.clone()));
@@ -233,6 +259,15 @@ impl Alter<'_> {
             }
         }
         let stays = |policy: &&Policy| self.after.policies.contains(policy);
+        let goes = |name: &String| {
+            early.iter().any(|it| matches!(it, AccessStep::DropPolicy(gone) if gone == name))
+        };
+        let names = self.before.policies.iter().map(|policy| policy.name.clone());
+        let names = names.filter(|name| !goes(name)).collect();
+        let steps =
+            one_by_one(&renames, names, |names, _, new| !names.iter().any(|name| name == new));
+        let steps = steps.into_iter().map(|(from, to)| AccessStep::RenamePolicy { from, to });
+        late.splice(0..0, steps);
         for policy in self.before.policies.iter().filter(stays).filter(|p| is_disturbed(p)) {
             early.push(AccessStep::DropPolicy(policy.name.clone()));
             late.push(AccessStep::CreatePolicy(policy.clone()));
@@ -344,14 +379,23 @@ impl Alter<'_> {
         {
             steps.extend(name(&key.name));
         }
-        for change in &self.changes {
-            if let Change::RenameConstraint { from, to, .. } = change
-                && !steps.contains(&Step::DropConstraint(from.clone()))
-                && !self.early.iter().any(|key| key.name.as_ref() == Some(from))
+        let is_gone = |name: &String| {
+            steps.contains(&Step::DropConstraint(name.clone()))
+                || self.early.iter().any(|key| key.name.as_ref() == Some(name))
+        };
+        let renames = self.changes.iter().filter_map(|change| match change {
+            Change::RenameConstraint { from, to, .. }
+                if !is_gone(from) && !self.is_primary_key(from) =>
             {
-                steps.push(Step::RenameConstraint { from: from.clone(), to: to.clone() });
+                Some((to.clone(), from.clone()))
             }
-        }
+            _ => None,
+        });
+        let names = self.before.constraint_names().filter(|name| !is_gone(name)).cloned();
+        let renames = one_by_one(&renames.collect(), names.collect(), |names, _, new| {
+            !names.iter().any(|name| name == new)
+        });
+        steps.extend(renames.into_iter().map(|(from, to)| Step::RenameConstraint { from, to }));
     }
 
     fn new_column(&self, column: &Column, steps: &mut ColumnSteps) {
@@ -517,7 +561,7 @@ impl Alter<'_> {
         table.indexes = self
             .unchanged_indexes()
             .chain(self.changes.iter().filter_map(|change| match change {
-                Change::RenameIndex { from, .. } => Some(from),
+                Change::RenameIndex { to, .. } => Some(to),
                 _ => None,
             }))
             .filter(|index| !self.is_disturbed(index))

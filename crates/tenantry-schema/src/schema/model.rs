@@ -46,6 +46,10 @@ pub struct Table {
     /// What others than the owner may do, ordered by grantee.
     #[serde(default)]
     pub grants: Vec<Grant>,
+    /// Old names of columns whose rename is done, by their new names, as long as the entities go on
+    /// telling it: see [`Renames`](crate::diff::Renames). Only a snapshot has any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub renamed: BTreeMap<String, String>,
     /// Where its rows are, on an engine with several nodes; `None` if it is a plain table on one of
     /// them. Of a neutral schema it follows from the columns.
     #[serde(skip)]
@@ -286,6 +290,13 @@ impl Table {
         ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
     }
 
+    /// The names of its keys and checks, where the engine keeps them.
+    pub(crate) fn constraint_names(&self) -> impl Iterator<Item = &String> {
+        let primary = self.primary_key.iter().filter_map(|key| key.name.as_ref());
+        let foreign = self.foreign_keys.iter().filter_map(|key| key.name.as_ref());
+        primary.chain(foreign).chain(self.checks.iter().filter_map(|check| check.name.as_ref()))
+    }
+
     /// A table of that name with nothing in it.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
@@ -298,6 +309,7 @@ impl Table {
             indexes: Vec::new(),
             checks: Vec::new(),
             distribution: None,
+            renamed: BTreeMap::new(),
             row_security: RowSecurity::default(),
             policies: Vec::new(),
             grants: Vec::new(),
