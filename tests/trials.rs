@@ -20,6 +20,7 @@ struct Changed {
     renamed_tables: Vec<[&'static str; 2]>,
     /// Table, column and value.
     backfills: Vec<[&'static str; 3]>,
+    down_backfills: Vec<[&'static str; 3]>,
 }
 
 impl Changed {
@@ -27,7 +28,13 @@ impl Changed {
         let mut to = migration::PROJECT.schema().unwrap();
         edit(&mut to);
         let to = to.sorted();
-        Self { to, renamed_columns: vec![], renamed_tables: vec![], backfills: vec![] }
+        Self {
+            to,
+            renamed_columns: vec![],
+            renamed_tables: vec![],
+            backfills: vec![],
+            down_backfills: vec![],
+        }
     }
 
     /// What `generate` says.
@@ -37,10 +44,14 @@ impl Changed {
             renames.columns.insert((table, new), old);
         }
         let renamed_tables = self.renamed_tables.iter().map(|it| it.map(str::to_owned).into());
-        let backfills = self.backfills.iter().map(|it| it.map(str::to_owned));
+        let backfills = |given: &[[&str; 3]]| {
+            let given = given.iter().map(|it| it.map(str::to_owned));
+            given.map(|[table, column, value]| ((table, column), value)).collect()
+        };
         let answers = Answers {
             renamed_tables: renamed_tables.collect(),
-            backfills: backfills.map(|[table, column, value]| ((table, column), value)).collect(),
+            backfills: backfills(&self.backfills),
+            down_backfills: backfills(&self.down_backfills),
         };
         Ok(propose(&migration::PROJECT.schema().unwrap(), &self.to, &renames, &answers)?)
     }
@@ -53,6 +64,7 @@ impl Changed {
             "renamed_columns": self.renamed_columns,
             "renamed_tables": self.renamed_tables,
             "backfills": self.backfills,
+            "down_backfills": self.down_backfills,
         });
         fs::write(&file, change.to_string()).unwrap();
         db.more(args).env("TENANTRY_TEST_CHANGE", file.to_str().unwrap()).run()
@@ -250,6 +262,55 @@ async fn names_of_tables_cross() {
                 ["nc"],
                 "{engine}"
             );
+        }
+    }
+}
+
+/// A4 and A5: a value that is made up when a column comes back could be refused. `generate` says so, and `down`
+/// says it before anything is changed; with a value, it works.
+#[tokio::test]
+async fn a_dropped_column_comes_back_with_values() {
+    let without = |table: &'static str, column: &'static str| {
+        Changed::new(move |to| {
+            let table = to.tables.get_mut(table).unwrap();
+            table.columns.retain(|it| it.name != column);
+            let mentions = |text: &str| migration::schema::expr::mentions(text, column);
+            table.checks.retain(|check| !mentions(&check.expr));
+            table.indexes.retain(|index| !index.parts.iter().any(|part| mentions(&part.expr)));
+        })
+    };
+    let row = |number: u8| match number {
+        1 => ("payments", PAYMENT, "7, 'EUR', 'pending', NULL"),
+        2 => ("domains", "name", "'a.example'"),
+        _ => ("domains", "name", "'b.example'"),
+    };
+    let amount = (without("payments", "amount"), vec![row(1)], ["payments", "amount", "3"]);
+    let by_id = ["domains", "name", "CAST(id AS varchar(255))"];
+    let domain = (without("domains", "name"), vec![row(2), row(3)], by_id);
+    for (mut change, rows, [table, column, value]) in [amount, domain] {
+        let asked = change.proposal().unwrap().questions;
+        assert!(
+            asked
+                .iter()
+                .any(|it| it.code() == "down-backfill" && it.column().as_deref() == Some(column)),
+            "{asked:?}"
+        );
+        for engine in ENGINES {
+            let db = database(engine, &rows).await;
+            let refused = change.run(&db, &["up"]).expect_code(1);
+            change.run(&db, &["up", "--confirm", &refused.hash()]).ok();
+            let before = db.catalogue().await;
+            for command in [&["down"][..], &["reset"], &["redo"]] {
+                let refused = change.run(&db, command).expect_code(2);
+                assert!(refused.error().contains("m20270101_000001_change.rs"), "{refused:#?}");
+                assert_eq!(db.catalogue().await, before, "{engine}");
+            }
+            change.down_backfills.push([table, column, value]);
+            change.run(&db, &["down"]).ok();
+            let count = format!("SELECT CAST(count(DISTINCT {column}) AS text) FROM {table}");
+            assert_eq!(values(&db, &count).await, [rows.len().to_string()], "{engine}");
+            change.down_backfills.clear();
+            assert_eq!(db.migration(&["diff"]).code, 0, "{engine}");
         }
     }
 }

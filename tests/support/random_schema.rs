@@ -560,10 +560,12 @@ fn build_index(table: &Table, spec: &TableSpec, index: &IndexSpec) -> Option<Ind
     let expression = index.expression && is_text(&ty);
     let expr = if expression { format!("lower({})", quoted(&first)) } else { first };
     parts.push(IndexPart { descending: index.descending, ..IndexPart::new(expr) });
-    if let Some((second, _)) = index.second.filter(|slot| *slot != index.column).and_then(column) {
+    let mut second_may = true;
+    if let Some((second, ty)) = index.second.filter(|slot| *slot != index.column).and_then(column) {
         parts.push(IndexPart::new(second));
+        second_may = may_be_unique(&ty);
     }
-    let unique = index.unique && !expression && may_be_unique(&ty);
+    let unique = index.unique && !expression && may_be_unique(&ty) && second_may;
     let predicate = index.partial.and_then(column).map(|(name, ty)| match ty {
         ty if is_text(&ty) => format!("{} <> 'never'", quoted(&name)),
         ty if is_integer(&ty) => format!("{} > 0", quoted(&name)),
@@ -707,6 +709,9 @@ fn backfill(column: &Column) -> Option<String> {
         ty if is_text(ty) => Some("CAST(id AS varchar(20))".to_owned()),
         // Whatever type the number has when it is read.
         ty if is_integer(ty) => Some("CAST(id AS integer)".to_owned()),
+        // A check may refuse what is made up.
+        ColumnType::Double | ColumnType::Numeric(_) => Some("7".to_owned()),
+        ColumnType::Boolean => Some("FALSE".to_owned()),
         _ => None,
     }
 }

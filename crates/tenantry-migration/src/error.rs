@@ -13,7 +13,7 @@ pub use tenantry_schema::{
     sentence::Sentence,
 };
 
-use crate::refusal::Refusal;
+use crate::{diff::DOES_NOT_FIT, refusal::Refusal};
 
 /// What can go wrong. [`Display`](std::fmt::Display) is one sentence for a person at a terminal;
 /// [`Error::exit_code`] is for the shell.
@@ -211,14 +211,21 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
         if code.as_deref().is_some_and(|code| code.len() == 5 && code.starts_with("22"))
             && let Some(end) = message.find(": \"")
         {
-            message.truncate(end);
+            let quoted = message.split_off(end);
+            if let Some(ours) = quoted.trim_matches([':', ' ', '"']).strip_prefix(DOES_NOT_FIT) {
+                message = format!("{DOES_NOT_FIT}{ours}");
+            }
         }
-        // What depends on it, by name.
-        if code.as_deref() == Some("2BP01")
-            && let Some(detail) =
-                inner.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail)
+        // What a function raises may say anything.
+        let is_own = code.as_deref().is_none_or(|code| !code.starts_with("P0"));
+        let server = inner.try_downcast_ref::<PgDatabaseError>().filter(|_| is_own);
+        if let Some(detail) = server.and_then(PgDatabaseError::detail).and_then(without_values) {
+            message = format!("{message} ({detail})");
+        }
+        if let Some(constraint) = server.and_then(PgDatabaseError::constraint)
+            && !message.contains(constraint)
         {
-            message = format!("{message} ({})", one_line(detail));
+            message = format!("{message} (constraint \"{constraint}\")");
         }
         let hint = match code.as_deref() {
             Some("28P01") => "check user and password in DATABASE_URL",
@@ -233,7 +240,13 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
             }
             Some("42501") => "connect as the owner of the tables, or ask for the right",
             Some("40P01") => "two commands were in each other's way: try again",
-            Some("25006") => "the server is read-only: connect to the primary",
+            Some("25006") => {
+                "transactions are read-only here: connect to the primary if this is a standby, else look \
+                 for default_transaction_read_only, of the role or of the database"
+            }
+            Some("22P05") => {
+                "the database's encoding lacks a character: use a database with the encoding UTF8"
+            }
             Some("53300") => "all connection slots are taken: close some, or raise max_connections",
             Some("55P03") => "another session holds a lock: try again when it has finished",
             Some("57014") if message.contains("statement timeout") => {
@@ -252,7 +265,7 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
                 "the database file cannot be opened: check that its folder exists and is writable"
             }
             Some("26") => "the file is not an SQLite database: name another one in DATABASE_URL",
-            _ => "",
+            _ => server.and_then(PgDatabaseError::hint).unwrap_or_default(),
         };
         return if hint.is_empty() { message } else { format!("{message}: {hint}") };
     }
@@ -267,9 +280,72 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
     text
 }
 
+/// What the server says in detail, by names and without values of rows, which may be secret; `None` if that
+/// cannot be told apart.
+///
+fn without_values(detail: &str) -> Option<String> {
+    let detail = one_line(detail);
+    let Some((columns, rest)) = detail.split_once(")=(") else {
+        let shows_value = ["Failing row contains", "Token ", "Expected ", "Array "];
+        return (!shows_value.iter().any(|start| detail.starts_with(start))).then_some(detail);
+    };
+    let tails = [
+        ") already exists",
+        ") is duplicated",
+        ") is not present in table ",
+        ") is still referenced from table ",
+        ") conflicts with existing key ",
+    ];
+    // A value may look like one of them: what the server says comes last.
+    let said = &rest[tails.iter().filter_map(|tail| rest.rfind(tail)).max()? + 2..];
+    // A second key of an exclusion constraint has values, too.
+    let said = said.split_once(" (").map_or(said, |(said, _)| said);
+    Some(format!("{columns}) {said}"))
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The result of everything here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_have_no_values() {
+        for (detail, said) in [
+            (
+                "Key (email)=(a) is not present in table \"x\") already exists.",
+                Some("Key (email) already exists."),
+            ),
+            (
+                "Key (a, b)=(1, 2) is not present in table \"c\".",
+                Some("Key (a, b) is not present in table \"c\"."),
+            ),
+            (
+                "Key (id)=(7) is still referenced from table \"c\".",
+                Some("Key (id) is still referenced from table \"c\"."),
+            ),
+            (
+                "Key (r)=([1,5)) conflicts with existing key (r)=([2,3)).",
+                Some("Key (r) conflicts with existing key"),
+            ),
+            (
+                "Key (a)=(x) already exists, secret) is not present in table \"t\".",
+                Some("Key (a) is not present in table \"t\"."),
+            ),
+            ("Key (a)=(1) does something new.", None),
+            ("Failing row contains (1, secret).", None),
+            ("Token \"secret\" is invalid.", None),
+            (
+                "rule _RETURN on view v depends on column \"a\"",
+                Some("rule _RETURN on view v depends on column \"a\""),
+            ),
+        ] {
+            assert_eq!(without_values(detail).as_deref(), said, "{detail}");
+        }
+    }
+}

@@ -47,6 +47,10 @@ fn planned(change: &serde_json::Value) -> PlannedMigration {
     let answers = Answers {
         renamed_tables: lists("renamed_tables").iter().map(|list| place(list)).collect(),
         backfills: lists("backfills").iter().map(|it| (place(it), it[2].clone())).collect(),
+        down_backfills: lists("down_backfills")
+            .iter()
+            .map(|it| (place(it), it[2].clone()))
+            .collect(),
     };
     let to = Schema::from_snapshot(change["to"].as_str().expect("a snapshot")).expect("a schema");
     let from = PROJECT.schema().expect("the schema of the entities");

@@ -54,6 +54,11 @@ pub(super) struct Args {
     /// For a column that refuses NULL and has no default, and for one that gets another type.
     #[arg(long, value_name = "TABLE.COLUMN=SQL", value_parser = backfill)]
     backfill: Vec<((String, String), String)>,
+    /// Value of a column for rows that exist when it is rolled back, as an SQL expression over the row
+    ///
+    /// For a column that was dropped, refuses NULL, and has a check, a unique or a foreign key.
+    #[arg(long, value_name = "TABLE.COLUMN=SQL", value_parser = backfill)]
+    down_backfill: Vec<((String, String), String)>,
     /// Go on although tables, columns or values are lost
     #[arg(long)]
     allow_data_loss: bool,
@@ -129,6 +134,7 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     let answers = Answers {
         renamed_tables: args.rename_table.clone(),
         backfills: args.backfill.iter().cloned().collect(),
+        down_backfills: args.down_backfill.iter().cloned().collect(),
     };
     if args.empty {
         return write_blank(args, &folder, out);

@@ -40,6 +40,7 @@ impl Runner<'_> {
             .collect();
         self.check_nothing_in_the_way(session.tx(), &fresh).await?;
         self.check_distributed(session.tx()).await?;
+        self.check_values_given(session.tx(), pending, Direction::Up).await?;
         let applied = self.in_order(&session.history);
         self.check_accepted(&applied, pending, Direction::Up).await?;
         let mut permit = match permit {
@@ -94,6 +95,7 @@ impl Runner<'_> {
             tracing::info!("no migration to roll back");
             return Ok(None);
         }
+        self.check_values_given(session.tx(), to_roll_back, Direction::Down).await?;
         let permit = self.permit_rolling_back(session, to_roll_back, applied_again).await?;
         Ok(Some(self.run_downs(session, to_roll_back, records, outcome, permit).await?))
     }

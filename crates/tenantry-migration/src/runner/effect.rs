@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::{
     ast::{
-        AlterTableOperation, FromTable, GrantObjects, Grantee, GranteesType, GroupByExpr, Ident,
-        ObjectName, ObjectType, Privileges, Query, RenameTableNameKind, SetExpr, Statement,
-        TableFactor, TableObject,
+        AlterTableOperation, Expr, FromTable, GrantObjects, Grantee, GranteesType, GroupByExpr,
+        Ident, ObjectName, ObjectType, Privileges, Query, RenameTableNameKind, SelectItem, SetExpr,
+        Statement, TableFactor, TableObject,
     },
     dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
 };
 
 use super::recorder::Sent;
+use crate::ops::v1::VALUE_NEEDED;
 
 /// What a list of statements does to tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub(super) struct Effect {
     pub indexes: Vec<(String, bool)>,
     /// Tables from which rows are deleted, under the names they had before.
     pub emptied: Vec<String>,
+    /// Tables whose rows need a value that nobody has given, under the names they had before, with the column:
+    /// only where it is NULL, if the column was there.
+    pub needs: Vec<Need>,
     /// Statements whose effect cannot be told.
     pub unknown: Vec<String>,
     /// Those of them, and others, that take something away, but it cannot be told what.
@@ -59,6 +63,16 @@ pub(super) struct Effect {
     freed: BTreeSet<String>,
     /// The columns of the tables created.
     columns: BTreeMap<String, Vec<String>>,
+}
+
+/// Rows that need a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Need {
+    pub table: String,
+    /// The column, by the name that it gets.
+    pub column: String,
+    /// Its name before, if it is there and needs a value where it is NULL.
+    pub existing: Option<String>,
 }
 
 impl Effect {
@@ -128,6 +142,14 @@ impl Effect {
                     && let Some(from) = all_rows_of(source)
                 {
                     self.copies.insert(from, name(to));
+                }
+            }
+            Statement::Query(query) => {
+                let Some(mut need) = value_needed(query) else { return };
+                if !self.left.contains(&need.table) {
+                    need.table = self.before(&need.table);
+                    need.existing = need.existing.map(|it| self.column_before(&need.table, &it));
+                    self.needs.push(need);
                 }
             }
             Statement::Truncate(truncate) => {
@@ -307,6 +329,24 @@ fn text(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
+/// Which rows need a value, if that is what a query counts.
+fn value_needed(query: &Query) -> Option<Need> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let [SelectItem::ExprWithAlias { alias, .. }] = &select.projection[..] else { return None };
+    let [from] = &select.from[..] else { return None };
+    let TableFactor::Table { name: table, .. } = &from.relation else { return None };
+    let column = alias.value.strip_prefix(VALUE_NEEDED)?.to_owned();
+    let existing = match &select.selection {
+        Some(Expr::IsNull(inner)) => match inner.as_ref() {
+            Expr::Identifier(column) => Some(text(column)),
+            _ => return None,
+        },
+        Some(_) => return None,
+        None => None,
+    };
+    Some(Need { table: name(table), column, existing })
+}
+
 /// The table of which a query gives every row, if it does.
 fn all_rows_of(query: &Query) -> Option<String> {
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
@@ -484,6 +524,24 @@ mod tests {
         assert_eq!(found.rebuilt, [("old".to_owned(), vec!["id".to_owned(), "x".to_owned()])]);
         assert_eq!(found.lost, [("old".to_owned(), "id".to_owned())]);
         assert!(found.drops.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn rows_that_need_a_value_are_found_where_they_are() {
+        let found = effect(&[
+            r#"ALTER TABLE "old" RENAME TO "t""#,
+            r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
+            r#"SELECT count(*) AS "value needed in y" FROM "t" WHERE "y" IS NULL"#,
+            r#"SELECT count(*) AS "value needed in z" FROM "t""#,
+            r#"CREATE TABLE "u" ("id" int)"#,
+            r#"SELECT count(*) AS "value needed in z" FROM "u""#,
+        ]);
+        let need = |column: &str, existing: Option<&str>| Need {
+            table: "old".to_owned(),
+            column: column.to_owned(),
+            existing: existing.map(ToOwned::to_owned),
+        };
+        assert_eq!(found.needs, [need("y", Some("x")), need("z", None)]);
     }
 
     #[test]

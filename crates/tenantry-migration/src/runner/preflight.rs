@@ -1,11 +1,14 @@
 //! What is checked before and after tables are made or dropped.
 
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Statement};
 use sea_orm_migration::MigrationTrait;
 
 use super::{Direction, Runner, bookkeeping, bookkeeping::Relation, effect::Effect};
 use crate::{
+    cli::counted,
+    db::quoted,
     error::{Error, List, Result},
+    ops::v1::VALUE_NEEDED,
     refusal::Refusal,
     schema::{Distribution, tenancy},
 };
@@ -68,6 +71,52 @@ impl Runner<'_> {
                 List(&names)
             ),
         ))
+    }
+
+    /// Fails if rows would need a value that the file of a migration does not give, before anything is done.
+    pub(super) async fn check_values_given(
+        &self,
+        tx: &DatabaseTransaction,
+        migrations: &[&dyn MigrationTrait],
+        direction: Direction,
+    ) -> Result<()> {
+        let mut recordings = Vec::new();
+        for migration in migrations {
+            let recording = self.recorded(*migration, direction).await?;
+            let asks = recording.iter().any(|sent| sent.sql.contains(VALUE_NEEDED));
+            recordings.push(recording);
+            if !asks {
+                continue;
+            }
+            let relations = bookkeeping::relations(tx, self.engine).await?;
+            for need in Effect::of(recordings.iter().flat_map(|it| it.iter())).needs {
+                // What comes before it may have made the table.
+                if !relations.iter().any(|it| it.is_table && it.name == need.table) {
+                    continue;
+                }
+                let condition = need.existing.as_ref().map_or_else(String::new, |column| {
+                    format!(" WHERE {} IS NULL", quoted(column))
+                });
+                let sql =
+                    format!("SELECT count(*) AS rows FROM {}{condition}", quoted(&need.table));
+                let stmt = Statement::from_string(self.engine.backend(), sql);
+                let row = tx.query_one_raw(stmt).await?;
+                let rows: i64 = row.map_or(Ok(0), |row| row.try_get("", "rows"))?;
+                if rows > 0 {
+                    let (way, name) = (direction.name(), migration.name());
+                    let rows = counted(usize::try_from(rows).unwrap_or(usize::MAX), "row", "rows");
+                    return Err(Error::unusable(
+                        "value-needed",
+                        format!(
+                            "{way} of {name} needs a value in {}.{} for {rows}, which the file does not give: \
+                             write it in {name}.rs where `{way}` says BACKFILL; nothing was changed",
+                            need.table, need.column
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Fails if a table that the migrations make is there.

@@ -8,6 +8,6 @@ mod undo;
 
 pub use change::{Change, Hazard, options, place};
 pub use compare::diff;
-pub use conversion::{Conversion, Fidelity, conforms, conversion, each_type};
+pub use conversion::{Conversion, DOES_NOT_FIT, Fidelity, conforms, conversion, each_type};
 pub use renames::Renames;
 pub(crate) use renames::one_by_one;

@@ -26,6 +26,8 @@ pub struct Answers {
     pub renamed_tables: Vec<(String, String)>,
     /// Values, as SQL over the row, for rows that have none where NULL is refused.
     pub backfills: Backfills,
+    /// The same for rolling back.
+    pub down_backfills: Backfills,
 }
 
 /// What a migration would do.
@@ -55,13 +57,16 @@ pub enum Question {
     RenameOrDrop { table: String, column: Option<String>, new_name: String },
     /// Rows that exist need a value. Answered by `--backfill`, or in the generated file.
     Backfill { table: String, column: String },
+    /// The same for rolling back: a value that is made up may be refused by a check, a unique or a foreign
+    /// key. Answered by `--down-backfill`, or in the generated file.
+    DownBackfill { table: String, column: String },
 }
 
 impl Question {
     /// Whether the migration is refused without an answer.
     #[must_use]
     pub fn is_blocking(&self) -> bool {
-        !matches!(self, Self::Backfill { .. })
+        !matches!(self, Self::Backfill { .. } | Self::DownBackfill { .. })
     }
 
     /// The question's code, as in JSON.
@@ -71,6 +76,7 @@ impl Question {
             Self::DataLoss { .. } => "data-loss",
             Self::RenameOrDrop { .. } => "rename-or-drop",
             Self::Backfill { .. } => "backfill",
+            Self::DownBackfill { .. } => "down-backfill",
         }
     }
 
@@ -80,7 +86,8 @@ impl Question {
         match self {
             Self::DataLoss { table, .. }
             | Self::RenameOrDrop { table, .. }
-            | Self::Backfill { table, .. } => table,
+            | Self::Backfill { table, .. }
+            | Self::DownBackfill { table, .. } => table,
         }
     }
 
@@ -89,7 +96,9 @@ impl Question {
     pub fn column(&self) -> Option<String> {
         match self {
             Self::DataLoss { column, .. } | Self::RenameOrDrop { column, .. } => column.clone(),
-            Self::Backfill { column, .. } => Some(column.clone()),
+            Self::Backfill { column, .. } | Self::DownBackfill { column, .. } => {
+                Some(column.clone())
+            }
         }
     }
 
@@ -107,6 +116,10 @@ impl Question {
             Self::Backfill { table, column } => {
                 format!("rows that exist need a value in {table}.{column}, which refuses NULL")
             }
+            Self::DownBackfill { table, column } => format!(
+                "rolling back, rows that exist need a value in {table}.{column}, which refuses NULL and \
+                 has a check, a unique or a foreign key"
+            ),
         }
     }
 
@@ -126,6 +139,10 @@ impl Question {
             Self::Backfill { table, column } => format!(
                 "add --backfill '{table}.{column}=…' with the value as SQL over the row, or write \
                  it where the file says BACKFILL; without it, `up` fails where there are rows"
+            ),
+            Self::DownBackfill { table, column } => format!(
+                "add --down-backfill '{table}.{column}=…' with the value as SQL over the row, or write \
+                 it where `down` in the file says BACKFILL; without it, `down` fails where there are rows"
             ),
         }
     }
@@ -151,13 +168,15 @@ pub fn propose(
     let up =
         Request { from, to, renames: &renames, backfills: &answers.backfills, plain_fill: false };
     let up = plan(&up);
-    check_backfills(&up, &answers.backfills)?;
+    check_backfills(&up, &answers.backfills, "--backfill")?;
     let renames = renames.applicable(from, to);
     let back = renames.reversed();
-    let none = Backfills::new();
-    let down =
-        plan(&Request { from: to, to: from, renames: &back, backfills: &none, plain_fill: true });
-    let questions = questions(&up);
+    let backfills = &answers.down_backfills;
+    let down = plan(&Request { from: to, to: from, renames: &back, backfills, plain_fill: true });
+    check_backfills(&down, backfills, "--down-backfill")?;
+    let mut questions = questions(&up);
+    let unfilled = down.unfilled.iter().cloned();
+    questions.extend(unfilled.map(|(table, column)| Question::DownBackfill { table, column }));
     Ok(Proposal { up, down, questions, renames, notes })
 }
 
@@ -232,9 +251,9 @@ fn idle_renames(from: &Schema, to: &Schema, renames: &Renames) -> Result<Vec<Str
     Ok(idle)
 }
 
-fn check_backfills(up: &Plan, backfills: &Backfills) -> Result<()> {
+fn check_backfills(plan: &Plan, backfills: &Backfills, option: &str) -> Result<()> {
     for (table, column) in backfills.keys() {
-        let needs_it = up.changes.iter().any(|change| {
+        let needs_it = plan.changes.iter().any(|change| {
             change.table() == table
                 && change.column() == Some(column)
                 && match change {
@@ -247,7 +266,7 @@ fn check_backfills(up: &Plan, backfills: &Backfills) -> Result<()> {
             return Err(Error::config(
                 "backfill-unusable",
                 format!(
-                    "--backfill {table}.{column}: that column is not new, and neither gets another type \
+                    "{option} {table}.{column}: that column is not new, and neither gets another type \
                  nor begins to refuse NULL"
                 ),
             ));

@@ -384,11 +384,15 @@ fn step(table: &str, step: &Step) -> String {
         Step::AddColumn(added) => format!(".add_column({})", column(added)),
         Step::DropColumn(name) => format!(".drop_column({})", text(name)),
         Step::Fill { column, value } => format!(".fill({}, {})", text(column), text(value)),
-        Step::Unfilled { column } => format!(
-            "\n// BACKFILL: rows that exist need a value in {table}.{column} before NULL is refused. \
-             Write\n// `.fill({column:?}, …)` here and `.copy_as({column:?}, …)` in the function \
-             below, with the\n// value as SQL over the row.\n"
-        ),
+        Step::Unfilled { column, is_new } => {
+            let call = if *is_new { "value_needed_in_new" } else { "value_needed" };
+            format!(
+                "\n// BACKFILL: rows that exist need a value in {table}.{column} before NULL is refused. \
+                 Write\n// `.fill({column:?}, …)` instead of the next line and `.copy_as({column:?}, …)` \
+                 in the function\n// below, with the value as SQL over the row.\n.{call}({})",
+                text(column)
+            )
+        }
         Step::SetType { column, using: None } => {
             format!(".set_type({}, {})", text(&column.name), type_value(&column.ty))
         }

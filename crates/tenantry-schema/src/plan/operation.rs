@@ -57,9 +57,10 @@ pub enum Step {
         column: String,
         value: String,
     },
-    /// Rows with NULL in the column need a value that was not given yet.
+    /// Rows with NULL in the column, or all rows if it is new, need a value that was not given yet.
     Unfilled {
         column: String,
+        is_new: bool,
     },
     SetType {
         column: Column,
@@ -233,7 +234,8 @@ impl Step {
             Self::AddColumn(column) => alter.add_column(ddl::column_def(column, engine)),
             Self::DropColumn(column) => alter.drop_column(column),
             Self::Fill { column, value } => alter.fill(column, value),
-            Self::Unfilled { .. } => alter,
+            Self::Unfilled { column, is_new: true } => alter.value_needed_in_new(column),
+            Self::Unfilled { column, is_new: false } => alter.value_needed(column),
             Self::SetType { column, using: None } => {
                 alter.set_type(&column.name, column.ty.in_sea_query())
             }

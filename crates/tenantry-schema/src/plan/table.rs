@@ -363,7 +363,7 @@ impl Alter<'_> {
             }
         }
         let unfilled = steps.iter().filter_map(|step| match step {
-            Step::Unfilled { column } => Some(column.clone()),
+            Step::Unfilled { column, .. } => Some(column.clone()),
             _ => None,
         });
         altered.unfilled = unfilled.collect();
@@ -453,12 +453,16 @@ impl Alter<'_> {
         let name = column.name.clone();
         match self.fill(column) {
             Some(fill) => Step::Fill { column: name, value: fill.postgres },
-            None => Step::Unfilled { column: name },
+            None => Step::Unfilled { is_new: self.before.column(&name).is_none(), column: name },
         }
     }
 
     /// Whether the rows get values in a new column beyond what its default gives them.
     fn is_filled(&self, column: &Column) -> bool {
+        let refused = self.request.plain_fill && !column.nullable && self.may_be_refused(column);
+        if refused {
+            return true;
+        }
         (!column.nullable && column.default.is_none()) || self.backfill(column).is_some()
     }
 
@@ -471,6 +475,9 @@ impl Alter<'_> {
         let both = |value: &str| Fill { postgres: value.to_owned(), sqlite: value.to_owned() };
         if let Some(value) = self.backfill(column) {
             return Some(both(value));
+        }
+        if self.request.plain_fill && self.may_be_refused(column) {
+            return None;
         }
         if column.default.as_deref() == Some(RANDOM_UUID) {
             let postgres = RANDOM_UUID.to_owned();
@@ -487,6 +494,22 @@ impl Alter<'_> {
             }
             value => both(value),
         })
+    }
+
+    /// Whether a check, a unique or a foreign key may refuse a value that is made up: the plainest one, or
+    /// the default, which would be the same in all rows.
+    fn may_be_refused(&self, column: &Column) -> bool {
+        let name = &column.name;
+        let is_random = column.default.as_deref() == Some(RANDOM_UUID);
+        let is_checked = || self.after.checks.iter().any(|check| expr::mentions(&check.expr, name));
+        let is_unique = || {
+            let indexes = self.after.indexes.iter().filter(|index| index.unique);
+            let mut parts = indexes.flat_map(|index| index.parts.iter().map(|part| &part.expr));
+            parts.any(|part| expr::mentions(part, name))
+                || self.after.primary_key.iter().any(|key| key.columns.contains(name))
+        };
+        let refers = || self.after.foreign_keys.iter().any(|key| key.columns.contains(name));
+        refers() || (!is_random && is_unique()) || (column.default.is_none() && is_checked())
     }
 
     /// The USING of a change of type.

@@ -15,6 +15,7 @@ use crate::{
     sql::quoted,
 };
 
+pub use postgres::DOES_NOT_FIT;
 pub use sqlite::conforms;
 
 /// Which values come through a change of type.

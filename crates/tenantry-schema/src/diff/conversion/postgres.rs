@@ -9,6 +9,9 @@ use crate::{
     sql::{literal, quoted},
 };
 
+/// What PostgreSQL's error quotes instead of a value, before the column.
+pub const DOES_NOT_FIT: &str = "there is a value that does not fit in ";
+
 /// A zero in front says that a text is no number: it may be a code.
 const INTEGER: &str = "0|-?[1-9][0-9]*";
 const DECIMAL: &str = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?";
@@ -43,7 +46,7 @@ pub(super) fn read_text(column: &str, to: &ColumnType) -> Option<String> {
 
 /// `value` where the old value fits, and an error that quotes no value where it does not.
 pub(super) fn where_fitting(column: &str, to: &ColumnType, fits: &str, value: &str) -> String {
-    let said = literal(&format!("a value of {column} does not fit"));
+    let said = literal(&format!("{DOES_NOT_FIT}{column}"));
     // The planner would evaluate a constant.
     let error = format!("(left({}::text, 0) || {said})::{to}", quoted(column));
     format!("CASE WHEN {fits} THEN {value} ELSE {error} END")

@@ -43,6 +43,8 @@ enum AlterStep {
     RenameConstraint(String, String),
     /// A statement of its own.
     Alone(String),
+    /// Nothing, unless rows need a value in a column: in a new one, or where they have NULL.
+    ValueNeeded { column: String, is_new: bool },
 }
 
 impl AlterTable {
@@ -64,6 +66,20 @@ impl AlterTable {
         let (table, column) = (quoted(&self.table), quoted(column));
         let sql = format!("UPDATE {table} SET {column} = ({value}) WHERE {column} IS NULL");
         self.steps.push(AlterStep::Alone(sql));
+        self
+    }
+
+    /// Fails if rows have NULL in `column`, since nobody has said which value they get. Stands where a
+    /// [`fill`](Self::fill) belongs.
+    pub fn value_needed(mut self, column: &str) -> Self {
+        self.steps.push(AlterStep::ValueNeeded { column: column.to_owned(), is_new: false });
+        self
+    }
+
+    /// Fails if there are rows, which would need a value in the new `column`. Stands where a
+    /// [`fill`](Self::fill) belongs.
+    pub fn value_needed_in_new(mut self, column: &str) -> Self {
+        self.steps.push(AlterStep::ValueNeeded { column: column.to_owned(), is_new: true });
         self
     }
 
@@ -160,6 +176,11 @@ impl AlterTable {
     /// that is the runner's part, in whose transaction this runs.
     pub async fn run(self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         let capability = engine(manager).capability();
+        for step in &self.steps {
+            if let AlterStep::ValueNeeded { column, is_new } = step {
+                self.check_value(manager, column, *is_new).await?;
+            }
+        }
         if capability.rebuilds_tables {
             return match self.rebuild {
                 Some(rebuild) => rebuild.run(manager, &self.table).await,
@@ -175,7 +196,7 @@ impl AlterTable {
                 AlterStep::KeyToShared(action) if capability.foreign_keys_to_shared => {
                     actions.push(action);
                 }
-                AlterStep::KeyToShared(_) => {}
+                AlterStep::KeyToShared(_) | AlterStep::ValueNeeded { .. } => {}
                 AlterStep::DropConstraint(name) => {
                     let sure = capability.foreign_keys_to_shared;
                     let if_exists = if sure { "" } else { "IF EXISTS " };
@@ -207,10 +228,40 @@ impl AlterTable {
         alter(manager, &self.table, &mut actions, together).await
     }
 
+    async fn check_value(
+        &self,
+        manager: &SchemaManager<'_>,
+        column: &str,
+        is_new: bool,
+    ) -> Result<(), DbErr> {
+        let said = quoted(&format!("{VALUE_NEEDED}{column}"));
+        let only =
+            if is_new { String::new() } else { format!(" WHERE {} IS NULL", quoted(column)) };
+        let sql = format!("SELECT count(*) AS {said} FROM {}{only}", quoted(&self.table));
+        let stmt = Statement::from_string(manager.get_database_backend(), sql);
+        let row = manager.get_connection().query_one_raw(stmt).await?;
+        // A recording connection answers with something else.
+        match row.map_or(0, |row| row.try_get_by_index(0).unwrap_or(0i64)) {
+            0 => Ok(()),
+            rows => Err(DbErr::Migration(value_needed(rows, &self.table, column))),
+        }
+    }
+
     fn alter(mut self, action: String) -> Self {
         self.steps.push(AlterStep::Alter(action));
         self
     }
+}
+
+/// What the count is called of rows that need a value, before the column: the runner recognises the question
+/// by it.
+pub const VALUE_NEEDED: &str = "value needed in ";
+
+/// What is said where rows need a value that nobody has given.
+#[must_use]
+pub fn value_needed(rows: i64, table: &str, column: &str) -> String {
+    let rows = if rows == 1 { "1 row needs".to_owned() } else { format!("{rows} rows need") };
+    format!("{rows} a value in {table}.{column}: write it where the file says BACKFILL")
 }
 
 fn rename_sql(table: &str, from: &str, to: &str) -> String {
