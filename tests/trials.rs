@@ -361,6 +361,47 @@ async fn an_offset_is_honoured() {
     }
 }
 
+/// A11: types of extensions, in the schema of the tables and in another one.
+#[tokio::test]
+async fn types_of_extensions_are_compared() {
+    for (schema, ty) in [("public", "citext"), ("ext", "ext.citext")] {
+        let change = Changed::new(|to| {
+            let name = column(to, "domains", "name");
+            name.ty = ColumnType::Other(ty.to_owned());
+            name.default = Some(format!("'none'::{ty}"));
+        });
+        let db = database(Engine::Postgres, &[("domains", "name", "'A.Example'")]).await;
+        db.server().execute_as_superuser(&format!(
+            "CREATE SCHEMA IF NOT EXISTS {schema}; CREATE EXTENSION citext SCHEMA {schema}; \
+             GRANT USAGE ON SCHEMA {schema} TO PUBLIC"
+        ));
+        change.run(&db, &["up"]).ok();
+        change.check(&db).await;
+        assert_eq!(
+            values(&db, "SELECT name FROM domains WHERE name = 'a.example'").await.len(),
+            usize::from(schema == "public")
+        );
+        change.run(&db, &["down"]).ok();
+        db.migration(&["diff"]).ok();
+    }
+}
+
+/// A7 and A24: a view over a column that changes is named.
+#[tokio::test]
+async fn a_view_in_the_way_is_named() {
+    let change = Changed::new(|to| column(to, "templates", "name").ty = ColumnType::Text);
+    let db = database(Engine::Postgres, &[TEMPLATE]).await;
+    db.execute("CREATE VIEW titles AS SELECT name FROM templates").await;
+    let refused = change.run(&db, &["up"]).expect_code(2);
+    assert!(refused.error().contains("view titles depends on column \"name\""), "{refused:#?}");
+    db.execute("DROP VIEW titles; ALTER TABLE templates ALTER COLUMN name TYPE text").await;
+    db.execute("CREATE VIEW titles AS SELECT name FROM templates").await;
+    let script = db.migration(&["diff", "--sql"]).stdout;
+    let said = "-- may be in the way, so drop it first and make it again: the view titles, which reads \
+                templates\n";
+    assert!(script.contains(said), "{script}");
+}
+
 /// A18: a table that is renamed and made anew loses nothing, so nobody is asked.
 #[tokio::test]
 async fn a_renamed_table_is_made_anew_without_a_question() {

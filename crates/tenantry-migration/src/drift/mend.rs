@@ -59,6 +59,13 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     for (table, column) in &plan.unfilled {
         let _ = writeln!(script, "-- first give every row a value in {table}.{column}");
     }
+    for dependent in &drift.in_the_way {
+        let _ = writeln!(
+            script,
+            "-- may be in the way, so drop it first and make it again: {}",
+            one_line(dependent)
+        );
+    }
     let rebuilds = statements.iter().any(|sql| sql == FOREIGN_KEYS_ENFORCED);
     if rebuilds {
         script.push_str("PRAGMA foreign_keys = 0;\n");

@@ -21,6 +21,7 @@ use crate::{
     error::Result,
     project::Project,
     report::Finding,
+    runner::{Dependent, dependents},
     schema::{self, Schema, expr},
 };
 
@@ -46,6 +47,9 @@ pub struct Drift {
     pub exposed: Vec<Finding>,
     /// Indexes that back a unique or exclusion constraint; empty where no index differs.
     pub constraints: Vec<String>,
+    /// Views that read a table of which `diff --sql` has to alter or drop what a view holds, and heirs of
+    /// it: each in words.
+    pub in_the_way: Vec<String>,
     /// The application role; `None` where the engine has no roles.
     pub application_role: Option<RoleFacts>,
 }
@@ -96,6 +100,7 @@ where
     };
     let (changes, exposed, stale) = accepted.without(changes, exposed);
     let constraints = constraints(db, engine, &changes).await?;
+    let in_the_way = in_the_way(db, engine, &changes).await?;
     Ok(Drift {
         entities,
         live,
@@ -106,6 +111,7 @@ where
         unknown_tables,
         exposed,
         constraints,
+        in_the_way,
         application_role,
     })
 }
@@ -128,6 +134,27 @@ async fn constraints<C: ConnectionTrait>(
     let stmt = Statement::from_string(db.get_database_backend(), sql);
     let rows = db.query_all_raw(stmt).await?;
     Ok(rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, _>>()?)
+}
+
+/// What depends on the tables of which columns are dropped or get another type, which the server refuses.
+async fn in_the_way<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    changes: &[Change],
+) -> Result<Vec<String>> {
+    let held = changes
+        .iter()
+        .filter(|change| matches!(change, Change::AlterType { .. } | Change::DropColumn { .. }));
+    let mut tables: Vec<String> = held.map(|change| change.table().to_owned()).collect();
+    tables.sort();
+    tables.dedup();
+    // SQLite's rebuild leaves views alone.
+    if engine == Engine::Sqlite {
+        return Ok(Vec::new());
+    }
+    let dependents = dependents(db, engine, &tables).await?;
+    let is_key = |dependent: &Dependent| matches!(dependent, Dependent::ForeignKey { .. });
+    Ok(dependents.iter().filter(|it| !is_key(it)).map(Dependent::sentence).collect())
 }
 
 impl Drift {

@@ -65,7 +65,7 @@ impl Dependent {
     }
 
     /// What it is, for a person.
-    pub(super) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match self {
             Self::ForeignKey { table, target, .. } => {
                 format!("the table {table}, which refers to {target}")

@@ -5,7 +5,7 @@
 //! expected tables are built as temporary ones in a transaction that is rolled back, and read by
 //! the same reader. That needs the right to make temporary tables and nothing else.
 
-use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
 use tenantry_entity::Engine;
 
 use super::{BTREE, Index, IndexPart, Schema, ddl, from_postgres, from_sqlite, names};
@@ -106,15 +106,23 @@ where
             None => true,
         });
     }
-    let sql = format!("SET LOCAL search_path = pg_temp; {}", script(&local));
-    let outcome = match transaction.execute_unprepared(&sql).await {
-        Ok(_) => {
-            let namespace = from_postgres::Namespace::Temporary;
-            from_postgres::read(&transaction, namespace, "").await
-        }
-        Err(error) => Err(error),
-    };
+    let mut outcome = temporary(&transaction, "pg_temp", &script(&local)).await;
     transaction.rollback().await?;
+    // A type or a function of an extension, say. What only creates, creates no other tables with the whole path.
+    let is_unknown = |error: &DbErr| {
+        matches!(sqlstate(error).as_deref(), Some(UNDEFINED_OBJECT | UNDEFINED_FUNCTION))
+    };
+    if only_creates && outcome.as_ref().is_err_and(is_unknown) {
+        let transaction = db.begin().await?;
+        let stmt = Statement::from_string(
+            engine.backend(),
+            "SELECT 'pg_temp, ' || current_setting('search_path') AS path",
+        );
+        let row = transaction.query_one_raw(stmt).await?;
+        let path = row.map_or(Ok("pg_temp".to_owned()), |row| row.try_get("", "path"))?;
+        outcome = temporary(&transaction, &path, &script(&local)).await;
+        transaction.rollback().await?;
+    }
     let mut schema = outcome?;
     for PlainIndex { table, index } in plain {
         if let Some(table) = schema.tables.get_mut(&table) {
@@ -126,6 +134,19 @@ where
         schema.distribute();
     }
     Ok(schema)
+}
+
+const UNDEFINED_OBJECT: &str = "42704";
+const UNDEFINED_FUNCTION: &str = "42883";
+
+/// Makes temporary tables with this search path, and reads them.
+async fn temporary<C: ConnectionTrait>(
+    db: &C,
+    search_path: &str,
+    script: &str,
+) -> Result<Schema, DbErr> {
+    db.execute_unprepared(&format!("SET LOCAL search_path = {search_path}; {script}")).await?;
+    from_postgres::read(db, from_postgres::Namespace::Temporary, "").await
 }
 
 fn starts_with(statement: &str, start: &str) -> bool {
