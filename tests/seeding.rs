@@ -15,6 +15,7 @@ on_both_engines!(
     clean_refuses_when_rows_of_others_hang_on_sample_rows,
     clean_sees_columns_made_by_hand,
     what_differs_from_what_was_made_is_found,
+    what_is_said_is_what_is_there,
     real_tenants_are_left_alone,
     production_is_refused,
     a_database_without_tables_is_named,
@@ -272,6 +273,57 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
 }
 
 /// What is in the rows is one number, on whichever engine they are.
+/// Rows that somebody deleted, or that a trigger keeps out, are counted where they should lie.
+async fn what_is_said_is_what_is_there(db: TestDb) {
+    db.tenantry(&["run"]).ok();
+    db.damage("DELETE FROM leads WHERE id IN (SELECT id FROM leads ORDER BY id LIMIT 10)").await;
+    let missing = db.seeder(&[]).expect_code(1);
+    assert!(missing.error().contains("leads has "), "{missing:#?}");
+    let back = db.seeder(&["--repair"]).ok();
+    assert!(back.stdout.contains("10 sample rows created"), "{back:#?}");
+    db.seeder(&[]).ok();
+    db.seeder(&["clean"]).ok();
+    let swallow = match db.engine {
+        Engine::Sqlite => {
+            "CREATE TRIGGER swallow BEFORE INSERT ON inbox_messages BEGIN SELECT RAISE(IGNORE); END"
+        }
+        _ => {
+            "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+             CREATE TRIGGER swallow BEFORE INSERT ON inbox_messages FOR EACH ROW EXECUTE FUNCTION nothing()"
+        }
+    };
+    db.execute(swallow).await;
+    for args in [&["--preset", "tiny"][..], &["--preset", "tiny"], &["--repair"]] {
+        let missing = db.seeder(args);
+        let said = missing.stderr.contains("inbox_messages has 0 of ")
+            || missing.stderr.contains("no sample rows");
+        assert!(missing.code > 0 && said, "{args:?}: {missing:#?}");
+    }
+}
+
+/// A role that may have one connection seeds with that one.
+#[tokio::test]
+async fn one_connection_is_enough() {
+    let db = TestDb::new(Engine::Postgres);
+    db.migration(&["up"]).ok();
+    db.server().execute_as_superuser(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 1', current_database()); END $$",
+    );
+    let seeded = db.seeder(&["--preset", "demo", "--workers", "1"]).ok();
+    assert!(seeded.stdout.contains("18832 sample rows inserted"), "{seeded:#?}");
+    assert!(seeded.stderr.contains("one connection only"), "{seeded:#?}");
+}
+
+#[tokio::test]
+async fn an_option_is_given_once() {
+    let db = TestDb::new(Engine::Sqlite);
+    let refused = db.seeder(&["--factor", "leads=2", "--factor", "leads=3"]).expect_code(2);
+    assert!(refused.error().contains("--factor is given twice for leads"), "{refused:#?}");
+    let twice = ["generate", "x", "--backfill", "leads.name=1", "--backfill", "leads.name=2"];
+    let refused = db.bin("migration").args(&twice).run();
+    assert!(refused.stderr.contains("--backfill is given twice for leads.name"), "{refused:#?}");
+}
+
 #[tokio::test]
 async fn the_digest_is_the_same_on_both_engines() {
     let [sqlite, postgres] = [Engine::Sqlite, Engine::Postgres].map(|engine| {

@@ -191,7 +191,9 @@ pub fn explain(error: &DbErr) -> String {
         None => match error {
             DbErr::Migration(text) | DbErr::Custom(text) => text.clone(),
             DbErr::ConnectionAcquire(_) => {
-                "the server has gone away, and takes no new connection: is it running?".to_owned()
+                "no connection to the server could be opened in time: is it running, and may this role \
+                 have one more?"
+                    .to_owned()
             }
             other => one_line(&other.to_string()),
         },

@@ -7,6 +7,7 @@ use tenantry_entity::{Engine, TableDef};
 use tenantry_migration::{
     Error, IntoSchemaManagerConnection, Result, called,
     db::{count_rows, quoted},
+    error::List,
     refusal::Refusal,
     runner::{NotedSeeding, SeedingStage, State},
     schema::{self, Schema, Table, tenancy::ROOT},
@@ -27,7 +28,67 @@ pub(crate) struct Admitted {
     pub done: bool,
     /// Whether there are no sample rows yet.
     pub is_new: bool,
+    /// The tables as they are.
+    pub schema: Schema,
 }
+
+impl Admitted {
+    /// Fails unless all rows are there, counted where they lie: a trigger or a rule may keep them out, and
+    /// anybody may delete some.
+    ///
+    /// Of many rows, all in a table are counted first, which is cheap; only where these are not as many as
+    /// planned, it is asked of each whose it is.
+    pub(crate) async fn check_there<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        on: &Bound,
+        set: &DataSet,
+    ) -> Result<()> {
+        let planned = set.planned();
+        let mut asked: Vec<(&'static str, &Table, u64)> = set
+            .tables()
+            .iter()
+            .filter_map(|info| {
+                let planned = planned.get(info.name).copied().unwrap_or_default();
+                Some((info.name, self.schema.tables.get(info.name)?, planned))
+            })
+            .collect();
+        let count = async |asked: &[(&'static str, &Table, u64)], of: &dyn Fn(&Table) -> String| {
+            let tables: Vec<_> =
+                asked.iter().map(|(name, table, _)| (quoted(name), of(table))).collect();
+            count_rows(db, on.engine, &tables).await
+        };
+        if planned.values().sum::<u64>() > FEW {
+            let all = count(&asked, &|_| "true".to_owned()).await?;
+            let mut all = all.into_iter();
+            asked.retain(|(_, _, planned)| all.next() != Some(*planned));
+        }
+        let own = count(&asked, &|table| on.journal.rows(table)).await?;
+        let mut missing = Vec::new();
+        for ((name, _, planned), there) in asked.iter().zip(own) {
+            if there < *planned {
+                missing.push(format!("{name} has {there} of {planned}"));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::plain(
+            "samples-missing",
+            format!(
+                "sample rows are missing: {}; if they were deleted, `{}` puts them back; if a trigger or a \
+                 rule keeps them out, `{}` names it",
+                List(&missing),
+                called("seeder", "--repair"),
+                called("migration", "diff")
+            ),
+        )
+        .into())
+    }
+}
+
+/// How many rows are few enough to ask of each whose it is.
+const FEW: u64 = 50_000;
 
 /// Refuses where no sample rows belong, or others than these.
 pub(crate) async fn admitted<'c, C>(db: &'c C, on: &Bound, options: &Options) -> Result<Admitted>
@@ -35,7 +96,7 @@ where
     C: ConnectionTrait,
     &'c C: IntoSchemaManagerConnection<'c>,
 {
-    ready(db, on).await?.for_seeding(&on.entities())?;
+    let schema = ready(db, on).await?.for_seeding(&on.entities())?;
     let (real, samples) = tenants(db, on).await?;
     if real > 0 && !options.alongside {
         let tenants = if real == 1 { "tenant" } else { "tenants" };
@@ -60,7 +121,7 @@ where
             .into());
         }
         let spec = options.spec.clone().unwrap_or_default();
-        return Ok(Admitted { set: on.set(spec), done: false, is_new: true });
+        return Ok(Admitted { set: on.set(spec), done: false, is_new: true, schema });
     };
     let spec = there.spec();
     let asked = options.spec.as_ref().unwrap_or(spec);
@@ -71,7 +132,7 @@ where
         .into());
     }
     let union = spec.union(asked);
-    Ok(Admitted { done: done && union == *spec, set: on.set(union), is_new: false })
+    Ok(Admitted { done: done && union == *spec, set: on.set(union), is_new: false, schema })
 }
 
 /// Which rows there are by the journal, and whether all of them are there.

@@ -4,6 +4,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
     TransactionTrait as _,
 };
+use tenantry_entity::Engine;
 use tenantry_migration::{
     Error, IntoSchemaManagerConnection, Result,
     db::finish,
@@ -49,7 +50,7 @@ impl Seeder {
             let outcome = locked(db, &tx, on, options).await;
             match finish(tx, outcome).await? {
                 Begun::Done(report) => report,
-                Begun::ByUnit(set) => into_file(db, on, options, &set).await?,
+                Begun::ByUnit(admitted) => into_file(db, on, options, &admitted).await?,
             }
         } else {
             by_tenant(db, on, options).await?
@@ -70,9 +71,10 @@ impl Seeder {
         let report = if on.engine.capability().writes_across_tenants {
             let tx = lock::begin(db, on.engine, Purpose::Seed, &options.patience).await?.tx;
             let outcome = async {
-                let set = to_repair(&tx, on, options).await?;
+                let (admitted, set) = to_repair(&tx, on, options).await?;
                 let mended = repair::within(&tx, on, &set).await?;
                 if options.tenant.is_none() {
+                    admitted.check_there(&tx, on, &set).await?;
                     note_contents(&tx, on, &set, |table| {
                         mended.get(table).map(|mended| mended.contents)
                     })
@@ -83,8 +85,11 @@ impl Seeder {
             let outcome = outcome.await;
             finish(tx, outcome).await?
         } else {
-            let set = to_repair(db, on, options).await?;
+            let (admitted, set) = to_repair(db, on, options).await?;
             let mended = repair::by_tenant(db, on, &set).await?;
+            if options.tenant.is_none() {
+                admitted.check_there(db, on, &set).await?;
+            }
             mended_report(&set, &mended)
         };
         tracing::info!(
@@ -111,7 +116,7 @@ enum Begun {
     /// It is done.
     Done(Report),
     /// These rows are to be loaded by transactions that take the lock for themselves, which is noted.
-    ByUnit(DataSet),
+    ByUnit(Admitted),
 }
 
 async fn locked(
@@ -124,17 +129,36 @@ async fn locked(
     // them, and the connections that load would wait for him.
     let look = tx.begin().await?;
     let looked = async {
-        let Admitted { set, done, .. } = admitted(&look, on, options).await?;
-        let missing = Missing::of(&look, &set).await?;
-        Ok::<_, Error>((set, done, missing))
+        let admitted = admitted(&look, on, options).await?;
+        let missing = Missing::of(&look, &admitted.set).await?;
+        let done = admitted.done && missing.is_none();
+        if done {
+            admitted.check_there(&look, on, &admitted.set).await?;
+        }
+        Ok::<_, Error>((admitted, done, missing))
     };
     let looked = looked.await;
     look.rollback().await?;
-    let (set, done, missing) = looked?;
-    if done && missing.is_none() {
+    let (admitted, done, missing) = looked?;
+    let set = admitted.set.clone();
+    if done {
         return Ok(Begun::Done(report(&set, &Tally::default(), true)));
     }
-    let loader = Loader::choose(db, on.engine, missing.rows(&set), options.bulk)?;
+    let mut loader = Loader::choose(db, on.engine, missing.rows(&set), options.bulk)?;
+    let mut options = options.clone();
+    if loader == Loader::Copy
+        && let Some(most) = connections(tx, on.engine).await?
+    {
+        // One holds the lock.
+        options.workers = options.workers().min(most.saturating_sub(1));
+        if options.workers == 0 {
+            tracing::warn!(
+                "there may be one connection only, so rows are inserted one statement after another"
+            );
+            loader = Loader::Insert;
+        }
+    }
+    let options = &options;
     let line = set.spec().to_string();
     tracing::debug!(%loader, spec = %line, "seeding");
     let loading = loading(db, on, options, &set);
@@ -143,7 +167,7 @@ async fn locked(
         Loader::Insert | Loader::InsertByTenant => (loading.within(tx, &missing).await?, true),
         Loader::InsertByUnit => {
             on.journal.note_seeding(tx, &line).await?;
-            return Ok(Begun::ByUnit(set));
+            return Ok(Begun::ByUnit(admitted));
         }
         Loader::Copy => {
             loading.note(&line).await?;
@@ -154,9 +178,22 @@ async fn locked(
             tally => (tally?, true),
         },
     };
+    if done {
+        admitted.check_there(tx, on, &set).await?;
+    }
     noting(tx, on, &set, &tally, done).await?;
     let nodes = if done { by_node(tx, on.engine, &set).await? } else { Vec::new() };
     Ok(Begun::Done(Report { nodes, ..report(&set, &tally, done) }))
+}
+
+/// How many connections the role and the database allow; `None` where they set no limit.
+async fn connections(tx: &DatabaseTransaction, engine: Engine) -> Result<Option<usize>> {
+    let sql = "SELECT least(nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1)) AS most \
+               FROM pg_roles r, pg_database d \
+               WHERE r.rolname = session_user AND NOT r.rolsuper AND d.datname = current_database()";
+    let row = tx.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    let most: Option<i32> = row.map(|row| row.try_get("", "most")).transpose()?.flatten();
+    Ok(most.and_then(|most| usize::try_from(most).ok()))
 }
 
 /// Into an SQLite file, whose lock is the one for writing: every unit takes it for itself.
@@ -164,8 +201,9 @@ async fn into_file(
     db: &DatabaseConnection,
     on: &Bound,
     options: &Options,
-    set: &DataSet,
+    admitted: &Admitted,
 ) -> Result<Report> {
+    let set = &admitted.set;
     let loading = loading(db, on, options, set);
     let missing = Missing::of(db, set).await?;
     let (tally, done) = with_larger_cache(db, loading.by_unit(&missing)).await?;
@@ -177,6 +215,9 @@ async fn into_file(
                 "samples-changed-meanwhile",
                 "another process has removed sample rows meanwhile: seed again",
             ));
+        }
+        if done {
+            admitted.check_there(&tx, on, set).await?;
         }
         noting(&tx, on, set, &tally, done).await
     };
@@ -204,28 +245,34 @@ async fn with_larger_cache<T>(
 
 /// On an engine that lets a transaction write to one tenant only.
 async fn by_tenant(db: &DatabaseConnection, on: &Bound, options: &Options) -> Result<Report> {
-    let Admitted { set, done, .. } = admitted(db, on, options).await?;
-    let missing = Missing::of(db, &set).await?;
-    if done && missing.is_none() {
-        return Ok(report(&set, &Tally::default(), true));
+    let admitted = admitted(db, on, options).await?;
+    let set = &admitted.set;
+    let missing = Missing::of(db, set).await?;
+    if admitted.done && missing.is_none() {
+        admitted.check_there(db, on, set).await?;
+        return Ok(report(set, &Tally::default(), true));
     }
     on.journal.note_seeding(db, &set.spec().to_string()).await?;
-    let (tally, done) = loading(db, on, options, &set).by_tenant(&missing).await?;
-    noting(db, on, &set, &tally, done).await?;
-    Ok(report(&set, &tally, done))
+    let (tally, done) = loading(db, on, options, set).by_tenant(&missing).await?;
+    if done {
+        admitted.check_there(db, on, set).await?;
+    }
+    noting(db, on, set, &tally, done).await?;
+    Ok(report(set, &tally, done))
 }
 
 /// Which rows are to be repaired.
-async fn to_repair<'c, C>(db: &'c C, on: &Bound, options: &Options) -> Result<DataSet>
+async fn to_repair<'c, C>(db: &'c C, on: &Bound, options: &Options) -> Result<(Admitted, DataSet)>
 where
     C: ConnectionTrait,
     &'c C: IntoSchemaManagerConnection<'c>,
 {
-    let Admitted { set, is_new, .. } = admitted(db, on, options).await?;
-    if is_new {
+    let admitted = admitted(db, on, options).await?;
+    if admitted.is_new {
         return Err(Error::unusable("no-samples", "there are no sample rows to repair"));
     }
-    verify::narrowed(set, options.tenant)
+    let set = verify::narrowed(admitted.set.clone(), options.tenant)?;
+    Ok((admitted, set))
 }
 
 fn mended_report(set: &DataSet, mended: &Mendings) -> Report {

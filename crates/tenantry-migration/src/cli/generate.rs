@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 
-use super::{Printer, counted};
+use super::{Printer, counted, given_once};
 use crate::{
     Project,
     config::env,
@@ -124,6 +124,12 @@ struct Body<'a> {
 }
 
 pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Result<u8> {
+    let places = |given: &[((String, String), String)]| -> Vec<String> {
+        given.iter().map(|((table, column), _)| format!("{table}.{column}")).collect()
+    };
+    given_once("--backfill", places(&args.backfill).into_iter())?;
+    given_once("--down-backfill", places(&args.down_backfill).into_iter())?;
+    given_once("--rename-table", args.rename_table.iter().map(|(_, new)| new.clone()))?;
     let folder = Folder::find(args.migration_dir.as_deref())?;
     folder.check_listed()?;
     let entities = (project.tables)();

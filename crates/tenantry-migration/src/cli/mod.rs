@@ -21,6 +21,7 @@ mod waiting;
 mod write_over;
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead as _, IsTerminal as _, stderr, stdin},
     process::ExitCode,
 };
@@ -331,6 +332,25 @@ impl CommandLine for Migrations {
 /// If clap finds a contradiction in it.
 pub fn assert_sound<C: CommandLine>() {
     C::command().debug_assert();
+}
+
+/// Refuses an option that is given twice for the same place: one of the two would be ignored.
+///
+/// # Errors
+///
+/// If two places are the same.
+pub fn given_once(option: &str, places: impl Iterator<Item = String>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for place in places {
+        if seen.contains(&place) {
+            return Err(Error::config(
+                "option-repeated",
+                format!("{option} is given twice for {place}: give it once"),
+            ));
+        }
+        seen.insert(place);
+    }
+    Ok(())
 }
 
 /// `3 migrations`, `1 migration`

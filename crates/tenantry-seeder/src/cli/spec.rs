@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike as _, Utc};
 use clap::Args;
-use tenantry_migration::{Error, Result, config::env};
+use tenantry_migration::{Error, Result, cli::given_once, config::env};
 
 use crate::{
     Preset, Seeder, Skew, Spec, Vocabulary,
@@ -92,7 +92,15 @@ pub(super) fn check_factors<'s>(
 ) -> Result<()> {
     let tables = seeder.samples.tables().iter().filter(|info| info.takes_factor);
     let tables: Vec<&str> = tables.map(|info| info.name).collect();
-    for (table, _) in specs.flat_map(|spec| &spec.factors) {
+    for spec in specs {
+        given_once("--factor", spec.factors.iter().map(|(table, _)| table.clone()))?;
+        check_tables(&tables, spec)?;
+    }
+    Ok(())
+}
+
+fn check_tables(tables: &[&str], spec: &SpecArgs) -> Result<()> {
+    for (table, _) in &spec.factors {
         if !tables.contains(&table.as_str()) {
             return Err(Error::config(
                 "no-such-table",
