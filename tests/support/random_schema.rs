@@ -6,16 +6,19 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use chrono::DateTime;
 use entity::tenancy::APPLICATION_ROLE;
 use migration::{
     diff::{Renames, conversion},
     plan::{Backfills, Plan, PlannedMigration, Request, plan},
     schema::{
         Action, BTREE, Check, Column, ColumnType, ForeignKey, Grant, Grantee, Index, IndexPart,
-        Policy, PrimaryKey, RowSecurity, Schema, Table, access::PRIVILEGES, ddl, names,
+        Policy, PrimaryKey, RowSecurity, Schema, Table, access::PRIVILEGES, ddl, expr, names,
     },
 };
 use proptest::{collection::vec, option, prelude::*};
+
+use sea_orm::prelude::Uuid;
 
 use super::Engine;
 
@@ -32,6 +35,8 @@ pub struct Pair {
     pub backfills: Backfills,
     /// For the way back.
     pub backfills_back: Backfills,
+    /// Whether the rows have values at the edges of their types.
+    pub edges: bool,
 }
 
 impl Pair {
@@ -54,6 +59,7 @@ impl Pair {
             renames: self.renames.applicable(&self.from, &self.to).reversed(),
             backfills: self.backfills_back.clone(),
             backfills_back: self.backfills.clone(),
+            edges: self.edges,
         }
     }
 
@@ -65,6 +71,7 @@ impl Pair {
             renames: Renames::default(),
             backfills: Backfills::new(),
             backfills_back: Backfills::new(),
+            edges: false,
         }
     }
 
@@ -629,7 +636,8 @@ fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
     without_dangling(&mut from, &to, &back);
     without_dangling(&mut to, &from, &forth);
     let (backfills, backfills_back) = (backfills(&from, &to, &forth), backfills(&to, &from, &back));
-    Pair { from, to, renames, backfills, backfills_back }
+    let edges = (hints >> 10) & 3 == 3;
+    Pair { from, to, renames, backfills, backfills_back, edges }
 }
 
 /// Lets columns take each other's names, in some of the pairs: two exchange theirs, or one takes the name
@@ -770,22 +778,54 @@ fn without_dangling(schema: &mut Schema, other: &Schema, renames: &Renames) {
     }
 }
 
-/// The rows of a table as INSERT statements. `postgres` says whose words to use.
-pub fn inserts(table: &Table, postgres: bool) -> Vec<String> {
+/// The rows of a table as INSERT statements. `postgres` says whose words to use; `edges`, whether values are
+/// drawn at the edges of their types, where no check stands on the column.
+pub fn inserts(table: &Table, postgres: bool, edges: bool) -> Vec<String> {
+    let names: Vec<String> =
+        table.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+    let value = |column: &Column, row: i64| {
+        let is_key = column.name.starts_with("parent_")
+            || ["id", "org", "code"].contains(&column.name.as_str());
+        let is_checked = table.checks.iter().any(|it| expr::mentions(&it.expr, &column.name));
+        let edge = (edges && !is_key && !is_checked).then(|| edge(column, row)).flatten();
+        edge.unwrap_or_else(|| value(column, row, postgres))
+    };
     (1..=ROWS)
         .map(|row| {
-            let columns: Vec<String> =
-                table.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
-            let values: Vec<String> =
-                table.columns.iter().map(|column| value(column, row, postgres)).collect();
-            format!(
-                "INSERT INTO \"{}\" ({}) VALUES ({})",
-                table.name,
-                columns.join(", "),
-                values.join(", ")
-            )
+            let values: Vec<String> = table.columns.iter().map(|it| value(it, row)).collect();
+            let (names, values) = (names.join(", "), values.join(", "));
+            format!("INSERT INTO \"{}\" ({names}) VALUES ({values})", table.name)
         })
         .collect()
+}
+
+/// A value at the edge of its column's type, the same literal for both engines.
+fn edge(column: &Column, row: i64) -> Option<String> {
+    let at = usize::try_from(row - 1).ok()?;
+    let wide = |length: u32| format!("'{}'", "ä".repeat(length as usize));
+    Some(match &column.ty {
+        ColumnType::Varchar(Some(length)) => {
+            ["''".to_owned(), wide(*length), "' 7 '".to_owned()][at].clone()
+        }
+        ColumnType::Text => ["''".to_owned(), wide(60), "'0.30'".to_owned()][at].clone(),
+        ColumnType::SmallInt => ["32767", "0", "-32768"][at].to_owned(),
+        ColumnType::Integer => ["2147483647", "-1", "-2147483648"][at].to_owned(),
+        ColumnType::BigInt => ["3000000000", "16777217", "-9007199254740991"][at].to_owned(),
+        ColumnType::Double => ["0.1", "2.5", "-123456.789"][at].to_owned(),
+        ColumnType::Numeric(_) => ["9999999999.99", "-0.01", "2.5"][at].to_owned(),
+        ColumnType::Timestamp => {
+            ["'1969-12-31 23:59:59.999999'", "'2024-02-29 00:00:00'", "'9999-12-31 23:59:59.5'"][at]
+                .to_owned()
+        }
+        ColumnType::TimestampTz => [
+            "'2026-01-01T01:30:00.500+02:00'",
+            "'1970-01-01T00:00:00+00:00'",
+            "'2026-12-31T23:59:59.000001-05:30'",
+        ][at]
+            .to_owned(),
+        ColumnType::Jsonb => ["'[]'", "'null'", "'{\"a\":[1,null]}'"][at].to_owned(),
+        _ => return None,
+    })
 }
 
 fn value(column: &Column, row: i64, postgres: bool) -> String {
@@ -826,11 +866,25 @@ pub fn canonical(text: Option<String>) -> Option<String> {
     if text.is_empty() {
         return None;
     }
+    if let Ok(moment) = DateTime::parse_from_rfc3339(&text.replace(' ', "T")) {
+        return canonical(Some(moment.naive_utc().to_string()));
+    }
+    if text.len() >= 32
+        && let Ok(id) = Uuid::parse_str(&text)
+    {
+        return Some(id.to_string());
+    }
     if let Ok(number) = text.parse::<f64>() {
         return Some(number.to_string());
     }
     let text: String = text.replace('T', " ").to_lowercase().split_whitespace().collect();
-    Some(text.replace("+00:00", "").replace('-', ""))
+    let text = text.replace("+00:00", "").replace('-', "");
+    // The fraction of a second, in as many digits as each engine writes.
+    Some(if text.contains(':') && text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    })
 }
 
 /// What becomes of a value when its column changes from one type to another; `None` if it is
