@@ -66,13 +66,7 @@ fn column<'a>(table: &'a mut Table, name: &str) -> &'a mut Column {
 fn edits() -> Vec<Edit> {
     let mut edits = Vec::new();
     for (name, table) in migration::PROJECT.schema().unwrap().tables {
-        let added = Column {
-            name: "extra".to_owned(),
-            ty: ColumnType::Text,
-            nullable: true,
-            default: None,
-            options: Vec::new(),
-        };
+        let added = Column::new("extra", ColumnType::Text, true);
         edits.push(edit(
             "a column more",
             &name,
@@ -548,13 +542,7 @@ async fn a_difference_is_kept_by_a_migration_that_makes_it_elsewhere(db: TestDb)
     let entities = migration::PROJECT.schema().unwrap();
     let mut edited = entities.clone();
     let leads = edited.tables.get_mut("leads").unwrap();
-    let mood = Column {
-        name: "mood".to_owned(),
-        ty: ColumnType::Text,
-        nullable: true,
-        default: None,
-        options: Vec::new(),
-    };
+    let mood = Column::new("mood", ColumnType::Text, true);
     leads.columns.push(mood);
     leads.indexes.push(index("leads_tenant_id_mood_idx", &["tenant_id", "mood"], false));
     let pair = Pair::plain(&entities, &edited.sorted());
@@ -763,13 +751,7 @@ async fn every_word_of_sql_may_be_a_column() {
             }],
             predicate: None,
         });
-        table.columns.push(Column {
-            name,
-            ty: ColumnType::Text,
-            nullable: true,
-            default: None,
-            options: Vec::new(),
-        });
+        table.columns.push(Column::new(name, ColumnType::Text, true));
     }
     let schema = Schema { tables: [(table.name.clone(), table)].into() };
     let all = ddl::create(&schema, Engine::Postgres).join(";\n");

@@ -108,15 +108,7 @@ fn the_comparison_sees_every_kind_of_difference() {
         ),
         (
             "column new",
-            |s| {
-                campaigns(s).columns.push(Column {
-                    name: "x".into(),
-                    ty: ColumnType::Text,
-                    nullable: true,
-                    default: None,
-                    options: Vec::new(),
-                })
-            },
+            |s| campaigns(s).columns.push(Column::new("x", ColumnType::Text, true)),
             |c| matches!(c, Change::AddColumn { .. }),
             Hazard::Safe,
         ),

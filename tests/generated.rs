@@ -85,7 +85,7 @@ fn lead(schema: &mut Schema) -> &mut Table {
 }
 
 fn column(name: &str, ty: ColumnType, nullable: bool) -> Column {
-    Column { name: name.to_owned(), ty, nullable, default: None, options: Vec::new() }
+    Column::new(name, ty, nullable)
 }
 
 fn ask(to: &Schema, answers: &Answers) -> migration::Result<Proposal> {
@@ -156,13 +156,7 @@ fn no_rename_is_left_out_in_silence() {
         let mut table = Table::new("things");
         for name in ["id"].iter().chain(columns) {
             let (name, ty) = ((*name).to_owned(), ColumnType::Text);
-            table.columns.push(Column {
-                name,
-                ty,
-                nullable: true,
-                default: None,
-                options: Vec::new(),
-            });
+            table.columns.push(Column::new(name, ty, true));
         }
         Schema { tables: [(table.name.clone(), table)].into() }
     };

@@ -71,13 +71,7 @@ async fn a_table_takes_a_name_that_differs_by_case() {
         let columns = [("id", ColumnType::Integer), (column, ColumnType::Text)];
         for (name, ty) in columns {
             let nullable = name != "id";
-            table.columns.push(Column {
-                name: name.to_owned(),
-                ty,
-                nullable,
-                default: None,
-                options: Vec::new(),
-            });
+            table.columns.push(Column::new(name, ty, nullable));
         }
         let key = PrimaryKey {
             name: Some(format!("{name}_pkey")),

@@ -435,13 +435,7 @@ fn build(spec: &Spec) -> Schema {
 fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
     let name = table_name(slot, spec);
     let mut table = Table::new(name.clone());
-    let plain = |name: &str, ty: ColumnType, nullable: bool| Column {
-        name: name.to_owned(),
-        ty,
-        nullable,
-        default: None,
-        options: Vec::new(),
-    };
+    let plain = |name: &str, ty: ColumnType, nullable: bool| Column::new(name, ty, nullable);
     if spec.primary_key == Key::OrgId {
         table.columns.push(plain("org", ColumnType::Integer, false));
     }

@@ -12,7 +12,9 @@ use crate::{
     diff::{Change, Hazard, Renames},
     drift::object,
     error::{Error, Result},
-    generate::{Adoption, Answers, Folder, Proposal, Question, adopt, propose, replayed, source},
+    generate::{
+        Adoption, Answers, Folder, Proposal, Question, adopt, propose, prove, replayed, source,
+    },
     plan::Object,
     refusal::Refusal,
     report::{Envelope, Finding},
@@ -151,12 +153,13 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
         return check(args, project, &folder, &snapshot, &proposal, out).await;
     }
     let next = schema.with_renames_done(&snapshot, &renames, &proposal.renames);
-    write_proposal(args, &folder, &next, &proposal, out)
+    write_proposal(args, &folder, &snapshot, &next, &proposal, out).await
 }
 
-fn write_proposal(
+async fn write_proposal(
     args: &Args,
     folder: &Folder,
+    snapshot: &Schema,
     schema: &Schema,
     proposal: &Proposal,
     out: &mut Printer,
@@ -189,6 +192,7 @@ fn write_proposal(
             "--unless-there needs a table, a column or an index that is added, to look for",
         ));
     }
+    prove(snapshot, schema, &up.operations, &down.operations).await?;
     let text = source::migration(up, down, &unless);
     let text = source::formatted(&text, folder.root()).unwrap_or_else(|error| {
         out.note(&format!("rustfmt did not run, so the file is not formatted: {error}"));

@@ -1,6 +1,8 @@
 //! Makes migrations from what the entities say: [`tenantry_schema::generate`], and what replays them.
 
 mod adopt;
+mod proof;
 
 pub use adopt::{Adoption, adopt, replayed};
+pub use proof::prove;
 pub use tenantry_schema::generate::*;

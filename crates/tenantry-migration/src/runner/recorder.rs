@@ -65,6 +65,11 @@ pub(crate) async fn record_in(
     Ok(log.iter().flat_map(Transaction::statements).map(ToString::to_string).collect())
 }
 
+/// Whether a statement can be read in either dialect.
+pub(crate) fn parses(sql: &str) -> bool {
+    parse(sql).is_some()
+}
+
 /// SeaORM's mock, which logs every statement, with an answer made when it is needed.
 #[derive(Debug)]
 struct Recorder {

@@ -174,7 +174,7 @@ pub fn propose(
     let backfills = &answers.down_backfills;
     let down = plan(&Request { from: to, to: from, renames: &back, backfills, plain_fill: true });
     check_backfills(&down, backfills, "--down-backfill")?;
-    let mut questions = questions(&up);
+    let mut questions = questions(&up, &answers.backfills);
     let unfilled = down.unfilled.iter().cloned();
     questions.extend(unfilled.map(|(table, column)| Question::DownBackfill { table, column }));
     Ok(Proposal { up, down, questions, renames, notes })
@@ -275,9 +275,17 @@ fn check_backfills(plan: &Plan, backfills: &Backfills, option: &str) -> Result<(
     Ok(())
 }
 
-fn questions(up: &Plan) -> Vec<Question> {
+fn questions(up: &Plan, backfills: &Backfills) -> Vec<Question> {
     let mut questions = Vec::new();
+    // What becomes of the values of a column that gets another type may have been said.
+    let is_told = |change: &Change| match change {
+        Change::AlterType { table, to, .. } => {
+            backfills.contains_key(&(table.clone(), to.name.clone()))
+        }
+        _ => false,
+    };
     let losing = up.changes.iter().filter(|change| change.hazard() == Hazard::LosesData);
+    let losing = losing.filter(|change| !is_told(change));
     for change in losing {
         questions.push(Question::DataLoss {
             table: change.table().to_owned(),

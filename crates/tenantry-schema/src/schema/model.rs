@@ -190,6 +190,14 @@ pub struct Check {
     pub expr: String,
 }
 
+impl Column {
+    /// A column without a default.
+    #[must_use]
+    pub fn new(name: impl Into<String>, ty: ColumnType, nullable: bool) -> Self {
+        Self { name: name.into(), ty, nullable, default: None, options: Vec::new() }
+    }
+}
+
 impl Schema {
     /// Puts everything whose order means nothing into a fixed order.
     #[must_use]

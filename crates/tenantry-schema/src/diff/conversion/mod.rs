@@ -111,7 +111,9 @@ pub fn conversion(column: &str, from: &ColumnType, to: &ColumnType) -> Option<Co
         (a, b) if is_number(a) && is_number(b) => between_numbers(column, from, to),
         (Boolean, SmallInt | Integer | BigInt) => {
             let cast = if *to == Integer { String::new() } else { format!("::{to}") };
-            Conversion::new(Fidelity::Lossless).using(format!("{c}::integer{cast}"))
+            Conversion::new(Fidelity::Lossless)
+                .using(format!("{c}::integer{cast}"))
+                .check(conforms(column, &Boolean)?)
         }
         (SmallInt | Integer | BigInt, Boolean) => {
             let lost = "which number it was: each but 0 becomes true";
@@ -159,6 +161,10 @@ pub fn conversion(column: &str, from: &ColumnType, to: &ColumnType) -> Option<Co
     };
     if conversion.fidelity != Fidelity::Lossless {
         conversion.require = conforms(column, to);
+    }
+    // What no column of that type should have, a computed value would be made of all the same.
+    if conversion.copy.is_some() && conversion.check.is_none() {
+        conversion.check = sqlite::computable(column, from);
     }
     Some(conversion)
 }

@@ -52,6 +52,16 @@ pub fn conforms(column: &str, ty: &ColumnType) -> Option<String> {
     })
 }
 
+/// What must hold of a value of type `ty` so that another can be computed from it.
+pub(super) fn computable(column: &str, ty: &ColumnType) -> Option<String> {
+    match ty {
+        // Out of the range of its type, it is a number still.
+        SmallInt | Integer | BigInt | Real | Numeric(_) => conforms(column, &Double),
+        Double | Boolean | Uuid => conforms(column, ty),
+        _ => None,
+    }
+}
+
 /// How a value of a type that is kept as a text has to be written, as a condition on `c`. Functions
 /// stand for operators that only SQLite has, so that the guard's parser reads them.
 pub(super) fn form(ty: &ColumnType, c: &str) -> Option<String> {
