@@ -260,7 +260,8 @@ impl Schema {
     }
 
     /// Notes which renames of columns are done, of those that the entities still tell: the ones that are done
-    /// now, those that were before, and all of a table that is new.
+    /// now, those that were before or had no effect, and all of a table that is new. An attribute that stays
+    /// would mean something else when the old name comes back and goes again.
     #[must_use]
     pub fn with_renames_done(mut self, before: &Self, told: &Renames, done: &Renames) -> Self {
         for table in self.tables.values_mut() {
@@ -270,8 +271,7 @@ impl Schema {
                 .filter(|((name, new), old)| {
                     done.columns.get(&(name.clone(), new.clone())) == Some(old)
                         || was.is_none_or(|was| {
-                            was.renamed.get(new) == Some(old)
-                                || (was.column(old).is_none() && was.column(new).is_some())
+                            was.renamed.get(new) == Some(old) || was.column(new).is_some()
                         })
                 })
                 .map(|((_, new), old)| (new.clone(), old.clone()))
