@@ -849,6 +849,10 @@ pub fn reading(column: &Column, postgres: bool) -> String {
             format!("CASE WHEN {name} THEN 'true' WHEN NOT {name} THEN 'false' END")
         }
         ColumnType::Uuid if !postgres => format!("lower(hex({name}))"),
+        // A cast has fifteen digits; `printf` takes NULL for 0.
+        ColumnType::Double | ColumnType::Numeric(_) if !postgres => {
+            format!("CASE WHEN {name} IS NOT NULL THEN printf('%!.17g', {name}) END")
+        }
         ColumnType::TimestampTz if postgres => format!("({name} AT TIME ZONE 'UTC')::text"),
         _ => format!("CAST({name} AS text)"),
     }

@@ -123,6 +123,8 @@ struct Body<'a> {
     changes: Vec<Said<'a>>,
     rolling_back: Vec<Said<'a>>,
     questions: &'a [Question],
+    /// What the entities say that has no effect, and why.
+    notes: &'a [String],
 }
 
 pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Result<u8> {
@@ -243,6 +245,7 @@ fn report(
         changes: said(&proposal.up.changes),
         rolling_back: said(&proposal.down.changes),
         questions: &proposal.questions,
+        notes: &proposal.notes,
     };
     let findings = blocking.iter().map(|question| Finding {
         code: question.code(),
@@ -323,6 +326,7 @@ async fn check(
             changes: said(&proposal.up.changes),
             rolling_back: said(&proposal.down.changes),
             questions: &proposal.questions,
+            notes: &proposal.notes,
         };
         out.json(&Envelope::offline("generate", body, findings.clone()))?;
     } else if findings.is_empty() {
@@ -366,6 +370,7 @@ async fn adopt_by_hand(
             changes: said(confirmed),
             rolling_back: Vec::new(),
             questions: &[],
+            notes: &[],
         };
         let findings = unconfirmed.iter().map(|change| Finding {
             code: "unconfirmed",
