@@ -284,7 +284,6 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
 
 /// What the server says in detail, by names and without values of rows, which may be secret; `None` if that
 /// cannot be told apart.
-///
 fn without_values(detail: &str) -> Option<String> {
     let detail = one_line(detail);
     let Some((columns, rest)) = detail.split_once(")=(") else {

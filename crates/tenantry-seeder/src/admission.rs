@@ -33,11 +33,11 @@ pub(crate) struct Admitted {
 }
 
 impl Admitted {
-    /// Fails unless all rows are there, counted where they lie: a trigger or a rule may keep them out, and
-    /// anybody may delete some.
+    /// Counts the sample rows of each table, and fails unless all are there: a trigger or a rule may keep rows
+    /// out, and another session may have deleted some.
     ///
-    /// Of many rows, all in a table are counted first, which is cheap; only where these are not as many as
-    /// planned, it is asked of each whose it is.
+    /// Large sets are first counted without looking at ids, which is cheap; tables whose count differs from the
+    /// plan are counted again by id.
     pub(crate) async fn check_there<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -87,7 +87,7 @@ impl Admitted {
     }
 }
 
-/// How many rows are few enough to ask of each whose it is.
+/// Sets of up to so many rows are counted by id at once.
 const FEW: u64 = 50_000;
 
 /// Refuses where no sample rows belong, or others than these.

@@ -149,7 +149,7 @@ async fn locked(
     if loader == Loader::Copy
         && let Some(most) = connections(tx, on.engine).await?
     {
-        // One holds the lock.
+        // This transaction holds the lock on one of them.
         options.workers = options.workers().min(most.saturating_sub(1));
         if options.workers == 0 {
             tracing::warn!(

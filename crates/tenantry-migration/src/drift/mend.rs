@@ -105,8 +105,8 @@ fn constraint_dropped(sql: &str, drift: &Drift) -> Option<String> {
     Some(format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(table), quoted(index)))
 }
 
-/// The statements that take off what only a live column or table has, as lines of the script. SQLite makes
-/// the table anew.
+/// Lines of the script that remove options of live columns and tables, such as a collation. None for SQLite,
+/// where the plan recreates the table.
 fn options(drift: &Drift, engine: Engine) -> Vec<String> {
     if engine.capability().rebuilds_tables {
         return Vec::new();
@@ -116,28 +116,8 @@ fn options(drift: &Drift, engine: Engine) -> Vec<String> {
         let Change::AlterOptions { table, column, from, .. } = change else { continue };
         for option in from {
             let done = match column {
-                Some(column) => {
-                    let wanted = drift.expected.tables.get(table).and_then(|it| it.column(column));
-                    let done = match option.as_str() {
-                        option if option.ends_with(" AS IDENTITY") => "DROP IDENTITY".to_owned(),
-                        option if option.starts_with("GENERATED ") => "DROP EXPRESSION".to_owned(),
-                        _ => wanted.map_or_else(String::new, |wanted| {
-                            format!("TYPE {} COLLATE \"default\"", wanted.ty)
-                        }),
-                    };
-                    (!done.is_empty()).then(|| format!("ALTER COLUMN {} {done}", quoted(column)))
-                }
-                None => match option.as_str() {
-                    "UNLOGGED" => Some("SET LOGGED".to_owned()),
-                    option if option.starts_with("REPLICA IDENTITY") => {
-                        Some("REPLICA IDENTITY DEFAULT".to_owned())
-                    }
-                    option => option
-                        .strip_prefix("INHERITS (")
-                        .and_then(|rest| rest.strip_suffix(')'))
-                        .filter(|parent| !parent.contains(','))
-                        .map(|parent| format!("NO INHERIT {parent}")),
-                },
+                Some(column) => without_column_option(drift, table, column, option),
+                None => without_table_option(option),
             };
             lines.push(match done {
                 Some(done) => format!("ALTER TABLE {} {done};", quoted(table)),
@@ -146,6 +126,33 @@ fn options(drift: &Drift, engine: Engine) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The action of an ALTER TABLE that removes an option of a column; `None` if the column is not expected.
+fn without_column_option(drift: &Drift, table: &str, column: &str, option: &str) -> Option<String> {
+    let action = match option {
+        option if option.ends_with(" AS IDENTITY") => "DROP IDENTITY".to_owned(),
+        option if option.starts_with("GENERATED ") => "DROP EXPRESSION".to_owned(),
+        _ => {
+            let wanted = drift.expected.tables.get(table)?.column(column)?;
+            format!("TYPE {} COLLATE \"default\"", wanted.ty)
+        }
+    };
+    Some(format!("ALTER COLUMN {} {action}", quoted(column)))
+}
+
+/// The same for an option of a table; `None` if no statement removes it.
+fn without_table_option(option: &str) -> Option<String> {
+    match option {
+        "UNLOGGED" => Some("SET LOGGED".to_owned()),
+        option if option.starts_with("REPLICA IDENTITY") => {
+            Some("REPLICA IDENTITY DEFAULT".to_owned())
+        }
+        option => {
+            let parent = option.strip_prefix("INHERITS (")?.strip_suffix(')')?;
+            (!parent.contains(',')).then(|| format!("NO INHERIT {parent}"))
+        }
+    }
 }
 
 /// The statements that make plain indexes of uniques that the engine does not keep: what is planned in

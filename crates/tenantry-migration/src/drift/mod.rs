@@ -47,8 +47,8 @@ pub struct Drift {
     pub exposed: Vec<Finding>,
     /// Indexes that back a unique or exclusion constraint; empty where no index differs.
     pub constraints: Vec<String>,
-    /// Views that read a table of which `diff --sql` has to alter or drop what a view holds, and heirs of
-    /// it: each in words.
+    /// Views and inheriting tables that may keep `diff --sql` from dropping or retyping a column: a sentence
+    /// each.
     pub in_the_way: Vec<String>,
     /// The application role; `None` where the engine has no roles.
     pub application_role: Option<RoleFacts>,
@@ -136,7 +136,8 @@ async fn constraints<C: ConnectionTrait>(
     Ok(rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, _>>()?)
 }
 
-/// What depends on the tables of which columns are dropped or get another type, which the server refuses.
+/// Views and inheriting tables of the tables whose columns are dropped or retyped: the server refuses that
+/// while a view reads the column.
 async fn in_the_way<C: ConnectionTrait>(
     db: &C,
     engine: Engine,

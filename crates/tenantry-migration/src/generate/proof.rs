@@ -1,4 +1,4 @@
-//! Whether a plan does what it says, tried before its file is written.
+//! Tries a plan in memory before `generate` writes its file.
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait as _, SchemaManager};

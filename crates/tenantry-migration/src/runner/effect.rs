@@ -20,7 +20,8 @@ use crate::ops::v1::VALUE_NEEDED;
 pub(super) struct Effect {
     /// Tables created, in order, also those that are dropped or renamed later.
     pub created: Vec<String>,
-    /// Tables created whose names have to be free before: no table that had one was renamed or dropped.
+    /// Tables created whose names must be free before, since these statements neither rename nor drop a table
+    /// of that name.
     pub taken: Vec<String>,
     /// Tables created that are there at the end, under the names they have then.
     pub left: Vec<String>,
@@ -42,8 +43,7 @@ pub(super) struct Effect {
     pub indexes: Vec<(String, bool)>,
     /// Tables from which rows are deleted, under the names they had before.
     pub emptied: Vec<String>,
-    /// Tables whose rows need a value that nobody has given, under the names they had before, with the column:
-    /// only where it is NULL, if the column was there.
+    /// Columns for which existing rows need a value that the migration does not give.
     pub needs: Vec<Need>,
     /// Statements whose effect cannot be told.
     pub unknown: Vec<String>,
@@ -65,13 +65,14 @@ pub(super) struct Effect {
     columns: BTreeMap<String, Vec<String>>,
 }
 
-/// Rows that need a value.
+/// A column for which existing rows need a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Need {
+    /// The table, by its name before.
     pub table: String,
-    /// The column, by the name that it gets.
+    /// The column, by its name afterwards.
     pub column: String,
-    /// Its name before, if it is there and needs a value where it is NULL.
+    /// The column's name before, if it exists: then only rows with NULL in it need a value.
     pub existing: Option<String>,
 }
 

@@ -8,9 +8,9 @@ mod rebuild;
 
 pub use access::{AlterAccess, alter_access};
 pub use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_security_sql};
+pub use alter::VALUE_NEEDED;
 pub use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};
-pub use alter::{VALUE_NEEDED, value_needed};
 pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
 pub use create::{is_column, is_left_out, is_unique_kept};
 pub use distribute::{distribute, distribute_beside, replicate, undistribute};

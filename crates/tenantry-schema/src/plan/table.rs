@@ -637,7 +637,7 @@ impl Alter<'_> {
         self.require_of_backfill(column, rebuild);
     }
 
-    /// SQLite takes any value that somebody gives.
+    /// Requires that values of a backfill fit the column's type, which SQLite does not check.
     fn require_of_backfill(&self, column: &Column, rebuild: &mut Rebuild) {
         let is_required = rebuild.required.iter().any(|(name, _)| *name == column.name);
         if self.backfill(column).is_some() && !is_required {

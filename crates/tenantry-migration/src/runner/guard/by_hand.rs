@@ -24,7 +24,7 @@ pub(super) async fn made_by_hand(
     targets: &[String],
 ) -> Result<(Vec<Dependent>, Vec<String>)> {
     let engine = request.engine;
-    // What is made anew keeps its rows, its indexes and its triggers, and nothing else.
+    // A recreated table keeps rows, indexes and triggers; anything else added by hand is lost.
     let anew: Vec<String> =
         request.effect.rebuilt.iter().filter_map(|(name, _)| named(live, engine, name)).collect();
     let compared: Vec<String> = drops.iter().chain(&anew).cloned().collect();
@@ -94,7 +94,7 @@ pub(super) async fn made(
 /// The SQLSTATE of a transaction that may not write.
 const READ_ONLY: &str = "25006";
 
-/// What was added to or altered in the tables that go, or are made anew, since the migrations made them.
+/// Additions and alterations by hand in the tables that are dropped or recreated.
 fn altered(made: &Schema, live: &Schema, drops: &[String], anew: &[String]) -> Vec<String> {
     let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
     let ours = |name: &str| has(drops, name) || has(anew, name);
@@ -103,8 +103,8 @@ fn altered(made: &Schema, live: &Schema, drops: &[String], anew: &[String]) -> V
     changes.iter().filter(goes).filter_map(addition).collect()
 }
 
-/// Whether a table that is made anew has it as before. A unique inside a CREATE TABLE has no statement of
-/// its own that could be run again.
+/// Whether recreating the table keeps the addition. A unique inside CREATE TABLE is lost: SQLite stores no
+/// statement for its index.
 fn comes_along(change: &Change) -> bool {
     match change {
         Change::AddIndex { index, .. } => !index.name.starts_with("sqlite_autoindex_"),

@@ -218,7 +218,7 @@ fn reason(
     } else if !by_hand.is_empty() {
         (
             "made-by-hand",
-            "refused, because tables would be dropped or made anew that hold more than the migrations \
+            "refused, because tables would be dropped or recreated that hold more than the migrations \
              made"
                 .to_owned(),
         )

@@ -69,7 +69,7 @@ impl AlterTable {
         self
     }
 
-    /// Fails if rows have NULL in `column`, since nobody has said which value they get. Stands where a
+    /// Fails if rows have NULL in `column`, since the migration does not say which value they get. Stands where a
     /// [`fill`](Self::fill) belongs.
     pub fn value_needed(mut self, column: &str) -> Self {
         self.steps.push(AlterStep::ValueNeeded { column: column.to_owned(), is_new: false });
@@ -257,9 +257,8 @@ impl AlterTable {
 /// by it.
 pub const VALUE_NEEDED: &str = "value needed in ";
 
-/// What is said where rows need a value that nobody has given.
-#[must_use]
-pub fn value_needed(rows: i64, table: &str, column: &str) -> String {
+/// The error where rows need a value and the migration gives none.
+fn value_needed(rows: i64, table: &str, column: &str) -> String {
     let rows = if rows == 1 { "1 row needs".to_owned() } else { format!("{rows} rows need") };
     format!("{rows} a value in {table}.{column}: write it where the file says BACKFILL")
 }
