@@ -12,8 +12,9 @@ use migration::{
     diff::{Renames, conversion},
     plan::{Backfills, Plan, PlannedMigration, Request, plan},
     schema::{
-        Action, BTREE, Check, Column, ColumnType, ForeignKey, Grant, Grantee, Index, IndexPart,
-        Policy, PrimaryKey, RowSecurity, Schema, Table, access::PRIVILEGES, ddl, expr, names,
+        Action, BTREE, Check, Column, ColumnType, ForeignKey, Grant, Grantee, INCLUDE, Index,
+        IndexPart, NULLS_NOT_DISTINCT, Policy, PrimaryKey, RowSecurity, Schema, Table,
+        access::PRIVILEGES, ddl, expr, names, rules,
     },
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -101,6 +102,8 @@ impl fmt::Debug for Pair {
 
 #[derive(Clone, Debug)]
 struct TableSpec {
+    /// Which slot's name it has; its own one's if there is none.
+    name: Option<usize>,
     renamed: bool,
     primary_key: Key,
     id: u8,
@@ -127,6 +130,7 @@ struct ColumnSpec {
     nullable: bool,
     default: bool,
     check: Option<u8>,
+    second_check: Option<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -147,7 +151,25 @@ struct IndexSpec {
     descending: bool,
     partial: Option<usize>,
     expression: bool,
-    other_name: bool,
+    name: IndexName,
+    option: Option<IndexOption>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IndexName {
+    Usual,
+    ByHand,
+    /// A name that indexes of other tables may have too, or a table.
+    Shared(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IndexOption {
+    Include(usize),
+    NullsNotDistinct,
+    /// An operator class, on a text.
+    Pattern,
+    Hash,
 }
 
 /// Never forced on the owner, who could not put rows into the tables then.
@@ -178,14 +200,16 @@ fn column() -> impl Strategy<Value = ColumnSpec> {
         any::<bool>(),
         any::<bool>(),
         option::weighted(0.4, 0u8..3),
+        option::weighted(0.15, 0u8..3),
     )
-        .prop_map(|(renamed, ty, nullable, default, check)| ColumnSpec {
+        .prop_map(|(renamed, ty, nullable, default, check, second_check)| ColumnSpec {
             name: None,
             renamed,
             ty,
             nullable,
             default,
             check,
+            second_check,
         })
 }
 
@@ -209,10 +233,23 @@ fn index() -> impl Strategy<Value = IndexSpec> {
         any::<bool>(),
         option::weighted(0.3, 0..COLUMNS),
         prop::bool::weighted(0.2),
-        prop::bool::weighted(0.2),
+        prop_oneof![
+            14 => Just(IndexName::Usual),
+            4 => Just(IndexName::ByHand),
+            1 => (0..SHARED_NAMES.len()).prop_map(IndexName::Shared),
+        ],
+        option::weighted(
+            0.3,
+            prop_oneof![
+                (0..COLUMNS).prop_map(IndexOption::Include),
+                Just(IndexOption::NullsNotDistinct),
+                Just(IndexOption::Pattern),
+                Just(IndexOption::Hash),
+            ],
+        ),
     )
-        .prop_map(|(column, second, unique, descending, partial, expression, other_name)| {
-            IndexSpec { column, second, unique, descending, partial, expression, other_name }
+        .prop_map(|(column, second, unique, descending, partial, expression, name, option)| {
+            IndexSpec { column, second, unique, descending, partial, expression, name, option }
         })
 }
 
@@ -251,7 +288,8 @@ fn table() -> impl Strategy<Value = TableSpec> {
         access(),
     )
         .prop_map(|(renamed, primary_key, id, columns, unique, keys, indexes, access)| {
-            TableSpec { renamed, primary_key, id, columns, unique, keys, indexes, access }
+            let name = None;
+            TableSpec { name, renamed, primary_key, id, columns, unique, keys, indexes, access }
         })
 }
 
@@ -265,8 +303,8 @@ fn spec() -> impl Strategy<Value = Spec> {
 /// as edits are in real life.
 pub fn pairs() -> impl Strategy<Value = Pair> {
     let edits = vec((0..TABLES, 0usize..9, 0..COLUMNS), 1..5);
-    (spec(), spec(), option::weighted(0.6, edits), any::<u16>()).prop_map(
-        |(from, other, edits, hints)| {
+    (spec(), spec(), option::weighted(0.6, edits), any::<u16>(), 0u8..6).prop_map(
+        |(from, other, edits, hints, crossing)| {
             let to = match edits {
                 Some(edits) => {
                     let mut to = from.clone();
@@ -277,7 +315,7 @@ pub fn pairs() -> impl Strategy<Value = Pair> {
                 }
                 None => other,
             };
-            pair(&from, &to, hints)
+            pair(&from, &to, hints, crossing)
         },
     )
 }
@@ -305,6 +343,7 @@ fn edit(to: &mut Option<TableSpec>, other: Option<&TableSpec>, what: usize, slot
                     }
                     column.nullable = other.nullable;
                     column.check = other.check;
+                    column.second_check = other.second_check;
                 }
             }
             7 if slot.is_multiple_of(2) => to.access.clone_from(&other.access),
@@ -394,15 +433,32 @@ fn check_of(name: &str, ty: &ColumnType, kind: u8) -> Option<String> {
     })
 }
 
+/// Among the names of tables and columns are words of SQL, one as long as a name may be, and some that have
+/// to be quoted or that another one differs from by case only.
+const TABLE_NAMES: [[&str; 2]; TABLES] = [
+    ["a_table", "a_renamed"],
+    ["group", "select"],
+    ["c_table_with_a_name_of_as_many_bytes_as_postgresql_keeps_of_one", "c_renamed"],
+    ["d table", "D table"],
+];
+
+const COLUMN_NAMES: [[&str; 2]; COLUMNS] = [
+    ["one", "one_renamed"],
+    ["two_with_a_name_of_as_many_bytes_as_postgresql_keeps_of_a_name_", "two_renamed"],
+    ["Three", "three"],
+    ["order", "user"],
+    ["fünf & mehr", "five_renamed"],
+];
+
+/// Names that indexes of several tables may have.
+const SHARED_NAMES: [&str; 3] = ["shared", "Shared", "a_table"];
+
 fn table_name(slot: usize, spec: &TableSpec) -> String {
-    let letter = ["a", "b", "c", "d"][slot];
-    if spec.renamed { format!("{letter}_renamed") } else { format!("{letter}_table") }
+    TABLE_NAMES[spec.name.unwrap_or(slot)][usize::from(spec.renamed)].to_owned()
 }
 
 fn column_name(slot: usize, spec: &ColumnSpec) -> String {
-    // One name is a word of SQL, and one has to be quoted.
-    let plain = ["one", "two", "Three", "order", "five"][spec.name.unwrap_or(slot)];
-    if spec.renamed { format!("{plain}_renamed") } else { plain.to_owned() }
+    COLUMN_NAMES[spec.name.unwrap_or(slot)][usize::from(spec.renamed)].to_owned()
 }
 
 /// The columns of a table beside its keys, by slot.
@@ -414,7 +470,7 @@ fn columns(spec: &TableSpec) -> impl Iterator<Item = (usize, String, &ColumnSpec
 }
 
 fn quoted(name: &str) -> String {
-    if name == "Three" || name.starts_with("Three_") || name == "order" {
+    if ["Three", "order", "user", "fünf & mehr"].contains(&name) {
         format!("\"{name}\"")
     } else {
         name.to_owned()
@@ -443,8 +499,11 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
     for (_, name, column) in columns(spec) {
         let ty = column_type(column.ty);
         let default = if column.default { default_of(&ty) } else { None };
-        if let Some(expr) = column.check.and_then(|kind| check_of(&quoted(&name), &ty, kind)) {
-            table.checks.push(Check { name: Some(names::check(&table.name, &name)), expr });
+        let kinds = [column.check, column.second_check].into_iter().flatten();
+        let checks = kinds.filter_map(|kind| check_of(&quoted(&name), &ty, kind));
+        for (number, expr) in checks.enumerate() {
+            let own = names::check(&table.name, &name, number);
+            table.checks.push(Check { name: Some(own), expr });
         }
         table.columns.push(Column {
             name,
@@ -575,10 +634,58 @@ fn build_index(table: &Table, spec: &TableSpec, index: &IndexSpec) -> Option<Ind
     let columns: Vec<&str> = parts.iter().map(|part| part.expr.as_str()).collect();
     let mut built = index_on(&table.name, &columns, unique, predicate);
     built.parts = parts;
-    if index.other_name {
-        built.name = format!("{}_by_hand", built.name);
+    match index.name {
+        IndexName::Usual => {}
+        IndexName::ByHand => {
+            let part = format!("{}_by_hand", index.column);
+            built.name = names::index(&table.name, &[part], unique);
+        }
+        IndexName::Shared(at) => SHARED_NAMES[at].clone_into(&mut built.name),
     }
+    add_option(&mut built, table, index, column);
     Some(built)
+}
+
+/// What SQLite has no word for, so that it may not decide whether rows are taken.
+fn add_option(
+    built: &mut Index,
+    table: &Table,
+    index: &IndexSpec,
+    column: impl Fn(usize) -> Option<(String, ColumnType)>,
+) {
+    let type_of = |part: &IndexPart| table.column(&part.expr).map(|column| &column.ty);
+    match index.option {
+        Some(IndexOption::Include(slot)) => {
+            if let Some((name, _)) = column(slot) {
+                built.options.push(format!("{INCLUDE}{name}"));
+            }
+        }
+        Some(IndexOption::NullsNotDistinct) => {
+            let is_needed =
+                |part: &IndexPart| table.column(&part.expr).is_some_and(|it| !it.nullable);
+            if built.unique && built.parts.iter().all(is_needed) {
+                built.options.push(NULLS_NOT_DISTINCT.to_owned());
+            }
+        }
+        Some(IndexOption::Pattern) => {
+            for part in &mut built.parts {
+                let class = match type_of(part) {
+                    Some(ColumnType::Text) => "text_pattern_ops",
+                    Some(ColumnType::Varchar(_)) => "varchar_pattern_ops",
+                    _ => continue,
+                };
+                part.operator_class = Some(class.to_owned());
+                part.descending = false;
+            }
+        }
+        Some(IndexOption::Hash) => {
+            let is_plain = !built.unique && built.parts.len() == 1 && !built.parts[0].descending;
+            if is_plain {
+                "hash".clone_into(&mut built.method);
+            }
+        }
+        None => {}
+    }
 }
 
 fn index_on(table: &str, parts: &[&str], unique: bool, predicate: Option<String>) -> Index {
@@ -593,19 +700,26 @@ fn index_on(table: &str, parts: &[&str], unique: bool, predicate: Option<String>
     }
 }
 
-fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
-    let mut to = to.clone();
-    without_misfits(from, &mut to);
-    let crossed = cross_names(from, &mut to, hints);
-    let to = &to;
+fn pair(from: &Spec, to: &Spec, hints: u16, crossing: u8) -> Pair {
+    let (mut from, mut to) = (from.clone(), to.clone());
+    without_misfits(&from, &mut to);
+    let columns_cross = cross_names(&from, &mut to, hints);
+    let tables_cross = cross_tables(&from, &mut to, crossing);
+    // The first schema has to be there. Of the second one, most are.
+    for (spec, may_collide) in [(&mut from, false), (&mut to, hints & 7 == 7)] {
+        if !may_collide && !rules::violations(&build(spec)).is_empty() {
+            let indexes = spec.iter_mut().flatten().flat_map(|table| &mut table.indexes);
+            indexes.flatten().for_each(|index| index.name = IndexName::Usual);
+        }
+    }
     let mut renames = Renames::default();
     let mut hint = hints;
-    for (slot, (before, after)) in from.iter().zip(to).enumerate() {
+    for (slot, (before, after)) in from.iter().zip(&to).enumerate() {
         let (Some(before), Some(after)) = (before, after) else { continue };
         let (old, new) = (table_name(slot, before), table_name(slot, after));
         if old != new {
             hint = hint.rotate_left(1);
-            if hint & 1 == 0 {
+            if hint & 1 == 0 && !tables_cross {
                 continue;
             }
             renames.tables.insert(new.clone(), old);
@@ -615,12 +729,12 @@ fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
                 continue;
             };
             hint = hint.rotate_left(1);
-            if old != another && (hint & 1 == 1 || crossed) {
+            if old != another && (hint & 1 == 1 || columns_cross) {
                 renames.columns.insert((new.clone(), another), old);
             }
         }
     }
-    let (mut from, mut to) = (build(from), build(to));
+    let (mut from, mut to) = (build(&from), build(&to));
     // Rows refer to rows with their own number, so a table must not lose its rows on the way while
     // others go on referring to them.
     let forth = renames.applicable(&from, &to);
@@ -632,6 +746,36 @@ fn pair(from: &Spec, to: &Spec, hints: u16) -> Pair {
     let (backfills, backfills_back) = (backfills(&from, &to, &forth), backfills(&to, &from, &back));
     let edges = (hints >> 10) & 3 == 3;
     Pair { from, to, renames, backfills, backfills_back, edges }
+}
+
+/// The same with tables, which all are renamed then where their names differ. Says whether it did.
+fn cross_tables(from: &Spec, to: &mut Spec, kind: u8) -> bool {
+    let both: Vec<usize> =
+        (0..TABLES).filter(|slot| from[*slot].is_some() && to[*slot].is_some()).collect();
+    let new = (0..TABLES).find(|slot| from[*slot].is_none() && to[*slot].is_some());
+    let named = |slot: usize| from[slot].as_ref().map(|it| (slot, it.renamed));
+    let leaves = |slot: usize| named(slot).map(|(name, renamed)| (name, !renamed));
+    let mut call = |slot: usize, name: Option<(usize, bool)>| {
+        if let (Some(table), Some((name, renamed))) = (&mut to[slot], name) {
+            (table.name, table.renamed) = (Some(name), renamed);
+        }
+    };
+    match (kind, both.as_slice(), new) {
+        (0, [one, other, ..], _) => {
+            call(*one, named(*other));
+            call(*other, named(*one));
+        }
+        (1, [one, ..], Some(new)) => {
+            call(new, named(*one));
+            call(*one, leaves(*one));
+        }
+        (1, [one, other, ..], None) => {
+            call(*one, named(*other));
+            call(*other, leaves(*other));
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// Lets columns take each other's names, in some of the pairs: two exchange theirs, or one takes the name
@@ -760,10 +904,7 @@ fn without_equal_keys(schema: &mut Schema, other: &Schema, renames: &Renames) {
 
 /// Leaves out the foreign keys that rows coming from `other` could not keep.
 fn without_dangling(schema: &mut Schema, other: &Schema, renames: &Renames) {
-    let rows_survive = |table: &str| {
-        let old = renames.tables.get(table).map_or(table, String::as_str);
-        other.tables.contains_key(old) && (old == table || !other.tables.contains_key(table))
-    };
+    let rows_survive = |table: &str| renames.table_before(table, other).is_some();
     for table in schema.tables.values_mut() {
         if !rows_survive(&table.name) {
             continue;

@@ -192,8 +192,7 @@ fn without_consequences(changes: &[Change]) -> Vec<&Change> {
         .collect();
     let concerns = |change: &Change, column: &str| match change {
         Change::AddIndex { index, .. } | Change::AlterIndex { to: index, .. } => {
-            index.parts.iter().any(|part| expr::mentions(&part.expr, column))
-                || index.predicate.as_deref().is_some_and(|text| expr::mentions(text, column))
+            index.mentions(column)
         }
         Change::AddForeignKey { key, .. } => key.columns.iter().any(|name| name == column),
         Change::AddCheck { check, .. } | Change::AlterCheck { to: check, .. } => {

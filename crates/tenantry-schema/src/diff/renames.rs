@@ -7,7 +7,7 @@ use sea_orm::DbBackend;
 use tenantry_entity::tenancy::TableDef;
 
 use super::Change;
-use crate::schema::{Column, Policy, Schema, Table, expr};
+use crate::schema::{Column, INCLUDE, Index, Policy, Schema, Table, expr};
 
 /// Which tables and columns had which names before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,31 +116,46 @@ impl Renames {
         }
     }
 
-    /// The schema without what has to be dropped first, since another table or column gets its name.
+    /// The schema without what has to be dropped first, since another table or column gets its name, or one
+    /// that SQLite takes for it. Indexes share the names of tables.
     #[must_use]
     pub fn cleared(&self, from: &Schema) -> Schema {
         let mut cleared = from.clone();
         let is_renamed = |name: &String| self.tables.values().any(|old| old == name);
-        for new in self.tables.keys().filter(|new| !is_renamed(new)) {
-            if cleared.tables.remove(new).is_some() {
+        for new in self.tables.keys() {
+            let is_taken = |name: &String| name.eq_ignore_ascii_case(new);
+            let tables = cleared.tables.keys().filter(|name| is_taken(name) && !is_renamed(name));
+            for name in tables.cloned().collect::<Vec<_>>() {
+                cleared.tables.remove(&name);
                 for table in cleared.tables.values_mut() {
-                    table.foreign_keys.retain(|key| key.ref_table != *new);
+                    table.foreign_keys.retain(|key| key.ref_table != name);
                 }
+            }
+            let indexes = cleared.tables.values().flat_map(|table| {
+                let taken = table.indexes.iter().filter(|index| is_taken(&index.name));
+                taken.map(|index| (table.name.clone(), index.clone()))
+            });
+            for (name, index) in indexes.collect::<Vec<_>>() {
+                cleared.drop_index(&name, &index);
             }
         }
         for (name, new) in self.columns.keys() {
-            let moves = self.columns.iter().any(|((table, _), old)| table == name && old == new);
+            let moves = |column: &str| {
+                self.columns.iter().any(|((table, _), old)| table == name && old == column)
+            };
             let before = self.table_before(name, from).map(|table| table.name.clone());
-            let Some(before) = before.filter(|_| !moves) else { continue };
+            let Some(before) = before else { continue };
             let Some(table) = cleared.tables.get_mut(&before) else { continue };
-            if table.column(new).is_none() {
-                continue;
-            }
-            table.drop_column(new);
-            for other in cleared.tables.values_mut() {
-                other
-                    .foreign_keys
-                    .retain(|key| key.ref_table != before || !key.ref_columns.contains(new));
+            let names = table.columns.iter().map(|column| &column.name);
+            let taken = names.filter(|name| name.eq_ignore_ascii_case(new) && !moves(name));
+            let taken: Vec<String> = taken.cloned().collect();
+            taken.iter().for_each(|column| table.drop_column(column));
+            for column in taken {
+                for other in cleared.tables.values_mut() {
+                    other.foreign_keys.retain(|key| {
+                        key.ref_table != before || !key.ref_columns.contains(&column)
+                    });
+                }
             }
         }
         cleared
@@ -225,16 +240,20 @@ pub(crate) fn one_by_one(
 ) -> Vec<(String, String)> {
     let mut left: Vec<(String, String)> =
         renames.iter().map(|(new, old)| (old.clone(), new.clone())).collect();
-    let mut steps = Vec::new();
+    let (mut steps, mut between_names) = (Vec::new(), Vec::new());
     while !left.is_empty() {
         let at = left.iter().position(|(old, new)| is_free(&names, old, new));
         let (old, new) = if let Some(at) = at {
             left.remove(at)
-        } else {
+        } else if let Some(at) = left.iter().position(|(old, _)| !between_names.contains(old)) {
             let is_taken = |name: &String| has(&names, name) || left.iter().any(|it| it.1 == *name);
             let numbered = (0..).map(|number: u32| format!("renamed_{number}"));
             let between: String = numbered.skip_while(is_taken).take(1).collect();
-            (std::mem::replace(&mut left[0].0, between.clone()), between)
+            between_names.push(between.clone());
+            (std::mem::replace(&mut left[at].0, between.clone()), between)
+        } else {
+            // What is not renamed has the name and keeps it, which the engine will say.
+            left.remove(0)
         };
         for name in names.iter_mut().filter(|name| **name == old) {
             name.clone_from(&new);
@@ -280,6 +299,20 @@ impl Schema {
         self
     }
 
+    /// Drops an index, and the foreign keys that refer to what it keeps unique.
+    fn drop_index(&mut self, table: &str, index: &Index) {
+        let kept_unique: BTreeSet<&String> = index.parts.iter().map(|part| &part.expr).collect();
+        for other in self.tables.values_mut() {
+            other.foreign_keys.retain(|key| {
+                let columns: BTreeSet<&String> = key.ref_columns.iter().collect();
+                !(index.unique && key.ref_table == table && columns == kept_unique)
+            });
+        }
+        if let Some(table) = self.tables.get_mut(table) {
+            table.indexes.retain(|other| other.name != index.name);
+        }
+    }
+
     fn rename_table(&mut self, old: &str, new: &str) {
         if let Some(mut table) = self.tables.remove(old) {
             new.clone_into(&mut table.name);
@@ -314,11 +347,7 @@ impl Table {
             self.primary_key = None;
         }
         self.foreign_keys.retain(|key| key.columns.iter().all(|it| it != column));
-        self.indexes.retain(|index| {
-            let parts = index.parts.iter().map(|part| &part.expr);
-            let mut texts = parts.chain(&index.options).chain(&index.predicate);
-            !texts.any(|text| expr::mentions(text, column))
-        });
+        self.indexes.retain(|index| !index.mentions(column));
         self.checks.retain(|check| !expr::mentions(&check.expr, column));
         self.policies.retain(|policy| !policy.conditions().any(|sql| expr::mentions(sql, column)));
     }
@@ -335,10 +364,15 @@ impl Table {
         }
         for index in &mut self.indexes {
             for part in &mut index.parts {
-                part.expr = expr::rename_column(&part.expr, old, new);
+                if part.expr == old {
+                    new.clone_into(&mut part.expr);
+                } else if !self.columns.iter().any(|column| column.name == part.expr) {
+                    part.expr = expr::rename_column(&part.expr, old, new);
+                }
             }
-            for option in &mut index.options {
-                *option = expr::rename_column(option, old, new);
+            let included = format!("{INCLUDE}{old}");
+            for option in index.options.iter_mut().filter(|option| **option == included) {
+                *option = format!("{INCLUDE}{new}");
             }
             if let Some(predicate) = &mut index.predicate {
                 *predicate = expr::rename_column(predicate, old, new);

@@ -330,6 +330,7 @@ fn index(table: &Table, index: &Index) -> String {
                 write!(source, ".col(({expr}, IndexOrder::{order}))")
             }
             (true, None) => write!(source, ".col({expr})"),
+            (false, None) if index.method != BTREE => write!(source, ".col(Expr::cust({expr}))"),
             (false, None) => write!(source, ".col((Expr::cust({expr}), IndexOrder::{order}))"),
         };
     }

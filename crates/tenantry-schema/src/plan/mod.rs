@@ -217,7 +217,7 @@ impl Work<'_> {
         operations: &mut Vec<Operation>,
     ) {
         let (mut gone, mut renamed) = (Vec::new(), Vec::new());
-        for (table, altered) in altered {
+        for (table, altered) in &mut *altered {
             gone.append(&mut altered.drop_indexes);
             renamed.extend(altered.names.drain(..).map(|renamed| (*table, renamed)));
         }
@@ -229,8 +229,12 @@ impl Work<'_> {
             let key = table.primary_key.as_ref().and_then(|key| key.name.clone());
             table.indexes.iter().map(|index| index.name.clone()).chain(key)
         });
-        let names = names.filter(|name| !is_gone(name)).collect();
+        let mut names: Vec<String> = names.filter(|name| !is_gone(name)).collect();
         operations.append(&mut gone);
+        for table in self.base.tables.values().filter(stays) {
+            let Some(altered) = altered.get_mut(table.name.as_str()) else { continue };
+            operations.extend(self.clear_primary_key(table, altered, &mut names));
+        }
         let by_new_name = renamed.iter().map(|(_, it)| (it.to.clone(), it.from.clone())).collect();
         let is_free = |names: &[String], _: &str, new: &str| !names.iter().any(|name| name == new);
         for (from, to) in one_by_one(&by_new_name, names, is_free) {
@@ -251,6 +255,31 @@ impl Work<'_> {
                 },
             });
         }
+    }
+
+    /// Gives a primary key that goes another name, where something else gets its own before.
+    fn clear_primary_key(
+        &self,
+        table: &Table,
+        altered: &mut table::Altered,
+        names: &mut [String],
+    ) -> Option<Operation> {
+        let from = table.primary_key.as_ref()?.name.clone()?;
+        let drop =
+            altered.steps.iter_mut().find(|it| **it == Step::DropConstraint(from.clone()))?;
+        let is_wanted = self.request.to.tables.values().any(|other| {
+            let key = other.primary_key.as_ref().filter(|_| other.name != table.name);
+            let mut indexes = other.indexes.iter();
+            key.and_then(|key| key.name.as_ref()) == Some(&from)
+                || indexes.any(|index| index.name == from)
+                || other.name == from
+        });
+        let is_taken = |to: &String| names.contains(to);
+        let to = (0..).map(|number: u32| format!("dropped_{number}")).find(|it| !is_taken(it))?;
+        names.iter_mut().find(|name| **name == from).filter(|_| is_wanted)?.clone_from(&to);
+        *drop = Step::DropConstraint(to.clone());
+        let steps = vec![Step::RenameConstraint { from, to }];
+        Some(Operation::AlterTable { table: table.name.clone(), steps, rebuild: None })
     }
 
     /// Which foreign keys of `table` are dropped and added, and when. `done` are the tables that

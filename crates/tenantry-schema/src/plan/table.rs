@@ -205,17 +205,11 @@ impl Alter<'_> {
     /// the server would go on with its own old spelling of an expression, and drops an index
     /// together with a column.
     fn is_disturbed(&self, index: &Index) -> bool {
-        let texts = || {
-            let parts = index.parts.iter().map(|part| part.expr.as_str());
-            parts.chain(index.options.iter().map(String::as_str))
-        };
-        let replaced = self.replaced();
-        if replaced.iter().any(|column| {
-            texts().chain(index.predicate.as_deref()).any(|text| expr::mentions(text, column))
-        }) {
+        if self.replaced().iter().any(|column| index.mentions(column)) {
             return true;
         }
-        let expressions = texts().filter(|text| self.before.column(text).is_none());
+        let parts = index.parts.iter().map(|part| part.expr.as_str());
+        let expressions = parts.filter(|text| self.before.column(text).is_none());
         let expressions: Vec<&str> = expressions.chain(index.predicate.as_deref()).collect();
         let retyped = self.retyped();
         retyped.iter().any(|column| expressions.iter().any(|text| expr::mentions(text, column)))
@@ -504,8 +498,7 @@ impl Alter<'_> {
         let is_checked = || self.after.checks.iter().any(|check| expr::mentions(&check.expr, name));
         let is_unique = || {
             let indexes = self.after.indexes.iter().filter(|index| index.unique);
-            let mut parts = indexes.flat_map(|index| index.parts.iter().map(|part| &part.expr));
-            parts.any(|part| expr::mentions(part, name))
+            indexes.flat_map(|index| &index.parts).any(|part| part.mentions(name))
                 || self.after.primary_key.iter().any(|key| key.columns.contains(name))
         };
         let refers = || self.after.foreign_keys.iter().any(|key| key.columns.contains(name));

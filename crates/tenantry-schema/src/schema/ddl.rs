@@ -224,6 +224,8 @@ pub fn create_index(table: &Table, index: &Index) -> IndexCreateStatement {
             }
             (true, None) if part.descending => stmt.col((expr, order)),
             (true, None) => stmt.col(expr),
+            // No other method has an order, not even the usual one.
+            (false, None) if index.method != BTREE => stmt.col(Expr::cust(expr)),
             (false, None) => stmt.col((Expr::cust(expr), order)),
         };
     }

@@ -5,6 +5,8 @@ use sqlparser::{
     tokenizer::{Token, Tokenizer},
 };
 
+use super::names;
+
 /// One spelling for all spellings that differ in white space, comments, the case of words, quotes
 /// around names, or parentheses around the whole.
 ///
@@ -17,17 +19,19 @@ pub fn normalise(sql: &str) -> String {
     }
 }
 
-/// Whether two texts differ in nothing but white space, comments, the case of bare words, or
-/// parentheses around the whole.
+/// Whether two texts differ in nothing but white space, comments, the case of bare words, quotes around names
+/// that need none, or parentheses around the whole.
 #[must_use]
 pub fn same(a: &str, b: &str) -> bool {
     let plain = |sql: &str| {
         let mut tokens = tokens(sql)?;
         for token in &mut tokens {
-            if let Token::Word(word) = token
-                && word.quote_style.is_none()
-            {
-                word.value = word.value.to_lowercase();
+            if let Token::Word(word) = token {
+                if word.quote_style.is_none() {
+                    word.value = word.value.to_lowercase();
+                } else if names::needs_no_quotes(&word.value) {
+                    word.quote_style = None;
+                }
             }
         }
         let plain = strip_parentheses(&tokens).iter().map(ToString::to_string);
@@ -47,6 +51,9 @@ pub fn rename_column(sql: &str, from: &str, to: &str) -> String {
             && word.value == from
         {
             to.clone_into(&mut word.value);
+            if !names::needs_no_quotes(to) {
+                word.quote_style = word.quote_style.or(Some('"'));
+            }
         }
     }
     tokens.iter().map(ToString::to_string).collect()
@@ -117,7 +124,7 @@ fn strip_parentheses(mut tokens: &[Token]) -> &[Token] {
 
 #[cfg(test)]
 mod tests {
-    use super::normalise;
+    use super::{normalise, rename_column, same};
 
     #[test]
     fn spelling_makes_no_difference() {
@@ -130,6 +137,14 @@ mod tests {
         for spelling in spellings {
             assert_eq!(normalise(spelling), "status in ( 'new' , 'won' )", "{spelling}");
         }
+    }
+
+    #[test]
+    fn quotes_come_where_a_name_needs_them() {
+        assert_eq!(rename_column("one > 0", "one", "order"), "\"order\" > 0");
+        assert_eq!(rename_column("\"Three\" > 0", "Three", "three"), "\"three\" > 0");
+        assert!(same("\"three\" > 0", "three > 0") && same("THREE > 0", "three > 0"));
+        assert!(!same("\"Three\" > 0", "three > 0") && !same("\"order\" > 0", "order > 0"));
     }
 
     #[test]

@@ -95,10 +95,8 @@ fn table(def: &TableDef) -> Result<Table, String> {
             let checks = checks(extra).ok_or_else(|| {
                 format!("`extra` of {name} may only be CHECK (…), once or more often")
             })?;
-            let first = names::check(def.name, &name);
             for (number, expr) in checks.into_iter().enumerate() {
-                // As PostgreSQL numbers those that it names.
-                let own = if number == 0 { first.clone() } else { format!("{first}{number}") };
+                let own = names::check(def.name, &name, number);
                 table.checks.push(Check { name: Some(own), expr });
             }
         }

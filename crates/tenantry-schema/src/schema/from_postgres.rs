@@ -238,8 +238,8 @@ const NOT_VALID: &str = "NOT VALID";
 /// SQL for what the index `i` has as its key, in which order, and what it includes. `unnest` tells the
 /// planner that there are few: where it expects many, PostgreSQL compiles the query, which takes longer
 /// than to run it: <https://www.postgresql.org/docs/15/jit-decision.html>
-const INDEX_PARTS: &str = "SELECT coalesce(array_agg(k.part || k.collated || CASE k.option & 3 \
-     WHEN 1 THEN ' NULLS LAST' WHEN 2 THEN ' NULLS FIRST' ELSE '' END ORDER BY k.number) \
+const INDEX_PARTS: &str = "SELECT coalesce(array_agg(CASE k.suffix WHEN '' THEN k.part \
+     ELSE coalesce(quote_ident(k.column_name), k.part) || k.suffix END ORDER BY k.number) \
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS parts, \
      coalesce(array_agg(k.class ORDER BY k.number) \
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS operator_classes, \
@@ -247,13 +247,14 @@ const INDEX_PARTS: &str = "SELECT coalesce(array_agg(k.part || k.collated || CAS
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS descending, \
      coalesce(array_agg('INCLUDE ' || k.part ORDER BY k.number) \
      FILTER (WHERE k.number > i.indnkeyatts), '{}') AS included \
-     FROM (SELECT u.number, u.option, coalesce(quote_ident(a.attname), \
+     FROM (SELECT u.number, u.option, a.attname AS column_name, coalesce(a.attname, \
      pg_get_indexdef(i.indexrelid, u.number::integer, true)) AS part, \
      coalesce((SELECT opcname::text FROM pg_opclass WHERE oid = u.class AND NOT opcdefault), '') \
      AS class, \
      CASE WHEN u.collated NOT IN (0, coalesce(a.attcollation, 0)) THEN \
      ' COLLATE ' || (SELECT collname FROM pg_collation WHERE oid = u.collated) ELSE '' END \
-     AS collated \
+     || CASE u.option & 3 WHEN 1 THEN ' NULLS LAST' WHEN 2 THEN ' NULLS FIRST' ELSE '' END \
+     AS suffix \
      FROM unnest(i.indkey, i.indclass, i.indcollation, i.indoption) WITH ORDINALITY \
      u (attribute, class, collated, option, number) \
      LEFT JOIN pg_attribute a \

@@ -20,7 +20,7 @@ mod model;
 pub mod names;
 mod normalise;
 mod on_engine;
-mod rules;
+pub mod rules;
 mod snapshot;
 pub mod tenancy;
 mod types;

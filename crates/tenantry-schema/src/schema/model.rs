@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     access::{Grant, Policy, RowSecurity},
-    tenancy,
+    expr, tenancy,
     types::ColumnType,
 };
 
@@ -361,6 +361,15 @@ impl ForeignKey {
 }
 
 impl Index {
+    /// Whether it has to do with the column: as a part of its key or an option, or in an expression.
+    #[must_use]
+    pub fn mentions(&self, column: &str) -> bool {
+        let included = self.options.iter().filter_map(|option| option.strip_prefix(INCLUDE));
+        self.parts.iter().any(|part| part.mentions(column))
+            || included.into_iter().any(|name| name == column)
+            || self.predicate.iter().any(|text| expr::mentions(text, column))
+    }
+
     /// Whether a part of the key is no column of `table`.
     #[must_use]
     pub fn has_expressions(&self, table: &Table) -> bool {
@@ -369,6 +378,13 @@ impl Index {
 }
 
 impl IndexPart {
+    /// Whether it is the column, or an expression that names it. The name of a column is not quoted here, and
+    /// may be no word of SQL.
+    #[must_use]
+    pub fn mentions(&self, column: &str) -> bool {
+        self.expr == column || expr::mentions(&self.expr, column)
+    }
+
     /// A column or an expression in ascending order.
     #[must_use]
     pub fn new(expr: impl Into<String>) -> Self {

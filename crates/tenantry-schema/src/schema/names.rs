@@ -25,10 +25,12 @@ pub fn index(table: &str, parts: &[String], unique: bool) -> String {
     join(table, parts, if unique { "key" } else { "idx" })
 }
 
-/// `leads_status_check`
+/// `leads_status_check`; of several checks of one column the next one is `leads_status_check1`, as
+/// PostgreSQL numbers those that it names. `number` counts from zero.
 #[must_use]
-pub fn check(table: &str, column: &str) -> String {
-    join(table, &[column.to_owned()], "check")
+pub fn check(table: &str, column: &str, number: usize) -> String {
+    let number = if number == 0 { String::new() } else { number.to_string() };
+    join(table, &[column.to_owned()], &format!("check{number}"))
 }
 
 /// `leads_tenant_isolation`
@@ -89,7 +91,7 @@ mod tests {
             index("domains", &owned(&["tenant_id", "name"]), true),
             "domains_tenant_id_name_key"
         );
-        assert_eq!(check("leads", "status"), "leads_status_check");
+        assert_eq!(check("leads", "status", 0), "leads_status_check");
     }
 
     #[test]

@@ -3,15 +3,17 @@
 
 use std::{collections::HashMap, fmt};
 
-use super::{Action, Column, Index, Schema, Table, names};
+use super::{Action, BTREE, Column, INCLUDE, Index, Schema, Table, names};
 
 /// Every breach of a rule, as a sentence that names the table and the object.
-pub(super) fn violations(schema: &Schema) -> Vec<String> {
+#[must_use]
+pub fn violations(schema: &Schema) -> Vec<String> {
     let mut found = Vec::new();
     for table in schema.tables.values() {
         found.extend(too_long(table));
         found.extend(alike(table));
         found.extend(emptied_keys(table));
+        found.extend(table.indexes.iter().filter_map(|index| unsuited(table, index)));
     }
     found.extend(met(schema));
     found
@@ -102,6 +104,30 @@ fn emptied_keys(table: &Table) -> Vec<String> {
         }
     }
     found
+}
+
+/// What an index is asked for and its method does not have:
+/// <https://www.postgresql.org/docs/15/indexes-types.html>
+fn unsuited(table: &Table, index: &Index) -> Option<String> {
+    let method = index.method.as_str();
+    let is_one_of = |methods: &[&str]| methods.contains(&method);
+    // Methods of extensions are the server's to judge.
+    if method == BTREE || !is_one_of(&["hash", "gist", "spgist", "gin", "brin"]) {
+        return None;
+    }
+    let includes = index.options.iter().any(|option| option.starts_with(INCLUDE));
+    let lacks = if index.unique {
+        "is never unique"
+    } else if index.parts.iter().any(|part| part.descending) {
+        "has no order"
+    } else if index.parts.len() > 1 && is_one_of(&["hash", "spgist"]) {
+        "takes one column"
+    } else if includes && !is_one_of(&["gist", "spgist"]) {
+        "includes no other columns"
+    } else {
+        return None;
+    };
+    Some(format!("{}: an index of the method {method} {lacks}: {}", table.name, index.name))
 }
 
 /// Tables, indexes and primary keys share one set of names in a schema of PostgreSQL. SQLite gives
