@@ -573,7 +573,36 @@ fn diff_with(db: &TestDb, file: &Path) -> crate::support::Ran {
 }
 
 /// What SQL by hand can do to a key, a check or an index, which no entity can say.
-const BY_HAND: [(&str, &str); 17] = [
+const BY_HAND: [(&str, &str); 24] = [
+    (
+        "DROP INDEX domains_tenant_id_name_key; ALTER TABLE domains \
+         ADD CONSTRAINT domains_tenant_id_name_key UNIQUE (tenant_id, name) DEFERRABLE",
+        "unique-differs",
+    ),
+    (
+        "ALTER TABLE payments DROP CONSTRAINT payments_amount_check, \
+         ADD CONSTRAINT payments_amount_check CHECK (amount > 0) NO INHERIT",
+        "check-differs",
+    ),
+    ("ALTER TABLE users DISABLE TRIGGER ALL", "foreign-key-disabled"),
+    (
+        "ALTER TABLE leads ADD COLUMN place int4range, \
+         ADD CONSTRAINT one_place EXCLUDE USING gist (place WITH &&); \
+         CREATE VIEW places AS SELECT id FROM leads",
+        "column-unexpected, index-unexpected",
+    ),
+    (
+        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+         CREATE TRIGGER swallow BEFORE INSERT ON leads EXECUTE FUNCTION nothing()",
+        "trigger-unexpected",
+    ),
+    ("CREATE RULE keep AS ON DELETE TO leads DO INSTEAD NOTHING", "rule-unexpected"),
+    (
+        "DO $$ DECLARE owner name := current_database(); other name := owner || '_other'; \
+         BEGIN EXECUTE format('CREATE ROLE %I', other); EXECUTE format('GRANT %I TO %I', other, owner); \
+         EXECUTE format('ALTER TABLE leads OWNER TO %I', other); END $$",
+        "table-owner",
+    ),
     (
         "ALTER TABLE companies ADD CONSTRAINT companies_name_uq UNIQUE (tenant_id, name)",
         "unique-unexpected",
@@ -670,7 +699,8 @@ async fn what_only_sql_can_say_is_found_and_mended() {
         db.damage(&sql).await;
         let report = db.migration(&["diff", "--json"]).expect_code(1).json();
         let findings = report["findings"].as_array().unwrap();
-        assert_eq!((findings.len(), &findings[0]["code"]), (1, &code.into()), "{sql}: {report:#}");
+        let codes: Vec<&str> = findings.iter().map(|it| it["code"].as_str().unwrap()).collect();
+        assert_eq!(codes.join(", "), code, "{sql}: {report:#}");
         let mend = db.migration(&["diff", "--sql"]).stdout;
         std::fs::write(db.folder().join("mend.sql"), &mend).unwrap();
         let ran = db.run_script("mend.sql");
@@ -678,6 +708,34 @@ async fn what_only_sql_can_say_is_found_and_mended() {
         let left = db.migration(&["diff"]);
         assert_eq!(left.code, 0, "{sql}\n{mend}\n{left:#?}");
     }
+}
+
+/// What decides about no row is no difference.
+const NO_DIFFERENCE: [&str; 12] = [
+    "CREATE STATISTICS name_and_email ON name, email FROM leads",
+    "ALTER TABLE leads ALTER COLUMN name SET STATISTICS 500",
+    "ALTER TABLE leads ALTER COLUMN name SET (n_distinct = -0.5)",
+    "ALTER TABLE leads ALTER COLUMN name SET STORAGE EXTERNAL",
+    "ALTER TABLE leads SET (fillfactor = 70, autovacuum_enabled = false)",
+    "ALTER INDEX leads_tenant_id_email_idx SET (fillfactor = 70)",
+    "CLUSTER leads USING leads_tenant_id_email_idx",
+    "COMMENT ON TABLE leads IS 'people who asked'",
+    "COMMENT ON COLUMN leads.name IS 'as they wrote it'",
+    "CREATE TABLE others (id integer); COMMENT ON TABLE others IS 'of somebody else'",
+    "CREATE SEQUENCE numbers",
+    "CREATE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+];
+
+#[tokio::test]
+async fn what_changes_nothing_for_rows_is_no_difference() {
+    let db = TestDb::new(Engine::Postgres);
+    db.migration(&["up"]).ok();
+    for sql in NO_DIFFERENCE {
+        db.damage(sql).await;
+        let ran = db.migration(&["diff"]);
+        assert_eq!(ran.code, 0, "{sql}: {ran:#?}");
+    }
+    assert_eq!(db.migration(&["diff", "--sql"]).ok().stdout, "");
 }
 
 /// What is attached to a table by hand is one finding each, and may be accepted by its name.

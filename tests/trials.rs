@@ -395,11 +395,19 @@ async fn a_view_in_the_way_is_named() {
     let refused = change.run(&db, &["up"]).expect_code(2);
     assert!(refused.error().contains("view titles depends on column \"name\""), "{refused:#?}");
     db.execute("DROP VIEW titles; ALTER TABLE templates ALTER COLUMN name TYPE text").await;
-    db.execute("CREATE VIEW titles AS SELECT name FROM templates").await;
+    db.execute(
+        "CREATE VIEW titles AS SELECT name FROM templates; \
+         CREATE VIEW upper_titles AS SELECT upper(name) FROM titles; \
+         CREATE VIEW subjects AS SELECT subject FROM templates",
+    )
+    .await;
     let script = db.migration(&["diff", "--sql"]).stdout;
-    let said = "-- may be in the way, so drop it first and make it again: the view titles, which reads \
-                templates\n";
-    assert!(script.contains(said), "{script}");
+    let said =
+        |view: &str| format!("-- may be in the way, so drop it first and make it again: {view}\n");
+    let first = said("the view upper_titles, which reads titles");
+    let then = said("the view titles, which reads templates.name");
+    assert!(script.contains(&(first + &then)), "{script}");
+    assert!(!script.contains("subjects"), "{script}");
 }
 
 /// A18: a table that is renamed and made anew loses nothing, so nobody is asked.

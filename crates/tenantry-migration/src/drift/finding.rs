@@ -4,7 +4,7 @@ use crate::{
     called,
     diff::{Change, options},
     report::Finding,
-    schema::{Check, Distribution, PrimaryKey, RowSecurity, names},
+    schema::{Check, Distribution, ForeignKey, PrimaryKey, RowSecurity, names},
 };
 
 /// What to do about a schema that differs: a migration is pending, or it was changed by hand.
@@ -127,9 +127,7 @@ fn described(change: &Change) -> (&'static str, String) {
         Change::DropForeignKey { key, .. } => {
             ("foreign-key-unexpected", format!("no entity has the foreign key {key}"))
         }
-        Change::AlterForeignKey { from, to, .. } => {
-            ("foreign-key-actions", format!("the foreign key is {from}, and should be {to}"))
-        }
+        Change::AlterForeignKey { from, to, .. } => described_action(from, to),
         Change::AddIndex { index, .. } => (
             if index.unique { "unique-missing" } else { "index-missing" },
             format!("{} on {index} does not exist", index.name),
@@ -171,6 +169,17 @@ fn described(change: &Change) -> (&'static str, String) {
         | Change::AddGrant { .. }
         | Change::DropGrant { .. } => described_access(change),
     }
+}
+
+/// The same for a foreign key that is there and acts otherwise.
+fn described_action(from: &ForeignKey, to: &ForeignKey) -> (&'static str, String) {
+    if from.options.iter().any(|option| option == "DISABLED") {
+        let message = format!(
+            "the triggers of the foreign key {from} are disabled, so the server accepts rows that refer to nothing"
+        );
+        return ("foreign-key-disabled", message);
+    }
+    ("foreign-key-actions", format!("the foreign key is {from}, and should be {to}"))
 }
 
 /// The same for row-level security, policies and grants.

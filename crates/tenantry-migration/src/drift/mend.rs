@@ -49,7 +49,9 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     };
     let statements = record_in(context, &planned, Direction::Up).await?;
     let (indexes, options) = (plain_indexes(drift, engine), options(drift, engine));
-    if statements.is_empty() && indexes.is_empty() && options.is_empty() {
+    let attached = &drift.attached;
+    let lists = [&statements, &indexes, &options, attached];
+    if lists.iter().all(|list| list.is_empty()) {
         return Ok(String::new());
     }
     let mut script = String::new();
@@ -73,6 +75,9 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     script.push_str("BEGIN;\n");
     if engine.capability().distributes_tables {
         let _ = writeln!(script, "{};", lock::ON_CITUS);
+    }
+    for sql in attached {
+        let _ = writeln!(script, "{sql};");
     }
     for sql in &options {
         let _ = writeln!(script, "{sql}");
@@ -119,20 +124,25 @@ fn options(drift: &Drift, engine: Engine) -> Vec<String> {
                 Some(column) => without_column_option(drift, table, column, option),
                 None => without_table_option(option),
             };
+            let place = column.iter().fold(table.clone(), |table, it| format!("{table}.{it}"));
             lines.push(match done {
                 Some(done) => format!("ALTER TABLE {} {done};", quoted(table)),
-                None => format!("-- cannot be mended by a statement: {table} is {option}"),
+                None => format!("-- cannot be mended by a statement: {place} is {option}"),
             });
         }
     }
     lines
 }
 
-/// The action of an ALTER TABLE that removes an option of a column; `None` if the column is not expected.
+/// The action of an ALTER TABLE that removes an option of a column; `None` if none does, or the column is not
+/// expected.
 fn without_column_option(drift: &Drift, table: &str, column: &str, option: &str) -> Option<String> {
     let action = match option {
         option if option.ends_with(" AS IDENTITY") => "DROP IDENTITY".to_owned(),
+        // The server keeps no values of such a column that it could go on with.
+        option if option.ends_with(" VIRTUAL") => return None,
         option if option.starts_with("GENERATED ") => "DROP EXPRESSION".to_owned(),
+        option if option.starts_with("NOT NULL ") => "SET NOT NULL".to_owned(),
         _ => {
             let wanted = drift.expected.tables.get(table)?.column(column)?;
             format!("TYPE {} COLLATE \"default\"", wanted.ty)

@@ -21,7 +21,7 @@ use crate::{
     error::Result,
     project::Project,
     report::Finding,
-    runner::{Dependent, dependents},
+    runner::{Dependent, attached, dependents},
     schema::{self, Schema, expr},
 };
 
@@ -45,6 +45,8 @@ pub struct Drift {
     /// What the application role could reach around the policies, and what else decides what is
     /// written.
     pub exposed: Vec<Finding>,
+    /// Statements that undo what of these is attached to a table: a trigger, a rule, another owner.
+    pub attached: Vec<String>,
     /// Indexes that back a unique or exclusion constraint; empty where no index differs.
     pub constraints: Vec<String>,
     /// Views and inheriting tables that may keep `diff --sql` from dropping or retyping a column: a sentence
@@ -89,7 +91,9 @@ where
     unknown_tables.retain(|name| !project.is_bookkeeping(name));
     let live = live.filtered(|name| entities.tables.contains_key(name));
     let mut exposed = exposed::exposed(db, engine, application_role, &entities).await?;
-    exposed.extend(attached::attached(db, engine, &entities).await?);
+    let mut attached = attached(db, engine, Some(project.bookkeeping)).await?;
+    attached.retain(|it| attached::is_found(it, engine, &entities));
+    exposed.extend(attached.iter().map(|it| attached::finding(it, engine)));
     let application_role = application_role::facts(db, engine, application_role).await?;
     let expected = schema::expected(db, engine, entities.clone()).await?;
     let comparable = live.clone().adopted(engine, &expected.schema);
@@ -99,6 +103,7 @@ where
         diff(&comparable.without_expressions(), &expected.schema)
     };
     let (changes, exposed, stale) = accepted.without(changes, exposed);
+    attached.retain(|it| exposed.contains(&attached::finding(it, engine)));
     let constraints = constraints(db, engine, &changes).await?;
     let in_the_way = in_the_way(db, engine, &changes).await?;
     Ok(Drift {
@@ -110,6 +115,7 @@ where
         stale,
         unknown_tables,
         exposed,
+        attached: attached.iter().map(|it| attached::undone(it, engine)).collect(),
         constraints,
         in_the_way,
         application_role,
@@ -136,8 +142,8 @@ async fn constraints<C: ConnectionTrait>(
     Ok(rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, _>>()?)
 }
 
-/// Views and inheriting tables of the tables whose columns are dropped or retyped: the server refuses that
-/// while a view reads the column.
+/// Views that read a column that is dropped or retyped, views of these, and tables that inherit it: the
+/// server refuses to change it.
 async fn in_the_way<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
@@ -146,7 +152,9 @@ async fn in_the_way<C: ConnectionTrait>(
     let held = changes
         .iter()
         .filter(|change| matches!(change, Change::AlterType { .. } | Change::DropColumn { .. }));
-    let mut tables: Vec<String> = held.map(|change| change.table().to_owned()).collect();
+    let held: Vec<(&str, &str)> =
+        held.filter_map(|change| Some((change.table(), change.column()?))).collect();
+    let mut tables: Vec<String> = held.iter().map(|(table, _)| (*table).to_owned()).collect();
     tables.sort();
     tables.dedup();
     // SQLite's rebuild leaves views alone.
@@ -154,8 +162,39 @@ async fn in_the_way<C: ConnectionTrait>(
         return Ok(Vec::new());
     }
     let dependents = dependents(db, engine, &tables).await?;
-    let is_key = |dependent: &Dependent| matches!(dependent, Dependent::ForeignKey { .. });
-    Ok(dependents.iter().filter(|it| !is_key(it)).map(Dependent::sentence).collect())
+    let (mut found, mut views) = (Vec::new(), Vec::new());
+    for it in &dependents {
+        match it {
+            Dependent::Heir { .. } => found.push(it.sentence()),
+            Dependent::View { name, target, columns, .. } if tables.contains(target) => {
+                let is_held = |column: &&String| held.contains(&(target.as_str(), column.as_str()));
+                let columns: Vec<&str> =
+                    columns.iter().filter(is_held).map(String::as_str).collect();
+                if !columns.is_empty() {
+                    found.push(format!(
+                        "the view {name}, which reads {target}.{}",
+                        columns.join(", ")
+                    ));
+                    views.push(name);
+                }
+            }
+            _ => {}
+        }
+    }
+    // A view of such a view goes before it.
+    loop {
+        let next = dependents.iter().find_map(|it| match it {
+            Dependent::View { name, target, .. } => {
+                let bare = |name: &String| name.rsplit('.').next() == Some(target);
+                let reads_one = views.iter().any(|view| bare(view));
+                (reads_one && !views.contains(&name)).then_some((name, it.sentence()))
+            }
+            _ => None,
+        });
+        let Some((name, sentence)) = next else { return Ok(found) };
+        views.push(name);
+        found.insert(0, sentence);
+    }
 }
 
 impl Drift {

@@ -47,6 +47,8 @@ pub enum Dependent {
         materialized: bool,
         /// The table, or the view in between.
         target: String,
+        /// Columns of the target that it reads; empty where the engine does not tell.
+        columns: Vec<String>,
     },
 }
 
@@ -195,7 +197,8 @@ async fn on_sqlite<C: ConnectionTrait>(db: &C, tables: &[String]) -> Result<Vec<
         let Some((name, target)) = next else { return Ok(found) };
         read.push(name.clone());
         let sql_name = quoted(&name);
-        found.push(Dependent::View { name, sql_name, materialized: false, target });
+        let columns = Vec::new();
+        found.push(Dependent::View { name, sql_name, materialized: false, target, columns });
     }
 }
 
@@ -248,8 +251,12 @@ async fn on_postgres<C: ConnectionTrait>(
          AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass \
          JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> reading.oid) \
          SELECT 'view' AS kind, {view} AS name, {view_sql} AS sql_name, t.relname::text AS target, \
-         v.relkind = 'm' AS materialized, NULL::text AS constraint_name, ARRAY[]::text[] AS columns, \
-         ARRAY[]::text[] AS ref_columns \
+         v.relkind = 'm' AS materialized, NULL::text AS constraint_name, \
+         ARRAY(SELECT DISTINCT a.attname::text FROM pg_rewrite w JOIN pg_depend d \
+         ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid \
+         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = reading.target \
+         JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid \
+         WHERE w.ev_class = v.oid ORDER BY 1) AS columns, ARRAY[]::text[] AS ref_columns \
          FROM reading JOIN pg_class v ON v.oid = reading.oid AND v.relkind IN ('v', 'm') \
          JOIN pg_namespace vn ON vn.oid = v.relnamespace \
          JOIN pg_class t ON t.oid = reading.target \
@@ -299,52 +306,11 @@ async fn on_postgres<C: ConnectionTrait>(
                     sql_name,
                     materialized: row.try_get("", "materialized")?,
                     target,
+                    columns: row.try_get("", "columns")?,
                 },
             })
         })
         .collect()
-}
-
-/// What is attached to `tables` and goes with them, as sentences: triggers, and on PostgreSQL rules,
-/// extended statistics, sequences and places in a publication. No migration of ours makes any.
-pub(super) async fn attached<C: ConnectionTrait>(
-    db: &C,
-    engine: Engine,
-    tables: &[String],
-) -> Result<Vec<String>, DbErr> {
-    let sql = match engine {
-        Engine::Sqlite => {
-            "SELECT 'trigger' AS kind, name, tbl_name AS table_name FROM sqlite_schema \
-             WHERE type = 'trigger'"
-        }
-        _ => {
-            "SELECT x.kind, x.name, c.relname::text AS table_name FROM ( \
-             SELECT 'trigger' AS kind, tgname::text AS name, tgrelid AS oid FROM pg_trigger \
-             WHERE NOT tgisinternal UNION ALL \
-             SELECT 'rule', rulename::text, ev_class FROM pg_rewrite \
-             WHERE rulename <> '_RETURN' UNION ALL \
-             SELECT 'statistics', stxname::text, stxrelid FROM pg_statistic_ext UNION ALL \
-             SELECT 'publication', p.pubname::text, r.prrelid FROM pg_publication_rel r \
-             JOIN pg_publication p ON p.oid = r.prpubid UNION ALL \
-             SELECT 'sequence', s.relname::text, d.refobjid FROM pg_depend d \
-             JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
-             WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass \
-             AND d.deptype = 'a' AND NOT EXISTS (SELECT 1 FROM pg_depend u \
-             WHERE u.classid = 'pg_attrdef'::regclass AND u.refobjid = s.oid)) x \
-             JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = current_schema()"
-        }
-    };
-    let mut found = Vec::new();
-    for row in db.query_all_raw(Statement::from_string(engine.backend(), sql)).await? {
-        let table: String = row.try_get("", "table_name")?;
-        if tables.iter().any(|name| name.eq_ignore_ascii_case(&table)) {
-            let (kind, name): (String, String) =
-                (row.try_get("", "kind")?, row.try_get("", "name")?);
-            found.push(format!("the {kind} {name} on {table}"));
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

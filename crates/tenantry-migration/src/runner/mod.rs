@@ -11,6 +11,7 @@
 
 mod acceptance;
 mod apply;
+mod attached;
 mod blocked;
 mod bookkeeping;
 mod choose;
@@ -42,6 +43,7 @@ use std::{
 
 pub use acceptance::scripts;
 use apply::Records;
+pub(crate) use attached::{Attached, attached};
 pub use command::{Command, Down, Outcome, Up};
 pub use dependents::{Dependent, dependents};
 use effect::Effect;

@@ -10,4 +10,4 @@ pub use change::{Change, Hazard, options, place};
 pub use compare::diff;
 pub use conversion::{Conversion, DOES_NOT_FIT, Fidelity, conforms, conversion, each_type};
 pub use renames::Renames;
-pub(crate) use renames::one_by_one;
+pub(crate) use renames::{free_name, one_by_one};

@@ -149,12 +149,14 @@ impl Renames {
             let names = table.columns.iter().map(|column| &column.name);
             let taken = names.filter(|name| name.eq_ignore_ascii_case(new) && !moves(name));
             let taken: Vec<String> = taken.cloned().collect();
-            taken.iter().for_each(|column| table.drop_column(column));
-            for column in taken {
+            for column in &taken {
+                table.drop_column(column);
+            }
+            for column in &taken {
                 for other in cleared.tables.values_mut() {
-                    other.foreign_keys.retain(|key| {
-                        key.ref_table != before || !key.ref_columns.contains(&column)
-                    });
+                    other
+                        .foreign_keys
+                        .retain(|key| key.ref_table != before || !key.ref_columns.contains(column));
                 }
             }
         }
@@ -226,6 +228,11 @@ fn keep_possible(
     renames.retain(|_, old| seen.insert(old.clone()));
 }
 
+/// A name that nothing has, for something that keeps it within the migration only.
+pub(crate) fn free_name(prefix: &str, is_taken: impl Fn(&String) -> bool) -> String {
+    (0..).map(|number: u32| format!("{prefix}_{number}")).skip_while(is_taken).take(1).collect()
+}
+
 fn has(names: &[String], name: &str) -> bool {
     names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
@@ -247,8 +254,7 @@ pub(crate) fn one_by_one(
             left.remove(at)
         } else if let Some(at) = left.iter().position(|(old, _)| !between_names.contains(old)) {
             let is_taken = |name: &String| has(&names, name) || left.iter().any(|it| it.1 == *name);
-            let numbered = (0..).map(|number: u32| format!("renamed_{number}"));
-            let between: String = numbered.skip_while(is_taken).take(1).collect();
+            let between = free_name("renamed", is_taken);
             between_names.push(between.clone());
             (std::mem::replace(&mut left[at].0, between.clone()), between)
         } else {

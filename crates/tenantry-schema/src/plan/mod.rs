@@ -22,7 +22,7 @@ pub use operation::{AccessStep, Object, Operation, PlannedMigration, Rebuild, St
 pub use table::plainest_value;
 
 use crate::{
-    diff::{Change, Renames, conversion, diff, one_by_one},
+    diff::{Change, Renames, conversion, diff, free_name, one_by_one},
     schema::{ForeignKey, Index, RowSecurity, Schema, Table},
 };
 
@@ -274,8 +274,7 @@ impl Work<'_> {
                 || indexes.any(|index| index.name == from)
                 || other.name == from
         });
-        let is_taken = |to: &String| names.contains(to);
-        let to = (0..).map(|number: u32| format!("dropped_{number}")).find(|it| !is_taken(it))?;
+        let to = free_name("dropped", |name| names.contains(name));
         names.iter_mut().find(|name| **name == from).filter(|_| is_wanted)?.clone_from(&to);
         *drop = Step::DropConstraint(to.clone());
         let steps = vec![Step::RenameConstraint { from, to }];

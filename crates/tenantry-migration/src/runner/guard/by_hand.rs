@@ -4,7 +4,10 @@ use sea_orm::DatabaseTransaction;
 use tenantry_entity::Engine;
 
 use super::{
-    super::dependents::{Dependent, attached, dependents},
+    super::{
+        attached::{Attached, attached},
+        dependents::{Dependent, dependents},
+    },
     Request, left, named, replayed_on,
 };
 use crate::{
@@ -46,7 +49,9 @@ pub(super) async fn made_by_hand(
         ],
     };
     by_hand.extend(dependents.iter().map(Dependent::sentence));
-    by_hand.extend(attached(tx, engine, targets).await?);
+    let attached = attached(tx, engine, None).await?;
+    let is_target = |it: &&Attached| targets.iter().any(|table| it.is_on(table, engine));
+    by_hand.extend(attached.iter().filter(is_target).map(Attached::sentence));
     by_hand.extend(request.unknown.iter().cloned());
     by_hand.sort();
     by_hand.dedup();
