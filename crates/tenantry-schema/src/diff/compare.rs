@@ -47,7 +47,7 @@ fn diff_table(from: &Table, to: &Table, changes: &mut Vec<Change>) {
     }
     diff_primary_key(table, from.primary_key.as_ref(), to.primary_key.as_ref(), changes);
     diff_foreign_keys(table, &from.foreign_keys, &to.foreign_keys, changes);
-    diff_indexes(table, &from.indexes, &to.indexes, changes);
+    diff_indexes(from, to, changes);
     diff_checks(table, &from.checks, &to.checks, changes);
     diff_access(from, to, changes);
 }
@@ -116,9 +116,12 @@ fn diff_foreign_keys(
     }
 }
 
-fn diff_indexes(table: &str, from: &[Index], to: &[Index], changes: &mut Vec<Change>) {
-    let table = || table.to_owned();
-    let Matched { both, gone, new } = matched(from, to, |a, b| a.name == b.name);
+fn diff_indexes(before: &Table, after: &Table, changes: &mut Vec<Change>) {
+    let table = || after.name.clone();
+    let Matched { both, gone, new } =
+        matched(&before.indexes, &after.indexes, |a, b| a.name == b.name);
+    let is_column = |name: &str| before.column(name).is_some() || after.column(name).is_some();
+    let same_index = |a: &Index, b: &Index| same_index(a, b, is_column);
     for (from, to) in both {
         if !same_index(from, to) {
             let (from, to) = (from.clone(), to.clone());
@@ -220,14 +223,16 @@ fn renamed(table: &str, from: Option<String>, to: Option<String>, changes: &mut 
     }
 }
 
-/// Whether two indexes differ in nothing but their names.
-fn same_index(a: &Index, b: &Index) -> bool {
+/// Whether two indexes differ in nothing but their names. Names of columns are exact; expressions may be spelled
+/// in several ways.
+fn same_index(a: &Index, b: &Index, is_column: impl Fn(&str) -> bool) -> bool {
     (a.unique, &a.method, &a.options) == (b.unique, &b.method, &b.options)
         && same_text(a.predicate.as_ref(), b.predicate.as_ref())
         && a.parts.len() == b.parts.len()
         && a.parts.iter().zip(&b.parts).all(|(a, b)| {
             (a.descending, &a.operator_class) == (b.descending, &b.operator_class)
-                && expr::same(&a.expr, &b.expr)
+                && (a.expr == b.expr
+                    || (!is_column(&a.expr) && !is_column(&b.expr) && expr::same(&a.expr, &b.expr)))
         })
 }
 

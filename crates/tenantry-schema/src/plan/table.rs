@@ -543,7 +543,10 @@ impl Alter<'_> {
                         None => column.nullable,
                         Some(default) => Literal::of(&default.to_uppercase()).is_some(),
                     };
-                    !plain || self.backfill(column).is_some()
+                    // The name of one that goes may differ by case only.
+                    let is_taken =
+                        before.columns.iter().any(|it| it.name.eq_ignore_ascii_case(&column.name));
+                    !plain || is_taken || self.backfill(column).is_some()
                 }
             }
         });

@@ -57,7 +57,9 @@ impl Schema {
                 index.options.clear();
                 index.predicate = index.predicate.as_deref().map(expr::normalise);
                 for part in &mut index.parts {
-                    part.expr = expr::normalise(&part.expr);
+                    if table.columns.iter().all(|column| column.name != part.expr) {
+                        part.expr = expr::normalise(&part.expr);
+                    }
                     part.operator_class = None;
                 }
             }
