@@ -380,7 +380,7 @@ fn is_known_difference(from: &ColumnType, to: &ColumnType, value: Value) -> bool
 async fn the_engines_agree_on_every_conversion() {
     let (sqlite, postgres) = (TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres));
     let (sqlite, postgres) = (sqlite.open().await, postgres.open().await);
-    // As the runner has them where a table is made anew.
+    // As the runner has them where a table is recreated.
     sqlite.connection.execute_unprepared("PRAGMA foreign_keys = OFF").await.unwrap();
     let mut wrong = String::new();
     let mut tried = 0;

@@ -328,7 +328,7 @@ async fn there_and_back(program: &Path, db: &TestDb) {
     assert_eq!(count("leads WHERE employer = 'Acme'").await, 1);
     assert_eq!(count("companies WHERE domain = 'none.example' AND employees = 0").await, 1);
     assert_eq!(count("templates WHERE language = 'en' AND name = 'Hello'").await, 1);
-    assert_eq!(count("campaigns WHERE name = 'Spring'").await, 1, "its company was made anew");
+    assert_eq!(count("campaigns WHERE name = 'Spring'").await, 1, "its company was recreated");
     db.execute("UPDATE companies SET employees = 5000000000").await;
     assert_eq!(count("companies WHERE employees = 5000000000").await, 1);
 

@@ -298,7 +298,7 @@ async fn a_migration_that_nile_refuses_is_not_begun() {
     nile.assert_nothing_refused();
 }
 
-/// A later migration may add to a built-in table, and everything can still be made anew.
+/// A later migration may add to a built-in table, and everything can still be recreated.
 #[tokio::test]
 async fn what_was_added_to_a_built_in_table_stays() {
     use migration::ops::v1;

@@ -1,4 +1,4 @@
-//! SQLite's tables are made anew with all that is on them and all that refers to them, or not at
+//! SQLite's tables are recreated with all that is on them and all that refers to them, or not at
 //! all.
 
 use migration::{
@@ -14,7 +14,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trai
 
 use crate::support::{Engine, TestDb, number, random_schema::Pair, texts};
 
-/// The thirteen migrations, and one for which `companies` has to be made anew.
+/// The thirteen migrations, and one for which `companies` has to be recreated.
 /// How many migrations the application has.
 fn ours() -> u32 {
     u32::try_from(crate::support::migrations()).unwrap()
@@ -150,9 +150,9 @@ async fn rows_that_would_refer_to_nothing_undo_it_all() {
     db.close().await;
 }
 
-/// What is rolled back first is another table when it is made anew.
+/// What is rolled back first is another table when it is recreated.
 #[tokio::test]
-async fn a_table_that_is_made_anew_on_the_way_back_up_has_lost_its_rows() {
+async fn a_table_that_is_recreated_on_the_way_back_up_has_lost_its_rows() {
     use migration::runner::Command;
     let db = TestDb::new(Engine::Sqlite);
     let db = db.open().await;
@@ -166,7 +166,7 @@ async fn a_table_that_is_made_anew_on_the_way_back_up_has_lost_its_rows() {
         assert!(tables.contains(&"companies"), "{command:?}: {tables:?}");
         check_rows(&db.connection).await;
     }
-    // The last one alone makes the table anew, with all of its rows.
+    // The last one alone recreates the table, with all of its rows.
     runner(&db.connection).run(&Command::Redo(1)).await.unwrap();
     check_rows(&db.connection).await;
     db.close().await;

@@ -114,7 +114,7 @@ async fn locks_and_rewrites_are_shown() {
     assert!(failed.error().contains("already exists"), "{failed:#?}");
 }
 
-/// Rehearses migrations of which one makes a table anew.
+/// Rehearses migrations of which one recreates a table.
 async fn rehearse_rebuilding(open: &Database) -> Report {
     let command = Command::Up(Up::default());
     let runner =
@@ -126,9 +126,9 @@ async fn rehearse_rebuilding(open: &Database) -> Report {
     rehearsal.end().unwrap()
 }
 
-/// A table that SQLite makes anew has been written row by row.
+/// A table that SQLite recreates has been written row by row.
 #[tokio::test]
-async fn tables_made_anew_are_shown() {
+async fn tables_recreated_are_shown() {
     let db = TestDb::new(Engine::Sqlite);
     db.tenantry(&["run"]).ok();
     let open = db.open().await;
@@ -146,7 +146,7 @@ async fn tables_made_anew_are_shown() {
 
 /// Nothing is imagined differently where there is no file yet.
 #[tokio::test]
-async fn tables_made_anew_can_be_imagined() {
+async fn tables_recreated_can_be_imagined() {
     use migration::{config::DatabaseArgs, db::Absent};
     use sea_orm::ConnectionTrait as _;
     let folder = tempfile::tempdir().unwrap();

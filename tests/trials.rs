@@ -410,9 +410,9 @@ async fn a_view_in_the_way_is_named() {
     assert!(!script.contains("subjects"), "{script}");
 }
 
-/// A18: a table that is renamed and made anew loses nothing, so nobody is asked.
+/// A18: a table that is renamed and recreated loses nothing, so nobody is asked.
 #[tokio::test]
-async fn a_renamed_table_is_made_anew_without_a_question() {
+async fn a_renamed_table_is_recreated_without_a_question() {
     let mut change = Changed::new(|to| {
         let mut table = to.tables.remove("templates").unwrap();
         "blueprints".clone_into(&mut table.name);
@@ -430,7 +430,7 @@ async fn a_renamed_table_is_made_anew_without_a_question() {
     }
 }
 
-/// A20: what somebody made inside a table that SQLite makes anew is named, and goes with consent only.
+/// A20: what somebody made inside a table that SQLite recreates is named, and goes with consent only.
 #[tokio::test]
 async fn what_was_made_by_hand_inside_a_table_is_named() {
     let change = Changed::new(|to| column(to, "templates", "name").ty = ColumnType::Text);

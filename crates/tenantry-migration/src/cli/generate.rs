@@ -151,6 +151,9 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     }
     let snapshot = folder.snapshot()?;
     let proposal = propose(&snapshot, &schema, &renames, &answers)?;
+    for note in &proposal.notes {
+        out.note(note);
+    }
     if args.check {
         return check(args, project, &folder, &snapshot, &proposal, out).await;
     }
@@ -166,10 +169,7 @@ async fn write_proposal(
     proposal: &Proposal,
     out: &mut Printer,
 ) -> Result<u8> {
-    let Proposal { up, down, questions, notes, .. } = proposal;
-    for note in notes {
-        out.note(note);
-    }
+    let Proposal { up, down, questions, .. } = proposal;
     let name = folder.name(args.name.as_deref().unwrap_or_default(), now(args))?;
     if up.changes.is_empty() {
         if args.json {

@@ -148,7 +148,7 @@ impl Runner<'_> {
         let tables: Vec<&crate::schema::Table> =
             session.thinned.iter().filter_map(|name| live.tables.get(name)).collect();
         let texts =
-            self.samples().noted_anew(session.tx(), session.history.entries(), &tables).await?;
+            self.samples().noted_again(session.tx(), session.history.entries(), &tables).await?;
         let notes: Vec<Note<'_>> =
             texts.iter().map(|(table, text)| Note::seeded(table, text)).collect();
         if !notes.is_empty() {

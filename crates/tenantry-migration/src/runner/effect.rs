@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_made_anew_is_not_dropped() {
+    fn a_table_recreated_is_not_dropped() {
         let found = effect(&[
             crate::ops::v1::FOREIGN_KEYS_ENFORCED,
             r#"CREATE TABLE "t__rebuilt" ("id" int, "x" text)"#,
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_column_is_not_lost_when_its_table_is_made_anew() {
+    fn a_renamed_column_is_not_lost_when_its_table_is_recreated() {
         let found = effect(&[
             r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,
             r#"CREATE TABLE "t__rebuilt" ("id" int, "y" text)"#,
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_table_is_made_anew_under_its_new_name() {
+    fn a_renamed_table_is_recreated_under_its_new_name() {
         let found = effect(&[
             r#"ALTER TABLE "old" RENAME TO "t""#,
             r#"ALTER TABLE "t" RENAME COLUMN "x" TO "y""#,

@@ -180,7 +180,7 @@ impl Samples {
     }
 
     /// What to note of the sample rows of these tables, which are unedited, if it is not noted already.
-    pub(super) async fn noted_anew<C: ConnectionTrait>(
+    pub(super) async fn noted_again<C: ConnectionTrait>(
         &self,
         tx: &C,
         entries: &[journal::Entry],

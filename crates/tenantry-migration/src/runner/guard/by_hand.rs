@@ -28,9 +28,9 @@ pub(super) async fn made_by_hand(
 ) -> Result<(Vec<Dependent>, Vec<String>)> {
     let engine = request.engine;
     // A recreated table keeps rows, indexes and triggers; anything else added by hand is lost.
-    let anew: Vec<String> =
+    let recreated: Vec<String> =
         request.effect.rebuilt.iter().filter_map(|(name, _)| named(live, engine, name)).collect();
-    let compared: Vec<String> = drops.iter().chain(&anew).cloned().collect();
+    let compared: Vec<String> = drops.iter().chain(&recreated).cloned().collect();
     let made = made(tx, request, &compared).await?;
     let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) = dependents(tx, engine, targets)
         .await?
@@ -38,10 +38,10 @@ pub(super) async fn made_by_hand(
         .partition(|dependent| dependent.is_one_of(made.as_ref(), drops));
     check_referrers(request, drops, &ours)?;
     let mut by_hand = match &made {
-        Some(made) if replayed_on(engine) == engine => altered(made, live, drops, &anew),
+        Some(made) if replayed_on(engine) == engine => altered(made, live, drops, &recreated),
         Some(made) => {
             let live = live.clone().on(replayed_on(engine)).without_expressions();
-            altered(&made.clone().without_expressions(), &live, drops, &anew)
+            altered(&made.clone().without_expressions(), &live, drops, &recreated)
         }
         None => vec![
             "unknown: what is recorded as applied could not be made again to compare with it"
@@ -100,9 +100,9 @@ pub(super) async fn made(
 const READ_ONLY: &str = "25006";
 
 /// Additions and alterations by hand in the tables that are dropped or recreated.
-fn altered(made: &Schema, live: &Schema, drops: &[String], anew: &[String]) -> Vec<String> {
+fn altered(made: &Schema, live: &Schema, drops: &[String], recreated: &[String]) -> Vec<String> {
     let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
-    let ours = |name: &str| has(drops, name) || has(anew, name);
+    let ours = |name: &str| has(drops, name) || has(recreated, name);
     let changes = diff(&made.clone().filtered(ours), &live.clone().filtered(ours));
     let goes = |change: &&Change| has(drops, change.table()) || !comes_along(change);
     changes.iter().filter(goes).filter_map(addition).collect()
