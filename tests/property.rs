@@ -239,6 +239,9 @@ fn refused(pair: &Pair, error: String) -> Result<String, String> {
         "invalid input syntax for type json",
         "is violated by some row",
         "constraint failed",
+        "violates foreign key constraint",
+        "would refer to nothing",
+        "could not create unique index",
     ];
     if pair.edges && of_values.iter().any(|of| error.contains(of)) { Ok(error) } else { Err(error) }
 }

@@ -735,16 +735,18 @@ fn pair(from: &Spec, to: &Spec, hints: u16, crossing: u8) -> Pair {
         }
     }
     let (mut from, mut to) = (build(&from), build(&to));
-    // Rows refer to rows with their own number, so a table must not lose its rows on the way while
-    // others go on referring to them.
     let forth = renames.applicable(&from, &to);
     let back = forth.reversed();
-    without_equal_keys(&mut from, &to, &back);
-    without_equal_keys(&mut to, &from, &forth);
-    without_dangling(&mut from, &to, &back);
-    without_dangling(&mut to, &from, &forth);
-    let (backfills, backfills_back) = (backfills(&from, &to, &forth), backfills(&to, &from, &back));
     let edges = (hints >> 10) & 3 == 3;
+    // Rows refer to rows with their own number, so a table must not lose its rows on the way while
+    // others go on referring to them; at the edges, both engines have to refuse that.
+    if !edges {
+        without_equal_keys(&mut from, &to, &back);
+        without_equal_keys(&mut to, &from, &forth);
+        without_dangling(&mut from, &to, &back);
+        without_dangling(&mut to, &from, &forth);
+    }
+    let (backfills, backfills_back) = (backfills(&from, &to, &forth), backfills(&to, &from, &back));
     Pair { from, to, renames, backfills, backfills_back, edges }
 }
 
