@@ -236,7 +236,10 @@ impl Work<'_> {
             operations.extend(self.clear_primary_key(table, altered, &mut names));
         }
         let by_new_name = renamed.iter().map(|(_, it)| (it.to.clone(), it.from.clone())).collect();
-        let is_free = |names: &[String], _: &str, new: &str| !names.iter().any(|name| name == new);
+        // SQLite takes two names that differ by case for one.
+        let is_free = |names: &[String], old: &str, new: &str| {
+            !names.iter().any(|name| name != old && name.eq_ignore_ascii_case(new))
+        };
         for (from, to) in one_by_one(&by_new_name, names, is_free) {
             let Some((table, it)) = renamed.iter_mut().find(|(_, it)| it.from == from) else {
                 continue;
