@@ -47,12 +47,27 @@ fn try_pairs(half: u8) {
     let cases = number("TENANTRY_PROPERTY_CASES", 250) / 2;
     let mut seed = [half; 32];
     seed[..4].copy_from_slice(&number("TENANTRY_PROPERTY_SEED", 0).to_le_bytes());
-    let config =
-        Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let config = Config { failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let mut left = cases;
+    while left > 0 {
+        let now = left.min(AT_ONCE);
+        try_some(&mut runner, now);
+        left -= now;
+        eprintln!("tried {} of {cases} pairs", cases - left);
+    }
+}
+
+/// How many pairs are tried in a database, whose catalogues grow with every table that was there.
+const AT_ONCE: u32 = 250;
+
+fn try_some(runner: &mut TestRunner, cases: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dbs = [TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres)];
     let [sqlite, postgres] = [0, 1].map(|at: usize| runtime.block_on(dbs[at].open()));
+    let rng = runner.new_rng();
+    let config = Config { cases, ..runner.config().clone() };
     let outcome = TestRunner::new_with_rng(config, rng).run(&pairs(), |pair| {
         runtime.block_on(try_pair(&sqlite, &postgres, &pair)).map_err(TestCaseError::fail)
     });

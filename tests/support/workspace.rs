@@ -91,7 +91,7 @@ impl Workspace {
         let copy = Self::of(name, original(), &["clippy.toml", "entity", "migration"]);
         let crates = copy.root.join("crates");
         std::os::unix::fs::symlink(original().join("crates"), &crates).unwrap();
-        copy.ask_for_features(&crates);
+        copy.ask_for_features("entity");
         let (workspace, profiles) = manifest();
         let mut all = vec!["crates/*", "entity", "migration"];
         all.extend(members);
@@ -121,12 +121,16 @@ impl Workspace {
         let own = manifest_of_shop.replace("../../crates", crates.to_str().unwrap());
         let own = own.replace("version = \"0.1.0\"", &version(name));
         copy.write("Cargo.toml", &format!("{own}\n{}", manifest().1));
-        copy.ask_for_features(&crates);
+        copy.ask_for_features("entity");
         copy
     }
 
-    fn ask_for_features(&self, crates: &Path) {
-        self.replace("entity/Cargo.toml", "\n[dependencies]\n", &dependencies_as_here(crates));
+    /// Lets a member, from which another one may be built, ask for the features of the tests.
+    pub fn ask_for_features(&self, member: &str) {
+        let own = self.root.join("crates");
+        let crates = if own.exists() { own } else { original().join("crates") };
+        let asked = dependencies_as_here(&crates);
+        self.replace(&format!("{member}/Cargo.toml"), "\n[dependencies]\n", &asked);
     }
 
     /// A fresh folder with these parts of another, and what every workspace has.
