@@ -6,6 +6,7 @@ mod accepted;
 mod attached;
 mod exposed;
 mod finding;
+mod in_the_way;
 mod mend;
 
 pub use accepted::{Accepted, AcceptedDrift};
@@ -21,7 +22,7 @@ use crate::{
     error::Result,
     project::Project,
     report::Finding,
-    runner::{Dependent, attached, dependents},
+    runner::attached,
     schema::{self, Schema, expr},
 };
 
@@ -105,7 +106,7 @@ where
     let (changes, exposed, stale) = accepted.without(changes, exposed);
     attached.retain(|it| exposed.contains(&attached::finding(it, engine)));
     let constraints = constraints(db, engine, &changes).await?;
-    let in_the_way = in_the_way(db, engine, &changes).await?;
+    let in_the_way = in_the_way::in_the_way(db, engine, &changes).await?;
     Ok(Drift {
         entities,
         live,
@@ -140,61 +141,6 @@ async fn constraints<C: ConnectionTrait>(
     let stmt = Statement::from_string(db.get_database_backend(), sql);
     let rows = db.query_all_raw(stmt).await?;
     Ok(rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, _>>()?)
-}
-
-/// Views that read a column that is dropped or retyped, views of these, and tables that inherit it: the
-/// server refuses to change it.
-async fn in_the_way<C: ConnectionTrait>(
-    db: &C,
-    engine: Engine,
-    changes: &[Change],
-) -> Result<Vec<String>> {
-    let held = changes
-        .iter()
-        .filter(|change| matches!(change, Change::AlterType { .. } | Change::DropColumn { .. }));
-    let held: Vec<(&str, &str)> =
-        held.filter_map(|change| Some((change.table(), change.column()?))).collect();
-    let mut tables: Vec<String> = held.iter().map(|(table, _)| (*table).to_owned()).collect();
-    tables.sort();
-    tables.dedup();
-    // SQLite's rebuild leaves views alone.
-    if engine == Engine::Sqlite {
-        return Ok(Vec::new());
-    }
-    let dependents = dependents(db, engine, &tables).await?;
-    let (mut found, mut views) = (Vec::new(), Vec::new());
-    for it in &dependents {
-        match it {
-            Dependent::Heir { .. } => found.push(it.sentence()),
-            Dependent::View { name, target, columns, .. } if tables.contains(target) => {
-                let is_held = |column: &&String| held.contains(&(target.as_str(), column.as_str()));
-                let columns: Vec<&str> =
-                    columns.iter().filter(is_held).map(String::as_str).collect();
-                if !columns.is_empty() {
-                    found.push(format!(
-                        "the view {name}, which reads {target}.{}",
-                        columns.join(", ")
-                    ));
-                    views.push(name);
-                }
-            }
-            _ => {}
-        }
-    }
-    // A view of such a view goes before it.
-    loop {
-        let next = dependents.iter().find_map(|it| match it {
-            Dependent::View { name, target, .. } => {
-                let bare = |name: &String| name.rsplit('.').next() == Some(target);
-                let reads_one = views.iter().any(|view| bare(view));
-                (reads_one && !views.contains(&name)).then_some((name, it.sentence()))
-            }
-            _ => None,
-        });
-        let Some((name, sentence)) = next else { return Ok(found) };
-        views.push(name);
-        found.insert(0, sentence);
-    }
 }
 
 impl Drift {
