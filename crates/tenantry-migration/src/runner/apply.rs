@@ -11,7 +11,8 @@ use sea_orm_migration::{MigrationTrait, SchemaManager};
 use super::{
     Destructive, Direction, Outcome, Runner, bookkeeping, journal,
     journal::{Event, History, Note},
-    recorder::{Sent, runs_outside},
+    recorder::runs_outside,
+    sent::Sent,
     session::Session,
 };
 use crate::{

@@ -2,17 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlparser::{
-    ast::{
-        AlterTableOperation, Expr, FromTable, GrantObjects, Grantee, GranteesType, GroupByExpr,
-        Ident, ObjectName, ObjectType, Privileges, Query, RenameTableNameKind, SelectItem, SetExpr,
-        Statement, TableFactor, TableObject,
-    },
-    dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
-    parser::Parser,
+use sqlparser::ast::{
+    AlterTableOperation, Expr, FromTable, GrantObjects, Grantee, GranteesType, GroupByExpr, Ident,
+    ObjectName, ObjectType, Privileges, Query, RenameTableNameKind, SelectItem, SetExpr, Statement,
+    TableFactor, TableObject,
 };
 
-use super::recorder::Sent;
+use super::sent::Sent;
 use crate::ops::v1::VALUE_NEEDED;
 
 /// What a list of statements does to tables.
@@ -307,17 +303,6 @@ fn privileges(privileges: &Privileges, objects: Option<&GrantObjects>) -> Vec<(S
     let all = tables
         .flat_map(|table| actions.iter().map(move |action| (table.clone(), action.to_string())));
     all.filter(|(_, privilege)| !privilege.contains('(')).collect()
-}
-
-/// A statement in either dialect; `None` if neither understands it.
-pub(super) fn parse(sql: &str) -> Option<Vec<Statement>> {
-    let dialects: [&dyn Dialect; 2] = [&PostgreSqlDialect {}, &SQLiteDialect {}];
-    let parse =
-        |sql: &str| dialects.into_iter().find_map(|dialect| Parser::parse_sql(dialect, sql).ok());
-    // SeaQuery's decimal on SQLite is a type that the parser takes no digits for.
-    parse(sql)
-        .or_else(|| parse(&sql.replace("real(", "numeric(")))
-        .or_else(|| parse(&sql.replace("DROP INDEX CONCURRENTLY", "DROP INDEX")))
 }
 
 fn name(object: &ObjectName) -> String {

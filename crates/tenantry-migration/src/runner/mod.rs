@@ -30,6 +30,7 @@ mod repair;
 mod role;
 mod sample_rows;
 mod samples;
+mod sent;
 mod session;
 mod state;
 mod stored;
@@ -50,8 +51,8 @@ use effect::Effect;
 pub use journal::{Event, table_beside as journal_beside};
 pub use permit::Destructive;
 pub use recorder::record;
+pub(crate) use recorder::record_in;
 use recorder::{Recording, Recordings};
-pub(crate) use recorder::{parses, record_in};
 pub use repair::Resolution;
 pub use role::Granted;
 pub use samples::{NotedSeeding, Samples, SeedingStage};
@@ -59,6 +60,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManagerConnection,
 };
+pub(crate) use sent::parses;
 use session::Session;
 pub use state::{MigrationState, Standing, State};
 pub use stored::Contents;

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Deref,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use sea_orm::{
@@ -12,11 +12,10 @@ use sea_orm::{
     Value,
 };
 use sea_orm_migration::{MigrationTrait, SchemaManager};
-use sqlparser::ast;
 use tenantry_entity::Engine;
 use tenantry_schema::{Direction, fingerprint::sha256};
 
-use super::effect::parse;
+use super::sent::Sent;
 use crate::{
     error::{Error, Left, Result},
     ops::context::Context,
@@ -63,11 +62,6 @@ pub(crate) async fn record_in(
     })?;
     let log = connection.into_transaction_log();
     Ok(log.iter().flat_map(Transaction::statements).map(ToString::to_string).collect())
-}
-
-/// Whether a statement can be read in either dialect.
-pub(crate) fn parses(sql: &str) -> bool {
-    parse(sql).is_some()
 }
 
 /// SeaORM's mock, which logs every statement, with an answer made when it is needed.
@@ -121,27 +115,6 @@ impl MockDatabaseTrait for Recorder {
 
     fn ping(&self) -> Result<(), DbErr> {
         Ok(())
-    }
-}
-
-/// A statement that a migration sends. It is parsed on demand, and only once.
-#[derive(Debug)]
-pub(super) struct Sent {
-    /// As the driver gets it.
-    pub sql: String,
-    parsed: OnceLock<Option<Vec<ast::Statement>>>,
-}
-
-impl Sent {
-    /// Parsed in the dialect of either engine; `None` if neither parser understands it.
-    pub(super) fn parsed(&self) -> Option<&[ast::Statement]> {
-        self.parsed.get_or_init(|| parse(&self.sql)).as_deref()
-    }
-}
-
-impl From<String> for Sent {
-    fn from(sql: String) -> Self {
-        Self { sql, parsed: OnceLock::new() }
     }
 }
 
