@@ -398,3 +398,28 @@ fn rename_in(names: &mut [String], old: &str, new: &str) {
         new.clone_into(name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::one_by_one;
+
+    fn steps(renames: &[(&str, &str)], names: &[&str]) -> Vec<(String, String)> {
+        let renames = renames.iter().map(|(old, new)| ((*new).to_owned(), (*old).to_owned()));
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let is_free = |names: &[String], _: &str, new: &str| !names.iter().any(|name| name == new);
+        one_by_one(&renames.collect(), names, is_free)
+    }
+
+    #[test]
+    fn every_chain_of_renames_ends() {
+        let is = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        assert_eq!(steps(&[("a", "b"), ("b", "c")], &["a", "b"]), [is("b", "c"), is("a", "b")]);
+        assert_eq!(
+            steps(&[("a", "b"), ("b", "a")], &["a", "b"]),
+            [is("b", "renamed_0"), is("a", "b"), is("renamed_0", "a")]
+        );
+        // Something else has the name and keeps it.
+        assert_eq!(steps(&[("a", "b")], &["a", "b"]), [is("a", "renamed_0"), is("renamed_0", "b")]);
+        assert_eq!(steps(&[("a", "c"), ("b", "a")], &["a", "b", "c"]).len(), 4);
+    }
+}
