@@ -43,7 +43,9 @@ fn samples() -> Vec<Pair> {
         }
         let kinds = kinds(&pair);
         if kinds.iter().any(|kind| seen.get(kind).is_none_or(|times| *times < TIMES)) {
-            kinds.into_iter().for_each(|kind| *seen.entry(kind).or_default() += 1);
+            for kind in kinds {
+                *seen.entry(kind).or_default() += 1;
+            }
             samples.push(pair);
         }
     }

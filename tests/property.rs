@@ -40,6 +40,7 @@ fn plans_lead_there_and_back_on_both_engines_too() {
     try_pairs(1);
 }
 
+#[allow(clippy::print_stderr, reason = "a long run says how far it is")]
 fn try_pairs(half: u8) {
     let number = |name: &str, default: u32| {
         env::var(name).map_or(default, |text| text.parse().expect("a number"))
