@@ -92,7 +92,7 @@ where
     unknown_tables.retain(|name| !project.is_bookkeeping(name));
     let live = live.filtered(|name| entities.tables.contains_key(name));
     let mut exposed = exposed::exposed(db, engine, application_role, &entities).await?;
-    let mut attached = attached(db, engine, Some(project.bookkeeping)).await?;
+    let mut attached = attached(db, engine, Some((project.bookkeeping, application_role))).await?;
     attached.retain(|it| attached::is_found(it, engine, &entities));
     exposed.extend(attached.iter().map(|it| attached::finding(it, engine)));
     let application_role = application_role::facts(db, engine, application_role).await?;

@@ -32,8 +32,9 @@ impl Attached {
     }
 }
 
-/// All that is attached to tables of the current schema. With the name of the `bookkeeping` table, tables that
-/// belong to another role than that one are among it.
+/// All that is attached to tables of the current schema. With the names of the bookkeeping table and the
+/// application role, tables that belong to another role than that table are among it; not those that belong to
+/// the application role, which is a finding of its own.
 ///
 /// # Errors
 ///
@@ -41,19 +42,21 @@ impl Attached {
 pub(crate) async fn attached<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
-    bookkeeping: Option<&str>,
+    owned_like: Option<(&str, &str)>,
 ) -> Result<Vec<Attached>, DbErr> {
     let sql = if engine == Engine::Sqlite {
         "SELECT 'trigger' AS kind, name, tbl_name AS table_name FROM sqlite_schema \
          WHERE type = 'trigger' ORDER BY tbl_name, name"
             .to_owned()
     } else {
-        let owners = bookkeeping.map(|name| {
+        let owners = owned_like.map(|(bookkeeping, role)| {
             format!(
                 " UNION ALL SELECT 'owner', pg_get_userbyid(b.relowner)::text, o.oid FROM pg_class b \
                  JOIN pg_class o ON o.relnamespace = b.relnamespace AND o.relowner <> b.relowner \
-                 WHERE b.relname = {} AND b.relnamespace = {CURRENT_SCHEMA}",
-                literal(name)
+                 WHERE b.relname = {} AND b.relnamespace = {CURRENT_SCHEMA} \
+                 AND pg_get_userbyid(o.relowner) <> {}",
+                literal(bookkeeping),
+                literal(role)
             )
         });
         format!(
