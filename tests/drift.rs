@@ -721,7 +721,7 @@ const NO_DIFFERENCE: [&str; 12] = [
     "CLUSTER leads USING leads_tenant_id_email_idx",
     "COMMENT ON TABLE leads IS 'people who asked'",
     "COMMENT ON COLUMN leads.name IS 'as they wrote it'",
-    "CREATE TABLE others (id integer); COMMENT ON TABLE others IS 'of somebody else'",
+    "CREATE TABLE others (id integer); COMMENT ON TABLE others IS 'no entity describes it'",
     "CREATE SEQUENCE numbers",
     "CREATE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
 ];

@@ -410,7 +410,7 @@ async fn a_view_in_the_way_is_named() {
     assert!(!script.contains("subjects"), "{script}");
 }
 
-/// A18: a table that is renamed and recreated loses nothing, so nobody is asked.
+/// A18: a migration that renames and recreates a table loses nothing, so `up` asks for no consent.
 #[tokio::test]
 async fn a_renamed_table_is_recreated_without_a_question() {
     let mut change = Changed::new(|to| {
@@ -430,7 +430,8 @@ async fn a_renamed_table_is_recreated_without_a_question() {
     }
 }
 
-/// A20: what somebody made inside a table that SQLite recreates is named, and goes with consent only.
+/// A20: before a migration recreates an SQLite table, `up` names what was added to it by hand, and asks for
+/// consent to lose it.
 #[tokio::test]
 async fn what_was_made_by_hand_inside_a_table_is_named() {
     let change = Changed::new(|to| column(to, "templates", "name").ty = ColumnType::Text);

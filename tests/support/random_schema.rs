@@ -752,32 +752,24 @@ fn pair(from: &Spec, to: &Spec, hints: u16, crossing: u8) -> Pair {
 
 /// The same with tables, which all are renamed then where their names differ. Says whether it did.
 fn cross_tables(from: &Spec, to: &mut Spec, kind: u8) -> bool {
-    let both: Vec<usize> =
-        (0..TABLES).filter(|slot| from[*slot].is_some() && to[*slot].is_some()).collect();
-    let new = (0..TABLES).find(|slot| from[*slot].is_none() && to[*slot].is_some());
-    let named = |slot: usize| from[slot].as_ref().map(|it| (slot, it.renamed));
-    let leaves = |slot: usize| named(slot).map(|(name, renamed)| (name, !renamed));
-    let mut call = |slot: usize, name: Option<(usize, bool)>| {
-        if let (Some(table), Some((name, renamed))) = (&mut to[slot], name) {
+    if kind > 1 {
+        return false;
+    }
+    let before: Vec<Option<bool>> =
+        from.iter().map(|it| it.as_ref().map(|it| it.renamed)).collect();
+    let stays = from.iter().zip(&*to).filter(|(from, to)| from.is_some() && to.is_some());
+    if kind == 0 && stays.count() < 2 {
+        return false;
+    }
+    let after: Vec<bool> = to.iter().map(Option::is_some).collect();
+    let names = crossed(kind == 0, &before, &after);
+    let crosses = !names.is_empty();
+    for (slot, (name, renamed)) in names {
+        if let Some(table) = &mut to[slot] {
             (table.name, table.renamed) = (Some(name), renamed);
         }
-    };
-    match (kind, both.as_slice(), new) {
-        (0, [one, other, ..], _) => {
-            call(*one, named(*other));
-            call(*other, named(*one));
-        }
-        (1, [one, ..], Some(new)) => {
-            call(new, named(*one));
-            call(*one, leaves(*one));
-        }
-        (1, [one, other, ..], None) => {
-            call(*one, named(*other));
-            call(*other, leaves(*other));
-        }
-        _ => return false,
     }
-    true
+    crosses
 }
 
 /// Lets columns take each other's names, in some of the pairs: two exchange theirs, or one takes the name
@@ -789,35 +781,33 @@ fn cross_names(from: &Spec, to: &mut Spec, hints: u16) -> bool {
     }
     let tables = from.iter().zip(to).filter_map(|(from, to)| Some((from.as_ref()?, to.as_mut()?)));
     for (from, to) in tables {
-        let slots = || 0..COLUMNS;
-        let has = |spec: &[Option<ColumnSpec>], slot: usize| spec[slot].is_some();
-        let both: Vec<usize> =
-            slots().filter(|slot| has(&from.columns, *slot) && has(&to.columns, *slot)).collect();
-        let new = slots().find(|slot| !has(&from.columns, *slot) && has(&to.columns, *slot));
-        let named = |slot: usize| from.columns[slot].as_ref().map(|it| (slot, it.renamed));
-        let mut call = |slot: usize, name: Option<(usize, bool)>| {
-            if let (Some(column), Some((name, renamed))) = (&mut to.columns[slot], name) {
+        let renamed = |it: &Option<ColumnSpec>| it.as_ref().map(|it| it.renamed);
+        let before: Vec<Option<bool>> = from.columns.iter().map(renamed).collect();
+        let after: Vec<bool> = to.columns.iter().map(Option::is_some).collect();
+        for (slot, (name, renamed)) in crossed(kind == 2, &before, &after) {
+            if let Some(column) = &mut to.columns[slot] {
                 (column.name, column.renamed) = (Some(name), renamed);
             }
-        };
-        let leaves = |slot: usize| named(slot).map(|(name, renamed)| (name, !renamed));
-        match (kind, both.as_slice(), new) {
-            (2, [one, other, ..], _) => {
-                call(*one, named(*other));
-                call(*other, named(*one));
-            }
-            (_, [one, ..], Some(new)) => {
-                call(new, named(*one));
-                call(*one, leaves(*one));
-            }
-            (_, [one, other, ..], None) => {
-                call(*one, named(*other));
-                call(*other, leaves(*other));
-            }
-            _ => {}
         }
     }
     true
+}
+
+/// Which slots get which names, as a slot and whether it is that slot's other name: two exchange theirs, or one
+/// takes the name that another one leaves, or a new one does.
+fn crossed(exchange: bool, before: &[Option<bool>], after: &[bool]) -> Vec<(usize, (usize, bool))> {
+    let own = |slot: usize| before[slot].map(|renamed| (slot, renamed));
+    let leaves = |slot: usize| before[slot].map(|renamed| (slot, !renamed));
+    let slots = || 0..after.len();
+    let both: Vec<usize> = slots().filter(|it| before[*it].is_some() && after[*it]).collect();
+    let new = slots().find(|it| before[*it].is_none() && after[*it]);
+    let names = match (both.as_slice(), new) {
+        ([one, other, ..], _) if exchange => [(*one, own(*other)), (*other, own(*one))],
+        ([one, ..], Some(new)) => [(new, own(*one)), (*one, leaves(*one))],
+        ([one, other, ..], None) => [(*one, own(*other)), (*other, leaves(*other))],
+        _ => return Vec::new(),
+    };
+    names.into_iter().filter_map(|(slot, name)| Some((slot, name?))).collect()
 }
 
 /// Values for the rows that need one on the way from one schema to the other.
