@@ -825,40 +825,23 @@ async fn every_word_of_sql_may_be_a_column() {
     open.close().await;
 }
 
-/// No statement that reads a schema costs so much by the planner's estimate that PostgreSQL compiles it
-/// (`jit_above_cost`), also where there are many tables and statistics of them.
+/// PostgreSQL compiles no statement that reads a schema, however much the planner thinks that it costs
+/// (`jit_above_cost`).
 #[tokio::test]
 async fn reading_a_schema_is_never_compiled() {
     let db = TestDb::new(Engine::Postgres);
     db.migration(&["up"]).ok();
-    let many: Vec<String> = (0..100)
-        .map(|number| {
-            format!(
-                "CREATE TABLE more_{number} (id uuid PRIMARY KEY, a text UNIQUE, b text CHECK (b <> '')); \
-                 CREATE INDEX ON more_{number} (b, a)"
-            )
-        })
-        .collect();
-    db.execute(&many.join(";")).await;
-    // As autovacuum does sooner or later.
-    for catalogue in ["pg_class", "pg_attribute", "pg_index", "pg_constraint"] {
-        db.server().execute_as_superuser(&format!("VACUUM ANALYZE {catalogue}"));
-    }
     db.server().execute_as_superuser(&format!(
         "ALTER DATABASE {} SET session_preload_libraries = 'auto_explain'; \
          ALTER DATABASE {0} SET auto_explain.log_min_duration = 0; \
-         ALTER DATABASE {0} SET auto_explain.log_level = 'notice'",
+         ALTER DATABASE {0} SET auto_explain.log_level = 'notice'; \
+         ALTER DATABASE {0} SET jit_above_cost = 100",
         db.server().name
     ));
     for (program, command) in [("migration", "diff"), ("tenantry", "validate")] {
         let ran = db.bin(program).env("RUST_LOG", "sqlx=info").args(&[command]).run();
-        let costs = ran.stderr.split("(cost=").skip(1).map(|text| {
-            let (_, text) = text.split_once("..").unwrap();
-            text.split_once(' ').unwrap().0.parse::<f64>().unwrap()
-        });
-        let costs: Vec<f64> = costs.collect();
-        assert!(costs.len() > 20, "{ran:#?}");
-        let most = costs.into_iter().fold(0.0, f64::max);
-        assert!(most < 100_000.0, "a statement of {command} costs {most}");
+        let plans = ran.stderr.matches("(cost=").count();
+        assert!(plans > 20, "{ran:#?}");
+        assert!(!ran.stderr.contains("JIT:"), "{ran:#?}");
     }
 }

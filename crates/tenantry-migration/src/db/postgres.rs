@@ -182,7 +182,10 @@ async fn greet(
     };
     if engine.capability().session_settings {
         // Without a limit of the role's own, no statement waits for another session's lock for ever.
-        let sql = "SET quote_all_identifiers = off; SELECT set_config('lock_timeout', '5s', false) \
+        // To compile a statement that reads the catalogues takes longer than to run it, and the planner
+        // does so by its estimate alone: <https://www.postgresql.org/docs/15/jit-decision.html>
+        let sql = "SET quote_all_identifiers = off; SET jit = off; \
+                   SELECT set_config('lock_timeout', '5s', false) \
                    WHERE current_setting('lock_timeout') = '0'";
         sqlx::raw_sql(sql).execute(&mut *connection).await?;
     }

@@ -254,8 +254,7 @@ const INDEX_OPTIONS: &str = "ARRAY[CASE WHEN i.indisunique \
      CASE WHEN i.indisvalid THEN '' ELSE 'INVALID' END]";
 
 /// SQL for what the index `i` has as its key, in which order, and what it includes. `unnest` tells the
-/// planner that there are few: where it expects many, PostgreSQL compiles the query, which takes longer
-/// than to run it: <https://www.postgresql.org/docs/15/jit-decision.html>
+/// planner that there are few.
 const INDEX_PARTS: &str = "SELECT coalesce(array_agg(CASE k.suffix WHEN '' THEN k.part \
      ELSE coalesce(quote_ident(k.column_name), k.part) || k.suffix END ORDER BY k.number) \
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS parts, \
