@@ -110,24 +110,27 @@ fn by_line(sql: &str) -> String {
         return sql.to_owned();
     };
     let body = body.strip_suffix(" )").unwrap_or(body);
-    let (mut text, mut depth, mut quote) = (format!("{head} (\n    "), 0u32, None);
-    let mut letters = body.chars().peekable();
-    while let Some(letter) = letters.next() {
+    format!("{head} (\n    {}\n)", parts(body).join(",\n    "))
+}
+
+/// What stands between the commas of a list, which are neither in quotes nor in parentheses.
+pub(super) fn parts(list: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut depth, mut quote) = (Vec::new(), 0, 0u32, None);
+    for (at, letter) in list.char_indices() {
         match (quote, letter) {
             (Some(open), _) if letter == open => quote = None,
             (None, '\'' | '"') => quote = Some(letter),
             (None, '(') => depth += 1,
             (None, ')') => depth = depth.saturating_sub(1),
             (None, ',') if depth == 0 => {
-                text.push_str(",\n    ");
-                letters.next_if_eq(&' ');
-                continue;
+                parts.push(list[start..at].trim_start_matches(' '));
+                start = at + 1;
             }
             _ => {}
         }
-        text.push(letter);
     }
-    text + "\n)"
+    parts.push(list[start..].trim_start_matches(' '));
+    parts
 }
 
 /// The table with its keys and checks, without its indexes.

@@ -20,6 +20,7 @@ mod model;
 pub mod names;
 mod normalise;
 mod on_engine;
+mod reduced;
 pub mod rules;
 mod snapshot;
 pub mod tenancy;

@@ -8,7 +8,7 @@
 use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
 use tenantry_entity::Engine;
 
-use super::{BTREE, Index, IndexPart, Schema, ddl, from_postgres, from_sqlite, names};
+use super::{Schema, ddl, from_postgres, from_sqlite, reduced::Reduced};
 use crate::{error::sqlstate, ops::v1, sql::in_memory};
 
 /// What a database should hold, in its own words.
@@ -91,44 +91,23 @@ where
         memory.close().await?;
         return schema;
     }
-    let transaction = db.begin().await?;
-    // One round trip; an empty search path but for the temporary schema keeps the names apart.
     let local = statements.iter().filter(|sql| !is_grant(sql) && !v1::is_distribution(sql));
-    let only_creates = local.clone().all(|sql| is_creation(sql));
-    let (mut local, mut plain) = (local.cloned().collect::<Vec<_>>(), Vec::new());
-    // Creating an index costs the server as much as a table, and it would change nothing in these.
-    if only_creates {
-        local.retain(|sql| match PlainIndex::read(sql) {
-            Some(index) => {
-                plain.push(index);
-                false
-            }
-            None => true,
-        });
-    }
-    let mut outcome = temporary(&transaction, "pg_temp", &script(&local)).await;
-    transaction.rollback().await?;
-    // A type or a function of an extension, say. What only creates, creates no other tables with the whole path.
-    let is_unknown = |error: &DbErr| {
-        matches!(sqlstate(error).as_deref(), Some(UNDEFINED_OBJECT | UNDEFINED_FUNCTION))
-    };
-    if only_creates && outcome.as_ref().is_err_and(is_unknown) {
-        let transaction = db.begin().await?;
-        let stmt = Statement::from_string(
-            engine.backend(),
-            "SELECT 'pg_temp, ' || current_setting('search_path') AS path",
-        );
-        let row = transaction.query_one_raw(stmt).await?;
-        let path = row.map_or(Ok("pg_temp".to_owned()), |row| row.try_get("", "path"))?;
-        outcome = temporary(&transaction, &path, &script(&local)).await;
-        transaction.rollback().await?;
-    }
-    let mut schema = outcome?;
-    for PlainIndex { table, index } in plain {
-        if let Some(table) = schema.tables.get_mut(&table) {
-            table.indexes.push(index);
+    let local: Vec<String> = local.cloned().collect();
+    let only_creates = local.iter().all(|sql| is_creation(sql));
+    let reduced = Some(&local).filter(|_| only_creates).and_then(|local| Reduced::of(local));
+    let mut outcome = None;
+    if let Some(reduced) = reduced {
+        match temporary(db, engine, &reduced.statements, true).await {
+            Ok(schema) => outcome = Some(reduced.complete(schema)),
+            // What no partitioned table has, say.
+            Err(error) if sqlstate(&error).is_some() => {}
+            Err(error) => return Err(error),
         }
     }
+    let schema = match outcome {
+        Some(schema) => schema,
+        None => temporary(db, engine, &local, only_creates).await?,
+    };
     let mut schema = schema.sorted();
     if engine.capability().distributes_tables {
         schema.distribute();
@@ -136,11 +115,42 @@ where
     Ok(schema)
 }
 
+/// Runs statements as [`replay`] does, and reads the result.
+async fn temporary<C>(
+    db: &C,
+    engine: Engine,
+    statements: &[String],
+    only_creates: bool,
+) -> Result<Schema, DbErr>
+where
+    C: ConnectionTrait + TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
+{
+    let script = script(statements);
+    // An empty search path but for the temporary schema keeps the names apart.
+    let transaction = db.begin().await?;
+    let outcome = temporary_in(&transaction, "pg_temp", &script).await;
+    transaction.rollback().await?;
+    // A type or a function of an extension, say. What only creates, creates no other tables with the whole path.
+    let is_unknown = |error: &DbErr| {
+        matches!(sqlstate(error).as_deref(), Some(UNDEFINED_OBJECT | UNDEFINED_FUNCTION))
+    };
+    if !only_creates || !outcome.as_ref().is_err_and(is_unknown) {
+        return outcome;
+    }
+    let transaction = db.begin().await?;
+    let sql = "SELECT 'pg_temp, ' || current_setting('search_path') AS path";
+    let row = transaction.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    let path = row.map_or(Ok("pg_temp".to_owned()), |row| row.try_get("", "path"))?;
+    let outcome = temporary_in(&transaction, &path, &script).await;
+    transaction.rollback().await?;
+    outcome
+}
+
 const UNDEFINED_OBJECT: &str = "42704";
 const UNDEFINED_FUNCTION: &str = "42883";
 
-/// Makes temporary tables with this search path, and reads them.
-async fn temporary<C: ConnectionTrait>(
+/// Makes temporary tables with this search path, in one round trip, and reads them.
+async fn temporary_in<C: ConnectionTrait>(
     db: &C,
     search_path: &str,
     script: &str,
@@ -160,50 +170,6 @@ fn is_creation(sql: &str) -> bool {
         .any(|start| sql.starts_with(start))
         || (sql.starts_with("ALTER TABLE ") && sql.ends_with(" ROW LEVEL SECURITY"))
 }
-
-/// An index of plain columns, which the server spells as the statement does. Never a unique one, since a
-/// foreign key may refer to its columns.
-struct PlainIndex {
-    table: String,
-    index: Index,
-}
-
-impl PlainIndex {
-    /// Reads a statement as SeaQuery writes it: `CREATE INDEX "name" ON "table" ("column", "other" DESC)`.
-    fn read(sql: &str) -> Option<Self> {
-        let (name, rest) = sql.strip_prefix("CREATE INDEX ")?.split_once(" ON ")?;
-        let (table, parts) = rest.strip_suffix(')')?.split_once(" (")?;
-        let part = |part: &str| {
-            let (column, descending) = match part.strip_suffix(" DESC") {
-                Some(column) => (column, true),
-                None => (part, false),
-            };
-            let expr = plain_name(column)?.to_owned();
-            Some(IndexPart { descending, ..IndexPart::new(expr) })
-        };
-        let parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
-        let index = Index {
-            name: plain_name(name)?.to_owned(),
-            unique: false,
-            method: BTREE.to_owned(),
-            options: Vec::new(),
-            parts,
-            predicate: None,
-        };
-        Some(Self { table: plain_name(table)?.to_owned(), index })
-    }
-}
-
-/// The name between the quotes, if the server neither quotes nor truncates it.
-fn plain_name(quoted: &str) -> Option<&str> {
-    let name = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    let is_word = QUOTED_WORDS.iter().any(|start| name.starts_with(start));
-    (!is_word && names::needs_no_quotes(name) && name.len() <= names::MAX_BYTES).then_some(name)
-}
-
-/// Prefixes of the keywords that PostgreSQL quotes and sqlparser does not list:
-/// <https://www.postgresql.org/docs/current/sql-keywords-appendix.html>
-const QUOTED_WORDS: [&str; 6] = ["analyse", "greatest", "isnull", "json", "merge_action", "xml"];
 
 /// Whether a statement is about privileges.
 fn is_grant(sql: &str) -> bool {
