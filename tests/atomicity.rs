@@ -183,7 +183,7 @@ async fn an_interrupted_up_leaves_before_or_after(db: TestDb) {
     match db.engine {
         Engine::Sqlite => {
             // The journal exists while a transaction has written and not committed. What the command
-            // logs goes into a pipe that nobody reads, so that it waits when that is full.
+            // logs goes into a pipe that is not read, so that it waits when that is full.
             let journal = db.folder().join("test.db-journal");
             for room in (8..=22).step_by(2) {
                 let (reader, mut writer) = std::io::pipe().unwrap();
@@ -207,7 +207,7 @@ async fn an_interrupted_up_leaves_before_or_after(db: TestDb) {
             db.tenantry(&["rollback"]).ok();
         }
         _ => {
-            // Somebody holds the name that the ninth migration wants, so the command waits there.
+            // Another session holds the name that the ninth migration wants, so the command waits there.
             let open = db.open().await;
             let holder = open.connection.begin().await.unwrap();
             holder.execute_unprepared("CREATE TABLE leads (id int)").await.unwrap();

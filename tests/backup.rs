@@ -1,4 +1,4 @@
-//! What was lost comes back from its backup, and what somebody has worked with counts as real.
+//! What was lost comes back from its backup, and what a user has worked with counts as real.
 
 use crate::support::{Engine, TestDb, all_but, before, migrations};
 
@@ -178,7 +178,7 @@ async fn strange_values_come_back(db: TestDb) {
     ))
     .await;
     if db.engine == Engine::Postgres {
-        // As somebody's server may be set.
+        // As a server may be set.
         let name = &db.server().name;
         db.server().execute_as_superuser(&format!(
             "ALTER DATABASE \"{name}\" SET standard_conforming_strings = off"
@@ -221,7 +221,7 @@ async fn a_file_that_was_cut_off_is_noticed(db: TestDb) {
     std::fs::write(db.folder().join("forged"), forged).unwrap();
     let restored = db.migration(&["restore", "forged"]).expect_code(1);
     assert!(restored.stderr.contains("seaql_migrations, which is bookkeeping"), "{restored:#?}");
-    // And nobody's half-written file is taken over.
+    // And no half-written file is taken over.
     std::fs::write(db.folder().join("next.partial"), "precious").unwrap();
     db.tenantry(&["rollback", "--backup", "next"]).expect_code(2);
     assert_eq!(std::fs::read_to_string(db.folder().join("next.partial")).unwrap(), "precious");
@@ -267,7 +267,7 @@ async fn each_part_of_a_divided_call_has_its_file(db: TestDb) {
     db.tenantry(&["run"]).ok();
     more(&["up"]).ok();
     if db.engine == Engine::Postgres {
-        // Something else than the default would count as somebody's.
+        // Something else than the default would count as real.
         let zero = "'00000000-0000-0000-0000-000000000000'::uuid";
         let all = "UPDATE leads SET token = DEFAULT";
         db.execute(&format!("ALTER TABLE leads ALTER token SET DEFAULT {zero}; {all}")).await;
@@ -308,7 +308,7 @@ async fn a_backup_takes_nobodys_place(db: TestDb) {
         let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
         db.tenantry(&["rollback", "--backup", "fine", "--confirm", &hash]).ok();
         let mode = std::fs::metadata(db.folder().join("fine")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "rows are nobody else's business");
+        assert_eq!(mode & 0o777, 0o600, "rows are for the owner only");
     }
 }
 
@@ -398,7 +398,7 @@ async fn going_forward_loses_nothing_unasked(db: TestDb) {
         runner(vec![Box::new(made())]).up(None).await.unwrap();
         connection.execute_unprepared("INSERT INTO a VALUES (1, 2)").await.unwrap();
         let Err(Error::Refused(refusal)) = runner(both()).up(None).await else {
-            panic!("{name} asked nobody")
+            panic!("{name} asked for no consent")
         };
         assert_eq!((refusal.losses[0].table.as_str(), refusal.losses[0].real_rows), ("a", 1));
         assert_eq!(db.number("SELECT count(*) FROM a WHERE b = 2").await, 1);
@@ -434,7 +434,9 @@ async fn what_goes_with_a_deleted_row_counts(db: TestDb) {
     runner().up(Some(1)).await.unwrap();
     let rows = "INSERT INTO a VALUES (1); INSERT INTO b VALUES (1), (1); INSERT INTO c VALUES (1)";
     open.connection.execute_unprepared(rows).await.unwrap();
-    let Err(Error::Refused(refusal)) = runner().up(None).await else { panic!("asked nobody") };
+    let Err(Error::Refused(refusal)) = runner().up(None).await else {
+        panic!("asked for no consent")
+    };
     let losses: Vec<_> =
         refusal.losses.iter().map(|it| (it.table.as_str(), it.real_rows)).collect();
     assert_eq!(losses, [("a", 1), ("b", 2), ("c", 1)]);
@@ -462,7 +464,7 @@ async fn rows_that_went_beside_a_column_come_back(db: TestDb) {
     let rows = "INSERT INTO a VALUES (1, 10, 100), (2, 20, 200)";
     open.connection.execute_unprepared(rows).await.unwrap();
     let Err(Error::Refused(refusal)) = runner(less()).up(None).await else {
-        panic!("asked nobody")
+        panic!("asked for no consent")
     };
     let file = db.folder().join("lost");
     let confirmed = runner(less()).confirm(refusal.hash).backup(Some(file.clone()));

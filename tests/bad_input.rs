@@ -503,7 +503,7 @@ fn bookkeeping_that_is_somebody_elses() {
     }
 }
 
-/// A role that may have one connection at a time, and a reader who meets somebody else's lock.
+/// A role that may have one connection at a time, and a reader who meets another session's lock.
 #[tokio::test]
 async fn one_connection_is_enough() {
     let db = TestDb::new(Engine::Postgres);

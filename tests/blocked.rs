@@ -1,4 +1,4 @@
-//! Somebody else is in the way: nobody waits behind us for long, and it is said who it is.
+//! Another session is in the way: no third one waits behind us for long, and it is said which it is.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use sea_orm::{DatabaseTransaction, TransactionTrait as _};
 
 use crate::support::{Engine, Ran, TestDb, all_but, number, workspace::MORE};
 
-/// A database in which somebody reads `leads` in a long transaction.
+/// A database in which a session reads `leads` in a long transaction.
 async fn read_at_length(db: &TestDb) -> (migration::db::Database, DatabaseTransaction) {
     db.tenantry(&["run"]).ok();
     let open = db.open().await;
@@ -32,7 +32,7 @@ async fn a_long_reader_stops_up_and_no_other_reader() {
     let mut waits = 0;
     let mut child = Some(child);
     let second = db.open().await;
-    // A second reader comes again and again, each time when somebody waits for the first one.
+    // A second reader comes again and again, each time when a session waits for the first one.
     while child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none()) {
         if db.number(waiting).await > 0 {
             waits += 1;

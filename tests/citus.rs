@@ -398,8 +398,8 @@ async fn a_tenant_gets_shards_of_its_own() {
     assert_eq!(list(&db)[1]["place"]["alone"], true);
     db.tenantry(&["validate"]).ok();
 
-    let nobody = db.tenantry(&["tenant", "isolate", A]).expect_code(1);
-    assert!(nobody.error().contains("there is no tenant"), "{nobody:?}");
+    let unknown = db.tenantry(&["tenant", "isolate", A]).expect_code(1);
+    assert!(unknown.error().contains("there is no tenant"), "{unknown:?}");
     let nowhere = db.tenantry(&["tenant", "isolate", id, "--to", "192.0.2.1:5432"]).expect_code(1);
     assert!(nowhere.error().contains("is no node that takes shards"), "{nowhere:?}");
 }

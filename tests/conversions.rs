@@ -432,7 +432,7 @@ fn check(
         }
         (Err(_), Err(error)) => {
             let quoted = values[0].postgres.trim_matches('\'');
-            // A text is somebody's. What is no JSON is in the server's context.
+            // A text may be a secret. What is no JSON is in the server's context.
             let is_json = matches!(to, ColumnType::Json | ColumnType::Jsonb);
             return if is_text && quoted.len() > 3 && error.contains(quoted) && !is_json {
                 Err(format!("the error quotes the value: {error}"))

@@ -266,7 +266,7 @@ async fn fresh_mends_lost_bookkeeping(db: TestDb) {
     db.execute("DROP TABLE seaql_migrations").await;
     let up = db.migration(&["up"]).expect_code(2).clean_output();
     assert!(up.error().contains("tenants") && up.error().contains("`fresh`"), "{up:#?}");
-    // Nothing is recorded, so everything in the tables may be somebody's.
+    // Nothing is recorded, so every row may be a real one.
     let refused = db.migration(&["fresh"]).expect_code(1);
     with_hash(&db, "migration", &["fresh"], &refused.hash()).ok();
     db.tenantry(&["run"]).ok();
@@ -299,7 +299,7 @@ async fn a_yes_on_a_terminal_is_consent(db: TestDb) {
     assert_eq!(db.number("SELECT count(*) FROM tenants").await, 3);
     let yes = on_a_terminal("yes\n").expect_code(0);
     assert!(yes.stdout.contains("nothing of ours is left"), "{yes:#?}");
-    // On a pipe nobody is asked.
+    // On a pipe there is no question.
     db.tenantry(&["run"]).ok();
     db.insert_real_tenant("real").await;
     db.bin("tenantry").args(&["rollback"]).run_with_input("yes\n").expect_code(1);
@@ -473,7 +473,7 @@ async fn what_hangs_on_our_tables_from_afar_is_named_and_cut() {
     assert_eq!(db.tables().await, ["events", "events_0", "late", "old_leads", "report"]);
 }
 
-/// While somebody thinks, nobody else waits.
+/// While the user thinks, no other session waits.
 #[tokio::test]
 async fn the_question_holds_no_lock() {
     use std::io::Read as _;

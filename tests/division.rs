@@ -148,7 +148,7 @@ async fn what_ran_outside_is_recorded_for_good(db: TestDb) {
 }
 
 async fn consent_covers_all_parts(db: TestDb) {
-    // What the call itself does to sample rows is nobody's work.
+    // What the call itself does to sample rows is no user's work.
     db.tenantry(&["run"]).ok();
     db.more(&["up"]).run().ok();
     let set = match db.engine {
@@ -225,7 +225,7 @@ async fn a_lock_that_is_lost_meanwhile_is_noticed() {
         let all: Vec<Box<dyn MigrationTrait>> = vec![Box::new(CutOff), Box::new(after)];
         Runner::of(&open.connection, all, "seaql_migrations").unwrap()
     };
-    let Err(Error::Unusable(said)) = runner().up(None).await else { panic!("nobody noticed") };
+    let Err(Error::Unusable(said)) = runner().up(None).await else { panic!("it went unnoticed") };
     assert!(said.contains("the connection was lost outside of a transaction"), "{said}");
     assert_eq!(db.tables().await, ["a", "seaql_migrations", "seaql_migrations_journal"]);
     let status = runner().status().await.unwrap();

@@ -581,7 +581,7 @@ fn diff_with(db: &TestDb, file: &Path) -> crate::support::Ran {
 }
 
 /// What SQL by hand can do to a key, a check or an index, which no entity can say.
-const BY_HAND: [(&str, &str); 24] = [
+const BY_HAND: [(&str, &str); 29] = [
     (
         "DROP INDEX domains_tenant_id_name_key; ALTER TABLE domains \
          ADD CONSTRAINT domains_tenant_id_name_key UNIQUE (tenant_id, name) DEFERRABLE",
@@ -639,6 +639,25 @@ const BY_HAND: [(&str, &str); 24] = [
         "ALTER TABLE leads ADD CONSTRAINT leads_block CHECK (email LIKE '%@corp.example') NOT VALID",
         "check-unexpected",
     ),
+    // Each is like one of ours, and comes before or after it by name.
+    (
+        "ALTER TABLE leads ADD CONSTRAINT a_copy FOREIGN KEY (tenant_id) REFERENCES tenants (id) \
+         ON DELETE CASCADE",
+        "foreign-key-unexpected",
+    ),
+    (
+        "ALTER TABLE leads ADD CONSTRAINT z_copy FOREIGN KEY (tenant_id) REFERENCES tenants (id)",
+        "foreign-key-unexpected",
+    ),
+    (
+        "ALTER TABLE payments ADD CONSTRAINT a_copy CHECK (amount > 0), ALTER amount TYPE integer",
+        "check-unexpected, column-type",
+    ),
+    (
+        "ALTER TABLE payments ADD CONSTRAINT z_copy CHECK (amount > 0), ALTER amount TYPE integer",
+        "check-unexpected, column-type",
+    ),
+    ("CREATE INDEX a_copy ON leads (tenant_id, email)", "index-unexpected"),
     (
         "ALTER TABLE payments DROP CONSTRAINT payments_amount_check, \
          ADD CONSTRAINT payments_amount_check CHECK (amount > 0) NOT VALID",

@@ -131,7 +131,7 @@ tenantry_entity::active_model_behavior!(created: [created_at]);
 impl tenantry_entity::Table for Entity {}
 "#;
 
-const NOTE: &str = r#"//! `notes`: of nobody in particular, for now.
+const NOTE: &str = r#"//! `notes`: of no table in particular, for now.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};

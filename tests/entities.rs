@@ -286,7 +286,7 @@ async fn relations_load_both_ways(db: TestDb) {
         assert!(theirs.iter().any(|tenant| tenant.id == tenants[0].id));
         several += usize::from(theirs.len() > 1);
     }
-    assert!(several > 0, "somebody has seats in several tenants");
+    assert!(several > 0, "a user has seats in several tenants");
 }
 
 async fn an_enum_value_that_is_none_is_refused(db: TestDb) {

@@ -138,7 +138,7 @@ fn runner(db: &DatabaseConnection, migrations: Vec<Sql>) -> Runner<'_> {
     Runner::of(db, migrations.into_iter().map(boxed).collect(), "seaql_migrations").unwrap()
 }
 
-/// As somebody does who merges a branch.
+/// As a merged branch brings it.
 async fn what_comes_late_is_refused_and_undone_first(db: TestDb) {
     use migration::runner::{Command, Up};
     let open = db.open().await;
@@ -174,7 +174,7 @@ async fn an_edit_is_found_and_accepted(db: TestDb) {
     let refused = edited.up(None).await.unwrap_err();
     assert!(refused.to_string().contains("m1_a was edited after it was applied"), "{refused}");
     assert_eq!(number(connection, "SELECT count(*) FROM seaql_migrations").await, 1);
-    // With nothing to build on it, it is no reason to keep anybody from starting.
+    // With nothing to build on it, it keeps no program from starting.
     runner(connection, vec![EDITED]).up(None).await.unwrap();
     connection.execute_unprepared("ALTER TABLE a ADD COLUMN more int").await.unwrap();
     let names = ["m1_a".to_owned()];
@@ -290,7 +290,7 @@ async fn tables_that_are_there_are_taken_as_applied(db: TestDb) {
         format!("{} applied, 0 pending", support::migrations())
     );
     assert_eq!(db.migration(&["baseline"]).ok().last_line(), "nothing to record");
-    // What the seeder has noted is gone too, so its rows count as somebody's.
+    // What the seeder has noted is gone too, so its rows count as real.
     let hash = db.tenantry(&["rollback"]).expect_code(1).hash();
     db.tenantry(&["rollback", "--confirm", &hash]).ok();
     // Only the first of them are there.
@@ -406,7 +406,7 @@ async fn production_stays_production(db: TestDb) {
     db.migration(&["down"]).expect_code(1);
     // Nothing is asked where nothing goes.
     db.migration(&["up"]).ok();
-    // But somebody can say so.
+    // But the user can say so.
     let said = ["repair", "--environment", "development", "--reason", "anonymised"];
     db.migration(&said).ok();
     db.migration(&["down"]).ok();

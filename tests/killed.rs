@@ -155,7 +155,7 @@ async fn killed_at_random_moments(db: TestDb) {
         db.migration(&["up"]).ok();
         let seeded = db.seeder(&[]);
         if seeded.code != 0 {
-            // It was too late: all are restored, and nobody has noted what they are.
+            // It was too late: all are restored, and it is not noted what they are.
             assert_eq!(args[0], "restore", "{seeded:#?}");
             assert!(seeded.stderr.contains("of which the journal does not say"), "{seeded:#?}");
             assert_eq!(db.number("SELECT count(*) FROM leads").await, 43);

@@ -72,11 +72,11 @@ async fn killed_it_goes_on_where_it_stopped(db: TestDb) {
     db.bin("seeder").env("SEED_PRESET", "").args(&SEVERAL).run().ok();
     assert_eq!(digest(&db), whole);
     assert!(db.seeder(&SEVERAL).ok().last_line().starts_with("nothing to insert"));
-    // It is noted as a whole, so nobody takes it for somebody's work.
+    // It is noted as a whole, so it is not taken for a user's work.
     db.seeder(&["clean"]).ok();
 }
 
-/// How many tenants there are; nobody knows while somebody else writes to the file.
+/// How many tenants there are; unknown while another process writes to the file.
 async fn tenants(db: &TestDb) -> Option<i64> {
     let sql = "SELECT count(*) FROM tenants";
     if db.engine != Engine::Sqlite {
@@ -119,7 +119,7 @@ async fn asked_to_stop_it_finishes_what_is_under_way(db: TestDb) {
     digest(&db);
 }
 
-/// Somebody works with a sample row, and thinks better of it.
+/// A user works with a sample row, and thinks better of it.
 const MEDDLE: &str =
     "UPDATE leads SET name = 'Somebody and ' || name WHERE email = (SELECT min(email) FROM leads)";
 const MEND: &str = "UPDATE leads SET name = substr(name, 14) WHERE name LIKE 'Somebody and %'";
@@ -421,7 +421,7 @@ async fn exported_rows_are_the_same() {
     ] {
         let db = TestDb::new(engine);
         db.migration(&["up"]).ok();
-        // Nobody else knows which rows they are: the journal has it of those that were there.
+        // Nothing else tells which rows they are: the journal has it of those that were there.
         db.seeder(&["--edge"]).ok();
         db.execute("DELETE FROM tenants; DELETE FROM users").await;
         let args = ["export", "--edge", "--format", format, "--to", "rows"];
@@ -473,7 +473,7 @@ async fn every_loader_makes_the_same_rows() {
     assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:#?}");
 }
 
-/// What is taken off for loading comes back, also what somebody has made by hand; where it cannot be
+/// What is taken off for loading comes back, also what was made by hand; where it cannot be
 /// taken off, nothing happens.
 #[tokio::test]
 async fn bulk_loading_is_all_or_nothing() {

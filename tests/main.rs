@@ -15,7 +15,7 @@
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
-    reason = "a test may stop at the first surprise, and nobody links it"
+    reason = "a test may stop at the first surprise, and no crate links it"
 )]
 
 #[macro_use]

@@ -57,7 +57,7 @@ async fn each_tenant_is_seeded_by_itself() {
     nile.forget();
     nile.db.seeder(&[]).ok();
     let log = nile.log();
-    // By nobody, the engine was found out.
+    // The engine was found out with the tenant that does not exist.
     let nobody = Uuid::nil().to_string();
     let began = log.statements.windows(2).filter(|pair| {
         let names_one = pair[1].starts_with("SET LOCAL nile.tenant_id = '");

@@ -13,7 +13,7 @@ use migration::{
     db::Database,
     diff::{Fidelity, Renames, conversion, diff},
     runner::{Command, Down, Outcome, Up},
-    schema::{Column, ColumnType, PrimaryKey, Schema, Table, expected, read, rules},
+    schema::{Check, Column, ColumnType, PrimaryKey, Schema, Table, expected, read, rules},
 };
 use proptest::{
     strategy::Strategy as _,
@@ -107,6 +107,37 @@ async fn a_table_takes_a_name_that_differs_by_case() {
     let dbs = [TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres)];
     let (sqlite, postgres) = (dbs[0].open().await, dbs[1].open().await);
     try_pair(&sqlite, &postgres, &pair).await.unwrap_or_else(|error| panic!("{error}"));
+    sqlite.close().await;
+    postgres.close().await;
+}
+
+/// Two checks demand the same of a column that becomes another type: each is added again by its own name.
+#[tokio::test]
+async fn checks_that_demand_the_same_keep_their_names() {
+    let table = |ty: ColumnType, names: [&str; 2]| {
+        let mut table = Table::new("leads");
+        table.columns.push(Column::new("id", ColumnType::Integer, false));
+        table.columns.push(Column::new("score", ty, false));
+        let (name, columns) = (Some("leads_pkey".to_owned()), vec!["id".to_owned()]);
+        table.primary_key = Some(PrimaryKey { name, columns, options: Vec::new() });
+        for name in names {
+            let (name, expr) = (Some(name.to_owned()), "score > -1000".to_owned());
+            table.checks.push(Check { name, expr });
+        }
+        Schema { tables: [("leads".to_owned(), table)].into() }.sorted()
+    };
+    let dbs = [TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres)];
+    let (sqlite, postgres) = (dbs[0].open().await, dbs[1].open().await);
+    let (before, decimal) = (["b", "a"], ColumnType::Numeric(Some((12, 2))));
+    for names in [["b", "a"], ["a", "c"], ["c", "b"]] {
+        for ty in [ColumnType::Double, decimal.clone()] {
+            let (from, to) = (table(decimal.clone(), before), table(ty, names));
+            let none = BTreeMap::new();
+            let (renames, backfills, backfills_back) = (Renames::default(), none.clone(), none);
+            let pair = Pair { from, to, renames, backfills, backfills_back, edges: false };
+            try_pair(&sqlite, &postgres, &pair).await.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
     sqlite.close().await;
     postgres.close().await;
 }

@@ -118,7 +118,7 @@ async fn eight_of_every_kind_leave_a_sound_database(db: TestDb) {
 
 async fn who_holds_the_lock_is_named(db: TestDb) {
     db.migration(&["up", "-n", &all_but(1)]).ok();
-    // Somebody holds the lock of the ninth table's name, or the whole file, and so up waits inside.
+    // Another session holds the lock of the ninth table's name, or the whole file, and so up waits inside.
     let open = db.open().await;
     let holder = open.connection.begin().await.unwrap();
     let (hold, who) = match db.engine {

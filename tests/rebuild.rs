@@ -160,7 +160,7 @@ async fn a_table_that_is_recreated_on_the_way_back_up_has_lost_its_rows() {
     db.connection.execute_unprepared(ROWS).await.unwrap();
     for command in [Command::Refresh, Command::Redo(ours() + 1), Command::Fresh, Command::Reset] {
         let Err(Error::Refused(refusal)) = runner(&db.connection).run(&command).await else {
-            panic!("{command:?} asked nobody")
+            panic!("{command:?} asked for no consent")
         };
         let tables: Vec<&str> = refusal.losses.iter().map(|loss| loss.table.as_str()).collect();
         assert!(tables.contains(&"companies"), "{command:?}: {tables:?}");

@@ -222,7 +222,7 @@ async fn a_plan_that_was_rehearsed_is_the_one_that_runs(db: TestDb) {
     db.migration(&["up", "-n", "10"]).ok();
     let shown = db.migration(&["up", "--dry-run"]).ok();
     let plan = shown.last_line().strip_prefix("plan ").unwrap().to_owned();
-    // Somebody else has been quicker with one of them.
+    // Another session has been quicker with one of them.
     db.migration(&["up", "-n", "1"]).ok();
     let refused = db.migration(&["up", "--confirm", &plan]).expect_code(1).clean_output();
     assert!(refused.error().contains("does not fit"), "{refused:#?}");
@@ -273,7 +273,7 @@ async fn a_script_stays_in_its_schema() {
     assert_eq!(there(&["status"]).ok().last_line(), format!("0 applied, {} pending", migrations()));
 }
 
-/// What would be refused is not written down for somebody to run unasked.
+/// What would be refused is not written down to be run unasked.
 #[tokio::test]
 async fn no_script_of_what_would_be_refused() {
     let db = TestDb::new(Engine::Sqlite);

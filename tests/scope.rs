@@ -254,7 +254,7 @@ async fn transactions_inside_a_scope(db: TestDb) {
 }
 
 /// A rollback that is cut off counts as dropped, wherever that is: it is made up for, or, where the
-/// server has done it and nobody has heard so, the scope ends and keeps nothing.
+/// server has done it and the client has not heard so, the scope ends and keeps nothing.
 async fn a_rollback_that_is_cut_off_is_made_up_for(db: TestDb) {
     let pool = pool(&db, 1).await;
     let [a, ..] = tenants(&pool).await;

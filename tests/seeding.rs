@@ -146,7 +146,7 @@ async fn clean_refuses_when_rows_of_others_hang_on_sample_rows(db: TestDb) {
             "CREATE TABLE {schema}notes (u {uuid} REFERENCES users (id) ON DELETE CASCADE); \
                  INSERT INTO {schema}notes SELECT id FROM users"
         ),
-        // A key that somebody added to one of ours, on a real row of a real tenant.
+        // A key that was added by hand to one of ours, on a real row of a real tenant.
         format!(
             "DROP TABLE {schema}notes; ALTER TABLE leads ADD owner {uuid} REFERENCES users (id) \
                  ON DELETE CASCADE"
@@ -172,7 +172,7 @@ async fn clean_refuses_when_rows_of_others_hang_on_sample_rows(db: TestDb) {
     }
 }
 
-/// What somebody has added to our tables counts as his work there.
+/// What was added to our tables by hand counts as real work there.
 async fn clean_sees_columns_made_by_hand(db: TestDb) {
     db.tenantry(&["run"]).ok();
     db.execute("ALTER TABLE leads ADD COLUMN note text").await;
@@ -187,7 +187,7 @@ async fn clean_sees_columns_made_by_hand(db: TestDb) {
         db.seeder(&["clean"]).ok().last_line(),
         format!("{} sample rows removed", sample_rows())
     );
-    // Nor is anything clean that nobody has noted.
+    // Nor is anything clean that is not noted.
     db.seeder(&[]).ok();
     db.execute("DELETE FROM seaql_migrations_journal WHERE event = 'seeded'").await;
     let refused = db.seeder(&["clean"]).expect_code(1);
@@ -226,7 +226,7 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
     assert_eq!((tables.len(), same), (support::tables(), support::tables() - 2), "{report:#}");
     let deep = db.tenantry(&["validate", "--deep"]).expect_code(1);
     assert!(deep.stdout.contains("sample-rows-altered: leads: "), "{deep:#?}");
-    // Nor is what nobody has planned as it was made.
+    // Nor is what was not planned as it was made.
     let stranger = seeder::tenant(Spec { tenants: 3, ..Spec::preset(Preset::Tiny) }, 3);
     let open = db.open().await;
     factory::tenant::row(&stranger).insert(&open.connection).await.unwrap();
@@ -251,7 +251,7 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
     for (from, to) in [(one.as_str(), "between"), (other, one), ("between", other)] {
         db.execute(&format!("UPDATE users SET email = '{to}' WHERE email = '{from}'")).await;
     }
-    // And what is somebody's own is not touched, whatever id it has.
+    // And what is real is not touched, whatever id it has.
     let open = db.open().await;
     let tenants = entity::prelude::Tenant::find().all(&open.connection).await.unwrap();
     let real = tenants.iter().find(|tenant| tenant.name == "real").unwrap();
@@ -273,7 +273,7 @@ async fn what_differs_from_what_was_made_is_found(db: TestDb) {
 }
 
 /// What is in the rows is one number, on whichever engine they are.
-/// Rows that somebody deleted, or that a trigger keeps out, are counted where they should lie.
+/// Rows that were deleted by hand, or that a trigger keeps out, are counted where they should lie.
 async fn what_is_said_is_what_is_there(db: TestDb) {
     db.tenantry(&["run"]).ok();
     db.damage("DELETE FROM leads WHERE id IN (SELECT id FROM leads ORDER BY id LIMIT 10)").await;
@@ -335,7 +335,7 @@ async fn the_digest_is_the_same_on_both_engines() {
     insta::assert_snapshot!("digests", sqlite);
 }
 
-/// Tables of the same name in another schema of the search path are somebody else's.
+/// Tables of the same name in another schema of the search path are not ours.
 #[tokio::test]
 async fn only_tables_of_the_current_schema_are_seeded_and_cleaned() {
     let db = TestDb::new(Engine::Postgres);
@@ -504,7 +504,7 @@ async fn values_are_plausible_and_addresses_reserved(db: TestDb) {
         }
     }
     assert!(hosts > 20_000, "{hosts}");
-    // SQLite does not hold anybody to a length, so it is looked at here.
+    // SQLite keeps texts of any length, so it is looked at here.
     let schema = migration::PROJECT.schema().unwrap();
     for table in schema.tables.values() {
         for column in &table.columns {

@@ -1,4 +1,4 @@
-//! The example application: requests of two tenants at once, and nobody sees the other's.
+//! The example application: requests of two tenants at once, and neither sees the other's.
 
 use axum::{
     Router,
@@ -55,7 +55,7 @@ async fn sign_up(app: &Router, name: &str) -> String {
     tenant["id"].as_str().unwrap().to_owned()
 }
 
-/// Everything that one tenant does, many times; fails if it ever sees a row of somebody else.
+/// Everything that one tenant does, many times; fails if it ever sees a row of another tenant.
 async fn work(app: Router, tenant: String, other: String) -> Vec<String> {
     let own = |rows: &Value| {
         let rows = rows.as_array().unwrap();
@@ -120,12 +120,12 @@ pub async fn both_at_once(db: &TestDb) {
 async fn what_is_wrong_is_said(db: TestDb) {
     let app = service(&db).await;
     let tenant = sign_up(&app, "ada").await;
-    let nobody = uuid::Uuid::now_v7().to_string();
+    let unknown = uuid::Uuid::now_v7().to_string();
     let lead = || Some(json!({"email": "x@example.org"}));
     for (tenant, status) in [
         (None, StatusCode::UNAUTHORIZED),
         (Some("' OR true --"), StatusCode::UNAUTHORIZED),
-        (Some(nobody.as_str()), StatusCode::UNPROCESSABLE_ENTITY),
+        (Some(unknown.as_str()), StatusCode::UNPROCESSABLE_ENTITY),
     ] {
         let (got, body) = call(&app, "POST", "/leads", tenant, lead()).await;
         assert_eq!(got, status, "{tenant:?}: {body}");
@@ -138,7 +138,7 @@ async fn what_is_wrong_is_said(db: TestDb) {
     let (status, _) = call(
         &app,
         "POST",
-        &format!("/leads/{nobody}/status"),
+        &format!("/leads/{unknown}/status"),
         Some(&tenant),
         Some(json!({"status": "new"})),
     )

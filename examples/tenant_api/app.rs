@@ -138,7 +138,7 @@ async fn sign_up(State(app): State<App>, Json(new): Json<NewTenant>) -> Answer<t
         tenant
     } else {
         // A transaction on Nile is about one tenant, or about what is shared. The user comes first:
-        // the one step that somebody else may have taken before.
+        // the one step that another request may have taken before.
         user.insert(&app.db).await?;
         let tenant = tenant.insert(&app.db).await?;
         let scope = app.scopes.begin(&app.db, tenant_id).await?;

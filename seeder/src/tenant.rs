@@ -65,14 +65,14 @@ impl Tenant {
         let of = |table: &str, rows: u32| self.spec().factored(table, rows);
         let seats = (2 + leads / 800).min(150);
         let guests = match self.edge {
-            // Nobody comes to a tenant that has left.
+            // A tenant that has left gets no new members.
             _ if self.closed => 0,
             None => (seats * 8 / 100)
                 .max(u32::from(self.ordinal == 2))
                 .min(self.ordinal.saturating_sub(1)),
             Some(edge) => u32::from(edge == Edge::Twin),
         };
-        // Who has no user has no seat and pays nothing; and nobody has a mailbox without a domain.
+        // Who has no user has no seat and pays nothing; and a mailbox has a domain.
         let users =
             of("users", if shows { seats.max(5) } else { seats - guests.min(seats - 1) }).max(1);
         let (leads, companies) =

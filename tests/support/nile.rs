@@ -105,7 +105,7 @@ impl StandIn {
         assert!(log.refused.is_empty(), "{:#?}", log.refused);
     }
 
-    /// Runs statements behind the recorder's back, as somebody of Nile.
+    /// Runs statements behind the recorder's back, as Nile itself does.
     pub fn behind_its_back(&self, sql: &str) {
         self.db.server().execute_as_superuser(sql);
     }
@@ -371,7 +371,7 @@ fn refused_anywhere(sql: &str) -> Option<&'static str> {
     }
     if begins(&["BEGIN ", "START TRANSACTION"]) || holds(&["SET_CONFIG", "PG_TEMP", "CONCURRENTLY"])
     {
-        return Some("nobody knows that this works");
+        return Some("it is not known that this works");
     }
     if begins(&["ALTER "]) && holds(&["ROW LEVEL SECURITY", "RENAME", "DROP DEFAULT"]) {
         return Some("no such alteration");

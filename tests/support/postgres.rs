@@ -55,7 +55,7 @@ impl Server {
     /// Makes a cluster and starts its server. Both are gone with the process.
     pub fn start() -> Self {
         let bin = binaries();
-        // initdb and postgres refuse root, so root hands the folder and itself to somebody else.
+        // initdb and postgres refuse root, so root hands the folder and itself to another user.
         let user = server_user();
         let folder = tempfile::Builder::new().prefix("tenantry-pg-").tempdir().unwrap().keep();
         let password = folder.join("password");
@@ -152,7 +152,7 @@ impl OwnDatabase {
             &[
                 &format!("CREATE ROLE {name} LOGIN PASSWORD '{SECRET}' IN ROLE {APPLICATION_ROLE}"),
                 &format!("CREATE DATABASE {name} OWNER {name}"),
-                // PostgreSQL 15 lets nobody but the owner create in public, older ones everybody.
+                // From PostgreSQL 15 on, the owner alone may create in public, before that everybody.
                 &format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"),
             ],
         );

@@ -335,9 +335,9 @@ impl Engine {
 ///
 /// If the server does not answer.
 pub async fn refuses_unknown_tenant(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let nobody = format!("SET LOCAL {TENANT_SETTING} = '{}'", Uuid::nil());
+    let no_tenant = format!("SET LOCAL {TENANT_SETTING} = '{}'", Uuid::nil());
     let mut tx = connection.begin().await?;
-    let taken = sqlx::raw_sql(AssertSqlSafe(nobody)).execute(&mut *tx).await;
+    let taken = sqlx::raw_sql(AssertSqlSafe(no_tenant)).execute(&mut *tx).await;
     tx.rollback().await?;
     match taken {
         Ok(_) => Ok(false),

@@ -1,7 +1,7 @@
 //! A connection whose every statement passes through our hands on its way to a transaction that is
 //! rolled back in the end.
 //!
-//! SeaORM lets anybody stand in for a connection as a "mock database", which answers statements one
+//! SeaORM lets any type stand in for a connection as a "mock database", which answers statements one
 //! by one. This one asks a real database, on a thread of its own, so that between two statements it
 //! can be looked at what the first one did. What is sent and what comes back is the same as ever:
 //! rows are the driver's own.

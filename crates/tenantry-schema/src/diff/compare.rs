@@ -99,7 +99,7 @@ fn diff_foreign_keys(
     changes: &mut Vec<Change>,
 ) {
     let table = || table.to_owned();
-    let Matched { both, gone, new } = matched(from, to, ForeignKey::is_like);
+    let Matched { both, gone, new } = same_keys(from, to);
     for (from, to) in both {
         if from.acts_like(to) {
             renamed(&table(), from.name.clone(), to.name.clone(), changes);
@@ -142,7 +142,7 @@ fn diff_indexes(before: &Table, after: &Table, changes: &mut Vec<Change>) {
 }
 
 fn diff_checks(table: &str, from: &[Check], to: &[Check], changes: &mut Vec<Change>) {
-    let Matched { both, gone, new } = matched(from, to, |a, b| expr::same(&a.expr, &b.expr));
+    let Matched { both, gone, new } = same_checks(from, to);
     for (from, to) in both {
         renamed(table, from.name.clone(), to.name.clone(), changes);
     }
@@ -159,6 +159,19 @@ fn diff_checks(table: &str, from: &[Check], to: &[Check], changes: &mut Vec<Chan
     for check in gone {
         changes.push(Change::DropCheck { table: table(), check: check.clone() });
     }
+}
+
+/// The foreign keys of two tables that have the same columns and target.
+pub(crate) fn same_keys<'a>(
+    from: &'a [ForeignKey],
+    to: &'a [ForeignKey],
+) -> Matched<'a, ForeignKey> {
+    matched_by_name_first(from, to, ForeignKey::is_like, |key| &key.name)
+}
+
+/// The checks of two tables that demand the same.
+pub(crate) fn same_checks<'a>(from: &'a [Check], to: &'a [Check]) -> Matched<'a, Check> {
+    matched_by_name_first(from, to, |a, b| expr::same(&a.expr, &b.expr), |check| &check.name)
 }
 
 /// Compares where rows are, row-level security, policies and grants.
@@ -244,10 +257,10 @@ fn same_text(a: Option<&String>, b: Option<&String>) -> bool {
 }
 
 /// The items of two lists, each with at most one partner.
-struct Matched<'a, T> {
-    both: Vec<(&'a T, &'a T)>,
-    gone: Vec<&'a T>,
-    new: Vec<&'a T>,
+pub(crate) struct Matched<'a, T> {
+    pub(crate) both: Vec<(&'a T, &'a T)>,
+    pub(crate) gone: Vec<&'a T>,
+    pub(crate) new: Vec<&'a T>,
 }
 
 fn matched<'a, T>(
@@ -264,4 +277,19 @@ fn matched<'a, T>(
         }
     }
     Matched { both, gone, new }
+}
+
+/// The same, where several may be the same but for their names: one that kept its name is no other one's
+/// partner.
+fn matched_by_name_first<'a, T>(
+    from: &'a [T],
+    to: &'a [T],
+    same: impl Fn(&T, &T) -> bool,
+    name: impl Fn(&T) -> &Option<String>,
+) -> Matched<'a, T> {
+    let Matched { mut both, gone, new } =
+        matched(from, to, |a, b| name(a) == name(b) && same(a, b));
+    let others = matched(gone, new, same);
+    both.extend(others.both);
+    Matched { both, ..others }
 }

@@ -8,6 +8,7 @@ mod undo;
 
 pub use change::{Change, Hazard, options, place};
 pub use compare::diff;
+pub(crate) use compare::{Matched, same_checks, same_keys};
 pub use conversion::{Conversion, DOES_NOT_FIT, Fidelity, conforms, conversion, each_type};
 pub use renames::Renames;
 pub(crate) use renames::{free_name, one_by_one};

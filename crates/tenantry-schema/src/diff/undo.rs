@@ -57,7 +57,14 @@ impl Change {
                 }
             }
             Self::AlterPrimaryKey { from, .. } => table.primary_key.clone_from(from),
-            Self::AddForeignKey { key, .. } => table.foreign_keys.retain(|k| !k.is_like(key)),
+            Self::AddForeignKey { key, .. } => {
+                // Another one may have the same columns and target.
+                let keys = &mut table.foreign_keys;
+                let exact = keys.iter().position(|other| other == key);
+                if let Some(at) = exact.or_else(|| keys.iter().position(|it| it.is_like(key))) {
+                    keys.remove(at);
+                }
+            }
             Self::DropForeignKey { key, .. } => table.foreign_keys.push(key.clone()),
             Self::AlterForeignKey { from, to, .. } => {
                 for key in table.foreign_keys.iter_mut().filter(|key| key.is_like(to)) {

@@ -22,7 +22,7 @@ pub use operation::{AccessStep, Object, Operation, PlannedMigration, Rebuild, St
 pub use table::plainest_value;
 
 use crate::{
-    diff::{Change, Renames, conversion, diff, free_name, one_by_one},
+    diff::{Change, Matched, Renames, conversion, diff, free_name, one_by_one, same_keys},
     schema::{ForeignKey, Index, RowSecurity, Schema, Table},
 };
 
@@ -295,8 +295,9 @@ impl Work<'_> {
             found.late = table.foreign_keys.iter().filter(|key| !ready(key)).cloned().collect();
             return found;
         };
-        for key in &before.foreign_keys {
-            let stays = table.foreign_keys.iter().find(|other| key.is_like(other));
+        let Matched { both, gone, new } = same_keys(&before.foreign_keys, &table.foreign_keys);
+        let both = both.into_iter().map(|(key, stays)| (key, Some(stays)));
+        for (key, stays) in both.chain(gone.into_iter().map(|key| (key, None))) {
             let acts_alike = stays.is_some_and(|other| other.acts_like(key));
             let target_changes = self.target_changes(key);
             let own_columns_change =
@@ -311,10 +312,8 @@ impl Work<'_> {
                 if ready(after) { &mut found.adds } else { &mut found.late }.push(after.clone());
             }
         }
-        for key in &table.foreign_keys {
-            if !before.foreign_keys.iter().any(|other| key.is_like(other)) {
-                if ready(key) { &mut found.adds } else { &mut found.late }.push(key.clone());
-            }
+        for key in new {
+            if ready(key) { &mut found.adds } else { &mut found.late }.push(key.clone());
         }
         found
     }

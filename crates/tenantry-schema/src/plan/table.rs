@@ -6,7 +6,7 @@ use tenantry_entity::Engine;
 
 use super::{AccessStep, Operation, Rebuild, Request, Step, is_replaced};
 use crate::{
-    diff::{Change, conforms, conversion, one_by_one},
+    diff::{Change, conforms, conversion, one_by_one, same_checks},
     schema::{
         Check, Column, ColumnType, ForeignKey, Index, Policy, Schema, Table,
         ddl::{self, Literal, RANDOM_UUID},
@@ -311,11 +311,8 @@ impl Alter<'_> {
             }
         }
         let retyped = self.retyped();
-        for before in &self.before.checks {
-            let after =
-                self.after.checks.iter().find(|after| expr::same(&after.expr, &before.expr));
-            if let Some(after) = after
-                && retyped.iter().any(|column| expr::mentions(&before.expr, column))
+        for (before, after) in same_checks(&self.before.checks, &self.after.checks).both {
+            if retyped.iter().any(|column| expr::mentions(&before.expr, column))
                 && !drops.contains(&before)
             {
                 drops.push(before);

@@ -7,7 +7,7 @@ use tenantry_migration::{Result, cli::Printer, db::Database};
 use super::stopping::{STOPPED, stoppable};
 use crate::{NodeReport, Options, Report, Seeder, TableReport, loader::FEW};
 
-/// How long it took, where anybody would have waited.
+/// How long it took, where the user would have noticed.
 fn pace(report: &Report, took: Duration) -> String {
     let rows = report.changed();
     if rows < FEW || report.stopped {

@@ -42,7 +42,7 @@ impl Samples for ShopSamples {
         let empty = tenant.edge == Some(tenantry_seeder::Edge::Empty);
         let size = if empty { 0 } else { tenant.size().max(5) };
         let of = |table, rows| tenant.spec().factored(table, rows);
-        // Nobody orders without being a customer, or nothing.
+        // An order has a customer, and lines with products.
         let (customers, products) =
             (of("customers", size), of("products", size / 4).max(LINES * u32::from(!empty)));
         let orders = if customers == 0 { 0 } else { of("orders", size.saturating_mul(2)) };

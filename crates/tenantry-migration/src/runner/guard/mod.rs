@@ -105,7 +105,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let watch = Watch::of(request.observer, Phase::Lock);
     lock(tx, request).await?;
     drop(watch);
-    // Privileges are no work of anybody's that would be lost.
+    // Privileges are no work that would be lost.
     let live = schema::read(tx, engine, "").await?;
     let existing = |names: &[String]| -> Vec<String> {
         names.iter().filter_map(|name| named(&live, engine, name)).collect()

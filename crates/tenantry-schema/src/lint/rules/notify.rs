@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Vec<Found> {
     case.begins_with_any(
         &[&["LISTEN"], &["NOTIFY"], &["UNLISTEN"]],
-        "it is not known whether Nile notifies anybody",
+        "it is not known whether Nile delivers notifications",
     )
 }
 
