@@ -13,7 +13,10 @@ use migration::{
     db::Database,
     diff::{Fidelity, Renames, conversion, diff},
     runner::{Command, Down, Outcome, Up},
-    schema::{Check, Column, ColumnType, PrimaryKey, Schema, Table, expected, read, rules},
+    schema::{
+        BTREE, Check, Column, ColumnType, Index, IndexPart, Policy, PrimaryKey, Schema, Table,
+        expected, read, rules,
+    },
 };
 use proptest::{
     strategy::Strategy as _,
@@ -82,61 +85,87 @@ fn try_some(runner: &mut TestRunner, cases: u32) {
 /// SQLite does not tell names by their case, and takes the new name for one that is there.
 #[tokio::test]
 async fn a_table_takes_a_name_that_differs_by_case() {
-    let table = |name: &str, column: &str| {
-        let mut table = Table::new(name);
-        let columns = [("id", ColumnType::Integer), (column, ColumnType::Text)];
-        for (name, ty) in columns {
-            let nullable = name != "id";
-            table.columns.push(Column::new(name, ty, nullable));
-        }
-        let key = PrimaryKey {
-            name: Some(format!("{name}_pkey")),
-            columns: vec!["id".to_owned()],
-            options: Vec::new(),
-        };
-        table.primary_key = Some(key);
-        Schema { tables: [(name.to_owned(), table)].into() }
-    };
-    let (from, to) = (table("Leads", "Name"), table("leads", "name"));
+    let [from, to] = [("Leads", "Name"), ("leads", "name")]
+        .map(|(name, column)| schema(keyed(name, Column::new(column, ColumnType::Text, true))));
     let mut renames = Renames::default();
     renames.tables.insert("leads".to_owned(), "Leads".to_owned());
     renames.columns.insert(("leads".to_owned(), "name".to_owned()), "Name".to_owned());
-    let none = BTreeMap::new();
-    let (backfills, backfills_back) = (none.clone(), none);
-    let pair = Pair { from, to, renames, backfills, backfills_back, edges: false };
-    let dbs = [TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres)];
-    let (sqlite, postgres) = (dbs[0].open().await, dbs[1].open().await);
-    try_pair(&sqlite, &postgres, &pair).await.unwrap_or_else(|error| panic!("{error}"));
-    sqlite.close().await;
-    postgres.close().await;
+    try_these(vec![Pair { renames, ..Pair::plain(&from, &to) }]).await;
 }
 
 /// Two checks demand the same of a column that becomes another type: each is added again by its own name.
 #[tokio::test]
 async fn checks_that_demand_the_same_keep_their_names() {
-    let table = |ty: ColumnType, names: [&str; 2]| {
-        let mut table = Table::new("leads");
-        table.columns.push(Column::new("id", ColumnType::Integer, false));
-        table.columns.push(Column::new("score", ty, false));
-        let (name, columns) = (Some("leads_pkey".to_owned()), vec!["id".to_owned()]);
-        table.primary_key = Some(PrimaryKey { name, columns, options: Vec::new() });
+    let of = |ty: ColumnType, names: [&str; 2]| {
+        let mut table = keyed("leads", Column::new("score", ty, false));
         for name in names {
             let (name, expr) = (Some(name.to_owned()), "score > -1000".to_owned());
             table.checks.push(Check { name, expr });
         }
-        Schema { tables: [("leads".to_owned(), table)].into() }.sorted()
+        schema(table)
     };
+    let decimal = || ColumnType::Numeric(Some((12, 2)));
+    let from = of(decimal(), ["b", "a"]);
+    let names = [["b", "a"], ["a", "c"], ["c", "b"]];
+    let to = names.map(|names| [of(ColumnType::Double, names), of(decimal(), names)]);
+    try_these(to.as_flattened().iter().map(|to| Pair::plain(&from, to)).collect()).await;
+}
+
+/// What names a column that is renamed to a name without quotes, and becomes another type, follows it: its texts
+/// are the same but for the quotes.
+#[tokio::test]
+async fn texts_follow_a_column_that_needs_quotes_no_longer() {
+    let of = |column: &str, text: &str, ty: ColumnType| {
+        let mut table = keyed("leads", Column::new(column, ty, false));
+        let condition = format!("{text} > -1000");
+        table.checks.push(Check { name: Some("c".to_owned()), expr: condition.clone() });
+        table.indexes.push(Index {
+            name: "i".to_owned(),
+            unique: false,
+            method: BTREE.to_owned(),
+            options: Vec::new(),
+            parts: vec![IndexPart::new("id"), IndexPart::new(format!("({text} + 1)"))],
+            predicate: Some(condition.clone()),
+        });
+        table.policies.push(Policy {
+            name: "p".to_owned(),
+            restrictive: false,
+            command: "ALL".to_owned(),
+            roles: Vec::new(),
+            using: Some(condition.clone()),
+            with_check: Some(condition),
+        });
+        schema(table)
+    };
+    let from = of("order", "\"order\"", ColumnType::Integer);
+    let both_ways = [("score", "score"), ("group", "\"group\"")].map(|(column, text)| {
+        let mut renames = Renames::default();
+        renames.columns.insert(("leads".to_owned(), column.to_owned()), "order".to_owned());
+        let to = of(column, text, ColumnType::BigInt);
+        let pair = Pair { renames, ..Pair::plain(&from, &to) };
+        [pair.reversed(), pair]
+    });
+    try_these(both_ways.into_iter().flatten().collect()).await;
+}
+
+/// A table with a key and this column.
+fn keyed(name: &str, column: Column) -> Table {
+    let mut table = Table::new(name);
+    table.columns = vec![Column::new("id", ColumnType::Integer, false), column];
+    let (key, columns) = (Some(format!("{name}_pkey")), vec!["id".to_owned()]);
+    table.primary_key = Some(PrimaryKey { name: key, columns, options: Vec::new() });
+    table
+}
+
+fn schema(table: Table) -> Schema {
+    Schema { tables: [(table.name.clone(), table)].into() }.sorted()
+}
+
+async fn try_these(pairs: Vec<Pair>) {
     let dbs = [TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres)];
     let (sqlite, postgres) = (dbs[0].open().await, dbs[1].open().await);
-    let (before, decimal) = (["b", "a"], ColumnType::Numeric(Some((12, 2))));
-    for names in [["b", "a"], ["a", "c"], ["c", "b"]] {
-        for ty in [ColumnType::Double, decimal.clone()] {
-            let (from, to) = (table(decimal.clone(), before), table(ty, names));
-            let none = BTreeMap::new();
-            let (renames, backfills, backfills_back) = (Renames::default(), none.clone(), none);
-            let pair = Pair { from, to, renames, backfills, backfills_back, edges: false };
-            try_pair(&sqlite, &postgres, &pair).await.unwrap_or_else(|error| panic!("{error}"));
-        }
+    for pair in pairs {
+        try_pair(&sqlite, &postgres, &pair).await.unwrap_or_else(|error| panic!("{error}"));
     }
     sqlite.close().await;
     postgres.close().await;

@@ -252,7 +252,6 @@ impl Alter<'_> {
                 _ => {}
             }
         }
-        let stays = |policy: &&Policy| self.after.policies.contains(policy);
         let goes = |name: &String| {
             early.iter().any(|it| matches!(it, AccessStep::DropPolicy(gone) if gone == name))
         };
@@ -262,7 +261,11 @@ impl Alter<'_> {
             one_by_one(&renames, names, |names, _, new| !names.iter().any(|name| name == new));
         let steps = steps.into_iter().map(|(from, to)| AccessStep::RenamePolicy { from, to });
         late.splice(0..0, steps);
-        for policy in self.before.policies.iter().filter(stays).filter(|p| is_disturbed(p)) {
+        let unchanged = self.before.policies.iter().filter(|policy| !goes(&policy.name));
+        let disturbed = unchanged.filter(|policy| is_disturbed(policy)).filter_map(|policy| {
+            self.after.policies.iter().find(|after| after.name == policy.name)
+        });
+        for policy in disturbed.collect::<Vec<_>>() {
             early.push(AccessStep::DropPolicy(policy.name.clone()));
             late.push(AccessStep::CreatePolicy(policy.clone()));
         }
