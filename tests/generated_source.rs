@@ -12,14 +12,10 @@ use migration::{
     plan::{Backfills, Object, PlannedMigration},
     runner::{Direction, record},
 };
-use proptest::{
-    strategy::{Strategy as _, ValueTree as _},
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
-};
 use serde_json::{Value, json};
 
 use crate::support::{
-    random_schema::{Pair, pairs},
+    random_schema::{Pair, drawn},
     workspace::Workspace,
 };
 
@@ -31,12 +27,9 @@ const TIMES: usize = 4;
 
 /// Random pairs that have every kind of operation, step, type, action, privilege and the like between them.
 fn samples() -> Vec<Pair> {
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut samples = Vec::new();
-    for number in 0..PAIRS {
-        let mut pair = pairs().new_tree(&mut runner).unwrap().current();
+    for (number, mut pair) in drawn(7, PAIRS).enumerate() {
         if number % 4 == 3 {
             // The file says where values are needed.
             (pair.backfills, pair.backfills_back) = (Backfills::new(), Backfills::new());

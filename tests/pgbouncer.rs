@@ -51,7 +51,7 @@ async fn scopes_share_two_connections() {
     });
     join_all(work).await;
     assert_eq!(db.number("SELECT count(*) FROM leads").await, 50);
-    // Whoever comes next on either connection works for no tenant, as the login.
+    // The next session on either connection has no tenant, and the rights of the login.
     let sql = "SELECT coalesce(current_setting('nile.tenant_id', true), '') || current_user";
     let stmt = Statement::from_string(DbBackend::Postgres, sql);
     for _ in 0..20 {

@@ -18,16 +18,13 @@ use migration::{
         expected, read, rules,
     },
 };
-use proptest::{
-    strategy::Strategy as _,
-    test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
-};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::MigrationTrait;
 
 use crate::support::{
     Engine, TestDb,
-    random_schema::{Pair, canonical, converted, inserts, pairs, reading, surviving},
+    random_schema::{Pair, canonical, converted, drawn, inserts, pairs, reading, surviving},
 };
 
 const BOOKKEEPING: &str = "applied_migrations";
@@ -492,15 +489,9 @@ fn as_type(value: Option<String>, from: &ColumnType, to: &ColumnType) -> Option<
 
 #[test]
 fn the_pairs_cover_every_kind_of_change() {
-    let mut runner = TestRunner::new_with_rng(
-        Config::default(),
-        TestRng::from_seed(RngAlgorithm::ChaCha, &[0; 32]),
-    );
     let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     let (mut at_edges, mut crossing, mut crossing_tables, mut forbidden) = (0, 0, 0, 0);
-    for _ in 0..500 {
-        let pair = pairs().new_tree(&mut runner).unwrap();
-        let pair = proptest::strategy::ValueTree::current(&pair);
+    for pair in drawn(0, 500) {
         at_edges += u32::from(pair.edges);
         let renames = pair.renames.applicable(&pair.from, &pair.to);
         let was = |(table, column): &(String, String)| {

@@ -51,8 +51,8 @@ pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// Where a cluster's files are: in memory, if there is plenty of it. A database has 300 files, which takes a file
-/// system on a disk a seventh of the time of all tests. Benchmarks keep to a disk.
+/// Where a cluster's files are: in memory, if there is plenty of it. A database has 300 files, and to
+/// create them on a disk took a seventh of the processor's time. Benchmarks keep to a disk.
 fn place() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let output =

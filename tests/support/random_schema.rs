@@ -17,7 +17,13 @@ use migration::{
         access::PRIVILEGES, ddl, expr, names, rules,
     },
 };
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
 
 use sea_orm::prelude::Uuid;
 
@@ -297,6 +303,13 @@ type Spec = Vec<Option<TableSpec>>;
 
 fn spec() -> impl Strategy<Value = Spec> {
     vec(option::weighted(0.85, table()), TABLES)
+}
+
+/// So many of the random pairs, the same for the same seed.
+pub fn drawn(seed: u8, count: usize) -> impl Iterator<Item = Pair> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    (0..count).map(move |_| pairs().new_tree(&mut runner).unwrap().current())
 }
 
 /// Random pairs. In a part of them the second schema is the first one with a few slots exchanged,

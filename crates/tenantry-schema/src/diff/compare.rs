@@ -279,8 +279,8 @@ fn matched<'a, T>(
     Matched { both, gone, new }
 }
 
-/// The same, where several may be the same but for their names: one that kept its name is no other one's
-/// partner.
+/// As [`matched`], for a list in which several items are the same but for their names: those with equal names
+/// become partners first.
 fn matched_by_name_first<'a, T>(
     from: &'a [T],
     to: &'a [T],

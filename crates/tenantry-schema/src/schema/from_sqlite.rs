@@ -198,13 +198,7 @@ fn assemble(
 }
 
 fn action(text: &str) -> Action {
-    match text.to_ascii_uppercase().as_str() {
-        "CASCADE" => Action::Cascade,
-        "RESTRICT" => Action::Restrict,
-        "SET NULL" => Action::SetNull,
-        "SET DEFAULT" => Action::SetDefault,
-        _ => Action::NoAction,
-    }
+    Action::ALL.into_iter().find(|it| text.eq_ignore_ascii_case(it.words())).unwrap_or_default()
 }
 
 /// Whether a foreign key is checked at the end of a transaction, as an option. SQLite numbers keys from

@@ -393,6 +393,10 @@ impl IndexPart {
 }
 
 impl Action {
+    /// Each of them.
+    pub(super) const ALL: [Self; 5] =
+        [Self::NoAction, Self::Restrict, Self::Cascade, Self::SetNull, Self::SetDefault];
+
     /// The action as SQL.
     pub(super) fn words(self) -> &'static str {
         match self {

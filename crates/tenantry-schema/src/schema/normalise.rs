@@ -64,8 +64,7 @@ where
             }
             Ok(Expected { schema, exact: true })
         }
-        // insufficient_privilege, read_only_sql_transaction
-        Err(error) if matches!(sqlstate(&error).as_deref(), Some("42501" | "25006")) => {
+        Err(error) if is_forbidden(&error) => {
             Ok(Expected { schema: neutral.without_expressions(), exact: false })
         }
         Err(error) => Err(error),
@@ -94,13 +93,13 @@ where
     let local = statements.iter().filter(|sql| !is_grant(sql) && !v1::is_distribution(sql));
     let local: Vec<String> = local.cloned().collect();
     let only_creates = local.iter().all(|sql| is_creation(sql));
-    let reduced = Some(&local).filter(|_| only_creates).and_then(|local| Reduced::of(local));
+    let reduced = if only_creates { Reduced::of(&local) } else { None };
     let mut outcome = None;
     if let Some(reduced) = reduced {
         match temporary(db, engine, &reduced.statements, true).await {
             Ok(schema) => outcome = Some(reduced.complete(schema)),
             // What no partitioned table has, say.
-            Err(error) if sqlstate(&error).is_some() => {}
+            Err(error) if sqlstate(&error).is_some() && !is_forbidden(&error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -144,6 +143,12 @@ where
     let outcome = temporary_in(&transaction, &path, &script).await;
     transaction.rollback().await?;
     outcome
+}
+
+/// Whether the role or the transaction may make no temporary tables: `insufficient_privilege`,
+/// `read_only_sql_transaction`.
+fn is_forbidden(error: &DbErr) -> bool {
+    matches!(sqlstate(error).as_deref(), Some("42501" | "25006"))
 }
 
 const UNDEFINED_OBJECT: &str = "42704";

@@ -39,16 +39,16 @@ impl Reduced {
             if sql.starts_with("CREATE TABLE ") {
                 return None;
             }
-            let Some((unique, table, after)) = indexed(sql) else {
+            let Some(index) = CreateIndex::read(sql) else {
                 rest.push(sql);
                 continue;
             };
-            let table = created.get_mut(table)?;
-            if let Some(index) = index(sql, unique, after) {
-                table.taken.indexes.push(index);
+            let table = created.get_mut(index.table)?;
+            if let Some(plain) = index.plain() {
+                table.taken.indexes.push(plain);
             } else {
                 // No partition keeps a unique that does not have the key of the partitions.
-                table.has_unique |= unique;
+                table.has_unique |= index.unique;
                 rest.push(sql);
             }
         }
@@ -139,7 +139,8 @@ fn foreign_key(name: &str, text: &str) -> Option<ForeignKey> {
     let (ref_columns, mut text) = list(text.strip_prefix(' ')?)?;
     let mut on = |event: &str| {
         let Some(rest) = text.strip_prefix(event) else { return Action::NoAction };
-        let found = ACTIONS.into_iter().find_map(|it| Some((it, rest.strip_prefix(it.words())?)));
+        let found =
+            Action::ALL.into_iter().find_map(|it| Some((it, rest.strip_prefix(it.words())?)));
         let Some((action, rest)) = found else { return Action::NoAction };
         text = rest;
         action
@@ -156,40 +157,45 @@ fn foreign_key(name: &str, text: &str) -> Option<ForeignKey> {
     })
 }
 
-const ACTIONS: [Action; 5] =
-    [Action::NoAction, Action::Restrict, Action::Cascade, Action::SetNull, Action::SetDefault];
-
-/// Whether the statement creates a unique index, its table, and what follows that.
-fn indexed(sql: &str) -> Option<(bool, &str, &str)> {
-    let (unique, rest) = match sql.strip_prefix("CREATE UNIQUE INDEX ") {
-        Some(rest) => (true, rest),
-        None => (false, sql.strip_prefix("CREATE INDEX ")?),
-    };
-    let (_, rest) = quoted_name(rest)?;
-    let (table, rest) = quoted_name(rest.strip_prefix(" ON ")?)?;
-    Some((unique, table, rest))
+/// A statement that creates an index.
+struct CreateIndex<'a> {
+    name: &'a str,
+    unique: bool,
+    table: &'a str,
+    /// What follows the table.
+    rest: &'a str,
 }
 
-/// Reads an index of plain columns: `CREATE INDEX "name" ON "table" ("column", "other" DESC)`, of which
-/// `after` follows the table.
-fn index(sql: &str, unique: bool, after: &str) -> Option<Index> {
-    let (name, _) = quoted_name(&sql[sql.find('"')?..])?;
-    let (mut parts, mut rest) = (Vec::new(), after.strip_prefix(" (")?);
-    loop {
-        let (column, after) = quoted_name(rest)?;
-        let (descending, after) = match after.strip_prefix(" DESC") {
-            Some(after) => (true, after),
-            None => (false, after),
+impl<'a> CreateIndex<'a> {
+    fn read(sql: &'a str) -> Option<Self> {
+        let (unique, rest) = match sql.strip_prefix("CREATE UNIQUE INDEX ") {
+            Some(rest) => (true, rest),
+            None => (false, sql.strip_prefix("CREATE INDEX ")?),
         };
-        parts.push(IndexPart { descending, ..IndexPart::new(column) });
-        match after.strip_prefix(", ") {
-            Some(next) => rest = next,
-            None if after == ")" => break,
-            None => return None,
-        }
+        let (name, rest) = quoted_name(rest)?;
+        let (table, rest) = quoted_name(rest.strip_prefix(" ON ")?)?;
+        Some(Self { name, unique, table, rest })
     }
-    let (method, options) = (BTREE.to_owned(), Vec::new());
-    Some(Index { name: name.to_owned(), unique, method, options, parts, predicate: None })
+
+    /// The index, if columns are all that it has: `("column", "other" DESC)`.
+    fn plain(&self) -> Option<Index> {
+        let (mut parts, mut rest) = (Vec::new(), self.rest.strip_prefix(" (")?);
+        loop {
+            let (column, after) = quoted_name(rest)?;
+            let (descending, after) = match after.strip_prefix(" DESC") {
+                Some(after) => (true, after),
+                None => (false, after),
+            };
+            parts.push(IndexPart { descending, ..IndexPart::new(column) });
+            match after.strip_prefix(", ") {
+                Some(next) => rest = next,
+                None if after == ")" => break,
+                None => return None,
+            }
+        }
+        let (name, method, options) = (self.name.to_owned(), BTREE.to_owned(), Vec::new());
+        Some(Index { name, unique: self.unique, method, options, parts, predicate: None })
+    }
 }
 
 /// Reads `("name", "name")` at the start of a text, and says what follows.
