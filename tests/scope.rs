@@ -21,6 +21,7 @@ on_both_engines!(
     transactions_inside_a_scope,
     a_rollback_that_is_cut_off_is_made_up_for,
     statements_that_could_leave_the_scope_are_refused,
+    texts_are_read_as_the_server_reads_them,
     several_rows_at_once,
 );
 
@@ -303,6 +304,166 @@ async fn statements_that_could_leave_the_scope_are_refused(db: TestDb) {
     // None of them was sent, so nothing is spoilt.
     scope.commit().await.unwrap();
     assert_eq!(Lead::find().count(&pool).await.unwrap(), 7);
+}
+
+/// How texts, names and comments begin and end.
+const QUOTES: [(&str, &str); 14] = [
+    ("'", "'"),
+    ("E'", "'"),
+    ("e'", "'"),
+    ("U&'", "'"),
+    ("N'", "'"),
+    ("1 AS \"", "\""),
+    ("1 AS U&\"", "\""),
+    ("$$", "$$"),
+    ("$a$", "$a$"),
+    ("1 AS a$b$c -- ", "\n"),
+    ("1 /*", "*/"),
+    ("1 --", "\n"),
+    ("1 AS `", "`"),
+    ("1 AS [", "]"),
+];
+
+/// What stands between them, and after.
+const PIECES: [&str; 26] = [
+    "'",
+    "''",
+    "\\",
+    "\\'",
+    "'\n'",
+    "' -- x\n '",
+    "' '",
+    "\"",
+    "\"\"",
+    "`",
+    "]",
+    "$$",
+    "$a$",
+    "$",
+    "--",
+    "/*",
+    "*/",
+    "\n",
+    "\r",
+    "\u{b}",
+    "\u{feff}",
+    ";",
+    "; SELECT 2",
+    " E'",
+    "é",
+    "x",
+];
+
+/// Whether a text is one statement or several, both find in the same way, or the server refuses it.
+async fn texts_are_read_as_the_server_reads_them(db: TestDb) {
+    let pool = pool(&db, 1).await;
+    let (mut seed, mut one, mut several) = (11, 0, 0);
+    let mut below = |limit: usize| usize::try_from(random(&mut seed)).unwrap() % limit;
+    for _ in 0..6000 {
+        let mut text = "SELECT 1".to_owned();
+        for _ in 0..=below(3) {
+            let (opens, closes) = QUOTES[below(QUOTES.len())];
+            text.push_str(", ");
+            text.push_str(opens);
+            for _ in 0..below(4) {
+                text.push_str(PIECES[below(PIECES.len())]);
+            }
+            text.push_str(closes);
+        }
+        text.push_str(
+            ["", ";", "; ; -- x", "; SELECT 2", "; SELECT '", "\n; SELECT 2 --"][below(6)],
+        );
+        let Some(is_one) = is_one_statement(&pool, &text).await else { continue };
+        let passes = entity::scope::check(&text, db.engine).is_ok();
+        assert_eq!(passes, is_one, "{text:?}");
+        *(if is_one { &mut one } else { &mut several }) += 1;
+    }
+    assert!(one > 300 && several > 300, "{one}, {several}");
+}
+
+/// What the server says: `None` if it does not take the text.
+async fn is_one_statement(pool: &DatabaseConnection, text: &str) -> Option<bool> {
+    use futures_util::TryStreamExt as _;
+    use sqlx::{AssertSqlSafe, Either, Executor as _, SqlSafeStr as _};
+    if pool.get_database_backend() == sea_orm::DbBackend::Postgres {
+        let mut connection = pool.get_postgres_connection_pool().acquire().await.unwrap();
+        let sql = AssertSqlSafe(text.to_owned()).into_sql_str();
+        return match connection.prepare(sql).await {
+            Ok(_) => Some(true),
+            Err(error) if error.to_string().contains("cannot insert multiple commands") => {
+                Some(false)
+            }
+            Err(_) => None,
+        };
+    }
+    let mut connection = pool.get_sqlite_connection_pool().acquire().await.unwrap();
+    let mut results = sqlx::raw_sql(AssertSqlSafe(text.to_owned())).fetch_many(&mut *connection);
+    let mut statements = 0;
+    while let Some(result) = results.try_next().await.ok()? {
+        statements += u32::from(matches!(result, Either::Left(_)));
+    }
+    Some(statements == 1)
+}
+
+/// Every built-in function that takes a text is called with one that leaves a trace: those that run it are
+/// refused. A version of PostgreSQL that brings another one is noticed here.
+#[tokio::test]
+async fn functions_that_run_another_text_are_refused() {
+    let db = TestDb::new(Engine::Postgres);
+    let owner = &db.server().name;
+    db.server().execute_as_superuser(&format!(
+        "CREATE SEQUENCE public.trace; GRANT ALL ON SEQUENCE public.trace TO PUBLIC; \
+         GRANT USAGE ON SCHEMA public TO PUBLIC; GRANT TEMP ON DATABASE {owner} TO PUBLIC"
+    ));
+    let pool = connect(&db.server().url_as(&db.server().role(""), SECRET), 1).await;
+    let mut connection = pool.get_postgres_connection_pool().acquire().await.unwrap();
+    let functions = "SELECT p.proname::text, ARRAY(SELECT format_type(t, NULL) \
+                     FROM unnest(p.proargtypes) WITH ORDINALITY a (t, n) ORDER BY n) \
+                     FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace \
+                     AND p.prokind = 'f' AND p.proargtypes::oid[] && \
+                     ARRAY['text', 'varchar', 'name', 'cstring', 'text[]', 'anyelement', '\"any\"']::regtype[]::oid[] \
+                     AND has_function_privilege(p.oid, 'EXECUTE') AND p.proname !~ '^pg_sleep'";
+    let functions: Vec<(String, Vec<String>)> =
+        sqlx::query_as(functions).fetch_all(&mut *connection).await.unwrap();
+    assert!(functions.len() > 300, "{}", functions.len());
+    let limit = "SET statement_timeout = '2s'";
+    sqlx::raw_sql(limit).execute(&mut *connection).await.unwrap();
+    let trace = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM public.trace";
+    let (mut runs, mut before) = (Vec::new(), 0);
+    for (name, types) in functions {
+        let values: Vec<String> = types.iter().map(|ty| argument(ty)).collect();
+        let sql = format!("SELECT pg_catalog.{name}({})", values.join(", "));
+        // Most refuse the text.
+        let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await;
+        let after: i64 = sqlx::query_scalar(trace).fetch_one(&mut *connection).await.unwrap();
+        if after != before {
+            runs.push(name.clone());
+            let call = format!("SELECT {name}({})", vec!["'a'"; types.len()].join(", "));
+            assert!(entity::scope::check(&call, Engine::Postgres).is_err(), "{call}");
+        }
+        before = after;
+    }
+    for known in ["query_to_xml", "ts_stat", "ts_rewrite"] {
+        assert!(runs.iter().any(|name| name == known), "{known} in {runs:?}");
+    }
+}
+
+/// A value of that type; a text is a statement that leaves a trace.
+fn argument(ty: &str) -> String {
+    let text = "$$SELECT nextval('public.trace')$$";
+    match ty {
+        "text" | "character varying" | "cstring" | "name" => format!("{text}::{ty}"),
+        "text[]" => format!("ARRAY[{text}]"),
+        "anyelement" | "\"any\"" | "anynonarray" | "anycompatible" => format!("{text}::text"),
+        "boolean" => "true".to_owned(),
+        "tsquery" | "tsvector" => format!("'a'::{ty}"),
+        "json" | "jsonb" => format!("'{{}}'::{ty}"),
+        "regclass" => "'pg_class'::regclass".to_owned(),
+        "smallint" | "integer" | "bigint" | "oid" | "numeric" | "real" | "double precision" => {
+            format!("1::{ty}")
+        }
+        _ => format!("NULL::{ty}"),
+    }
 }
 
 /// What no client can see in a text: functions that change the session.

@@ -64,7 +64,8 @@ use crate::{Engine, tenancy::APPLICATION_ROLE};
 /// is closed.
 ///
 /// What could end the transaction, change the tenant or outlive the scope is refused before it is
-/// sent: transaction control, SET and RESET, DO, CALL, COPY, DDL, several statements in one text.
+/// sent: transaction control, SET and RESET, DO, CALL, COPY, DDL, several statements in one text, calls
+/// of functions that run another text.
 /// Before a commit, tenant and role are looked at once more. This guards against a forgotten
 /// filter and against confused code. Hostile SQL has ways that no client can see; what bounds it
 /// is a login that is nothing but a member of the application role.
@@ -251,7 +252,7 @@ impl std::fmt::Debug for TenantScope {
 #[async_trait::async_trait]
 impl ConnectionTrait for TenantScope {
     fn get_database_backend(&self) -> DbBackend {
-        self.session.backend
+        self.session.engine.backend()
     }
 
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {

@@ -15,7 +15,7 @@ use std::{
 
 use futures_util::lock::{Mutex, MutexGuard};
 use sea_orm::{
-    DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
+    DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     sea_query::Values,
     sqlx::{
         self, AssertSqlSafe, Database, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
@@ -38,7 +38,7 @@ type Manager<DB> = <DB as Database>::TransactionManager;
 /// What the statements of a scope run on.
 pub(super) struct Session {
     pub tenant: Uuid,
-    pub backend: DbBackend,
+    pub engine: Engine,
     /// The role that the scope works as; `None` where the engine has none.
     role: Option<String>,
     /// Whether statements are kept by name in the server's session.
@@ -165,7 +165,12 @@ impl Session {
                     "this cannot be the name of an application role".to_owned(),
                 ));
             }
-            let _ = write!(begin, "; SET LOCAL ROLE {}", quoted(role));
+            // The texts of the scope are read as they are written with that.
+            let _ = write!(
+                begin,
+                "; SET LOCAL standard_conforming_strings = on; SET LOCAL ROLE {}",
+                quoted(role)
+            );
         }
         let connection = pool.acquire().await.map_err(failed)?;
         let connection = Beginning(Some(connection)).begin(begin).await;
@@ -174,7 +179,7 @@ impl Session {
             None => failed(error),
         })?;
         let named = !options.unnamed_statements;
-        Ok(Self::of(Connection::Postgres(connection), tenant, role, named))
+        Ok(Self::of(Connection::Postgres(connection), tenant, engine, role, named))
     }
 
     /// Begins on SQLite, where scopes wait for each other: it has one writer.
@@ -182,17 +187,19 @@ impl Session {
         let mut connection = pool.acquire().await.map_err(failed)?;
         let begin = AssertSqlSafe("BEGIN IMMEDIATE".to_owned()).into_sql_str();
         Manager::<Sqlite>::begin(&mut connection, Some(begin)).await.map_err(failed)?;
-        Ok(Self::of(Connection::Sqlite(connection), tenant, None, true))
+        Ok(Self::of(Connection::Sqlite(connection), tenant, Engine::Sqlite, None, true))
     }
 
-    fn of(connection: Connection, tenant: Uuid, role: Option<String>, named: bool) -> Self {
-        let backend = match connection {
-            Connection::Postgres(_) => DbBackend::Postgres,
-            Connection::Sqlite(_) => DbBackend::Sqlite,
-        };
+    fn of(
+        connection: Connection,
+        tenant: Uuid,
+        engine: Engine,
+        role: Option<String>,
+        named: bool,
+    ) -> Self {
         Self {
             tenant,
-            backend,
+            engine,
             role,
             named,
             live: Mutex::new(Some(connection)),
@@ -206,7 +213,7 @@ impl Session {
         inner: Option<u64>,
         stmt: Statement,
     ) -> Result<ExecResult, DbErr> {
-        statement::check(&stmt.sql)?;
+        statement::check(&stmt.sql, self.engine)?;
         let mut turn = self.turn(inner).await?;
         let done = on_either!(turn.connection()?, inner => {
             query!(self, stmt).execute(&mut **inner).await.map(ExecResult::from)
@@ -219,7 +226,7 @@ impl Session {
         inner: Option<u64>,
         stmt: Statement,
     ) -> Result<Vec<QueryResult>, DbErr> {
-        statement::check(&stmt.sql)?;
+        statement::check(&stmt.sql, self.engine)?;
         let mut turn = self.turn(inner).await?;
         let rows = on_either!(turn.connection()?, inner => {
             let rows = query!(self, stmt).fetch_all(&mut **inner).await;
@@ -233,7 +240,7 @@ impl Session {
         inner: Option<u64>,
         stmt: Statement,
     ) -> Result<Option<QueryResult>, DbErr> {
-        statement::check(&stmt.sql)?;
+        statement::check(&stmt.sql, self.engine)?;
         let mut turn = self.turn(inner).await?;
         let row = on_either!(turn.connection()?, inner => {
             query!(self, stmt).fetch_optional(&mut **inner).await.map(|row| row.map(QueryResult::from))

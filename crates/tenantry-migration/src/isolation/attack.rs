@@ -341,7 +341,7 @@ pub const CATALOGUE: &[Attack] = &[
     client(
         "other-text",
         "has a function run another text",
-        "SELECT citus_run_local_command('RESET ROLE')",
+        "SELECT query_to_xml('SELECT 1', true, true, '')",
     ),
     client("two-statements", "hides a second statement in a text", "SELECT 1; RESET ROLE"),
 ];

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _};
-use tenantry_entity::scope;
+use tenantry_entity::{Engine, scope};
 
 use super::{
     AttackResult,
@@ -38,7 +38,11 @@ pub(super) async fn run(tx: &mut PgConnection, sql: &str) -> std::result::Result
 }
 
 /// Tries all, in as few round trips as may be.
-pub(super) async fn try_all(tx: &mut PgConnection, tries: &[Try<'_>]) -> Vec<AttackResult> {
+pub(super) async fn try_all(
+    tx: &mut PgConnection,
+    engine: Engine,
+    tries: &[Try<'_>],
+) -> Vec<AttackResult> {
     let statements: Vec<&str> = tries.iter().filter_map(Try::sql).collect();
     let mut sent = match at_once(tx, &statements).await {
         Some(sent) => sent,
@@ -57,7 +61,7 @@ pub(super) async fn try_all(tx: &mut PgConnection, tries: &[Try<'_>]) -> Vec<Att
             How::CopyIn(sql, value) => {
                 judged(expect, copy_in(tx, sql, value).await.map_err(Failure::of))
             }
-            How::Client(text) if scope::check(text).is_err() => AttackResult::Refused,
+            How::Client(text) if scope::check(text, engine).is_err() => AttackResult::Refused,
             How::Client(_) => AttackResult::Through,
         });
     }

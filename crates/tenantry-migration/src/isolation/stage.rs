@@ -108,7 +108,7 @@ impl<'a> Stage<'a> {
             run(tx, &begin).await.map_err(sentence)?;
             let attacks = CATALOGUE.iter().filter(|attack| attack.scope == scope);
             let tries: Vec<Try> = attacks.flat_map(|attack| self.tries(attack)).collect();
-            let came_of_it = try_all(tx, &tries).await;
+            let came_of_it = try_all(tx, self.engine, &tries).await;
             for (one, outcome) in tries.into_iter().zip(came_of_it) {
                 let line = outcomes.entry(one.attack.code).or_default();
                 // Where there are several ways, the worst counts.
