@@ -52,6 +52,7 @@ mod pgbouncer;
 mod proof;
 mod property;
 mod racing;
+mod reach;
 mod rebuild;
 mod rehearsal;
 mod round_trip;

@@ -162,12 +162,14 @@ pub fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut cargo = cargo();
-        cargo.args(["build", "--quiet", "--workspace", "--bins"]);
-        // Benchmarks are built as they will be used, and run no examples.
+        cargo.args(["build", "--quiet", "--bins"]);
+        // Benchmarks run no examples, and what they depend on is built already, with just these packages.
         if cfg!(debug_assertions) {
-            cargo.args(["--tests", "--examples"]);
+            cargo.args(["--workspace", "--tests", "--examples"]);
         } else {
-            cargo.args(["--release", "--benches"]);
+            let packages =
+                ["--package", "tenantry", "--package", "migration", "--package", "seeder"];
+            cargo.args(packages).args(["--release", "--benches"]);
         }
         if cfg!(feature = "squawk") {
             cargo.args(["--features", "squawk"]);

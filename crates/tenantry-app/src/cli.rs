@@ -12,6 +12,7 @@ use tenantry_migration::{
     config::{DatabaseArgs, env, is_production},
     db::Absent,
     error::Result,
+    reach,
     report::Envelope,
     runner::Command as Runs,
 };
@@ -71,6 +72,9 @@ enum Action {
         /// Print what came of each attack on each table
         #[arg(long, conflicts_with = "json")]
         matrix: bool,
+        /// Print all that the application role and its logins can reach, and why it is safe
+        #[arg(long, conflicts_with = "json")]
+        reach: bool,
     },
     /// See what tenants have, and where it is
     #[command(subcommand)]
@@ -102,8 +106,9 @@ impl CommandLine for Cli {
             Action::Rollback { careful } => {
                 rollback(*application, &self.database, careful, out).await
             }
-            Action::Validate { json, deep, matrix } => {
-                validate(*application, &self.database, json, deep, matrix, out).await
+            Action::Validate { json, deep, matrix, reach } => {
+                let shown = Shown { json, matrix, reach };
+                validate(*application, &self.database, deep, shown, out).await
             }
             Action::Tenant(action) => {
                 tenant::run(action, application.project(), &self.database, out).await
@@ -206,23 +211,33 @@ async fn rollback(
     Ok(0)
 }
 
+/// What a validation prints beside its findings.
+#[derive(Clone, Copy)]
+struct Shown {
+    json: bool,
+    matrix: bool,
+    reach: bool,
+}
+
 async fn validate(
     application: Application,
     args: &DatabaseArgs,
-    json: bool,
     deep: bool,
-    matrix: bool,
+    shown: Shown,
     out: &mut Printer,
 ) -> Result<u8> {
     let db = open(application.project(), args, Absent::Fail, out).await?;
     let validation = application.validate(&db, &ValidateOptions { deep }).await?;
     let code = u8::from(!validation.findings.is_empty());
-    if json {
+    if shown.json {
         let (findings, body) = validation.into_parts();
         out.json(&Envelope::new("validate", &db, body, findings))?;
     } else {
-        if let Some(isolation) = validation.isolation.as_ref().filter(|_| matrix) {
+        if let Some(isolation) = validation.isolation.as_ref().filter(|_| shown.matrix) {
             out.line(isolation.text().trim_end())?;
+        }
+        if shown.reach {
+            out.line(&reach::text(&validation.reach))?;
         }
         print_findings(&validation, out)?;
         for note in &validation.notes {
@@ -231,7 +246,7 @@ async fn validate(
         if !validation.unknown_tables.is_empty() {
             out.note(&format!(
                 "note: tables that no entity describes: {}",
-                validation.unknown_tables.join(", ")
+                some_of(&validation.unknown_tables)
             ));
         }
         out.line(&said(&validation))?;
@@ -251,6 +266,18 @@ fn said(validation: &Validation) -> String {
             None => format!("no findings in {} tables", validation.tables),
         },
         count => counted(count, "finding", "findings"),
+    }
+}
+
+/// How many names are printed; `--json` has all of them.
+const NAMES: usize = 20;
+
+/// The first names, and how many there are beside them.
+fn some_of(names: &[String]) -> String {
+    let shown = names[..names.len().min(NAMES)].join(", ");
+    match names.len().saturating_sub(NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -31,7 +31,8 @@ pub struct RoleFacts {
     pub may_log_in: bool,
     /// Whether it is a superuser or has BYPASSRLS, so that no policy binds it.
     pub bypasses_policies: bool,
-    /// Whether the role that asks may SET ROLE to it.
+    /// Whether the role that asks may SET ROLE to it. From PostgreSQL 16 on, a member may not where the
+    /// membership says `SET FALSE`, as that does by which who makes a role administers it.
     pub may_be_set: bool,
     /// Whether the role that asks owns a table here, or is a member of a role that does.
     pub asked_by_owner: bool,
@@ -72,7 +73,9 @@ pub(crate) fn facts_sql(name: &str, engine: Engine, column: &str) -> String {
          r.oid IS NOT NULL AS exists, {distributed} AS has_to_log_in, \
          coalesce(r.rolcanlogin, false) AS may_log_in, \
          coalesce(r.rolsuper OR r.rolbypassrls, false) AS bypasses_policies, \
-         coalesce(pg_has_role(current_user, r.oid, 'MEMBER'), false) AS may_be_set, \
+         coalesce(pg_has_role(current_user, r.oid, CASE WHEN \
+         current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END), false) \
+         AS may_be_set, \
          EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') \
          AND pg_has_role(current_user, c.relowner, 'MEMBER')) AS asked_by_owner, \
          coalesce(has_schema_privilege(r.oid, n.oid, 'USAGE'), false) AS has_usage, \

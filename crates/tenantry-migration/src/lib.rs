@@ -16,6 +16,7 @@ pub mod logging;
 mod observer;
 mod project;
 pub mod prove;
+pub mod reach;
 pub mod refusal;
 pub mod rehearsal;
 pub mod report;

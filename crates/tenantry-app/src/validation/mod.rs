@@ -14,7 +14,9 @@ mod facts;
 mod rules;
 
 use serde::Serialize;
-use tenantry_migration::{db::Database, error::Result, isolation::Matrix, report::Finding};
+use tenantry_migration::{
+    db::Database, error::Result, isolation::Matrix, reach::Reached, report::Finding,
+};
 
 use crate::Application;
 
@@ -39,6 +41,8 @@ pub struct Validation {
     pub notes: Vec<String>,
     /// What came of attacking one tenant as another; `None` where that could not be tried.
     pub isolation: Option<Matrix>,
+    /// What the application role and its logins can reach, and why it is safe or not.
+    pub reach: Vec<Reached>,
 }
 
 impl Validation {
@@ -71,6 +75,7 @@ impl Application {
             unknown_tables: facts.drift.unknown_tables,
             notes: facts.notes,
             isolation: facts.isolation,
+            reach: facts.drift.reached,
         })
     }
 }

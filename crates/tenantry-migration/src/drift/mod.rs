@@ -4,7 +4,6 @@
 
 mod accepted;
 mod attached;
-mod exposed;
 mod finding;
 mod in_the_way;
 mod mend;
@@ -21,6 +20,7 @@ use crate::{
     diff::{Change, diff},
     error::Result,
     project::Project,
+    reach::{Reached, reach},
     report::Finding,
     runner::attached,
     schema::{self, Schema, expr},
@@ -43,8 +43,9 @@ pub struct Drift {
     pub stale: Vec<AcceptedDrift>,
     /// Live tables that no entity describes.
     pub unknown_tables: Vec<String>,
-    /// What the application role could reach around the policies, and what else decides what is
-    /// written.
+    /// What the application role and its logins can reach.
+    pub reached: Vec<Reached>,
+    /// What of it is not known to be safe, and what else decides what is written.
     pub exposed: Vec<Finding>,
     /// Statements that undo what of these is attached to a table: a trigger, a rule, another owner.
     pub attached: Vec<String>,
@@ -91,7 +92,8 @@ where
         live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
     unknown_tables.retain(|name| !project.is_bookkeeping(name));
     let live = live.filtered(|name| entities.tables.contains_key(name));
-    let mut exposed = exposed::exposed(db, engine, application_role, &entities).await?;
+    let reached = reach(db, engine, application_role, &entities).await?;
+    let mut exposed: Vec<Finding> = reached.iter().filter_map(|it| it.finding.clone()).collect();
     let mut attached = attached(db, engine, Some((project.bookkeeping, application_role))).await?;
     attached.retain(|it| attached::is_found(it, engine, &entities));
     exposed.extend(attached.iter().map(|it| attached::finding(it, engine)));
@@ -115,6 +117,7 @@ where
         changes,
         stale,
         unknown_tables,
+        reached,
         exposed,
         attached: attached.iter().map(|it| attached::undone(it, engine)).collect(),
         constraints,

@@ -34,6 +34,8 @@ pub(super) struct Role {
     facts: Option<RoleFacts>,
     /// Whether it lacks something that the migrations grant.
     lacks_something: bool,
+    /// What was run to make it, or to let the role that asks become it.
+    made: Vec<String>,
 }
 
 /// A table and a privilege on it.
@@ -66,15 +68,15 @@ impl Runner<'_> {
             self.finish_grants(session.tx(), &role, &self.in_order(&history)).await
         };
         let statements = work.await;
-        let statements = session.finish(statements).await?;
-        Ok(Granted { statements })
+        let granted = session.finish(statements).await?;
+        Ok(Granted { statements: [role.made, granted].concat() })
     }
 
     /// Looks at the application role, before any transaction, and makes it if it is missing and
     /// `create` says so. Who may not create roles goes on without one.
     pub(super) async fn role(&self, create: bool) -> Result<Role> {
         let Some(wanted) = self.granted(|_| true).await? else {
-            return Ok(Role { facts: None, lacks_something: false });
+            return Ok(Role { facts: None, lacks_something: false, made: Vec::new() });
         };
         let (db, name) = (&self.db, &self.application_role);
         // Both in one statement, since every call asks.
@@ -89,15 +91,16 @@ impl Runner<'_> {
             };
             row.map(both).transpose()
         };
+        let mut made = Vec::new();
         let mut found: Option<(RoleFacts, bool)> = ask().await?;
         if let Some((role, _)) = found.as_ref().filter(|_| create)
             && !(role.exists && role.may_be_set && role.login_sql().is_none())
         {
-            self.make(role).await?;
+            made = self.make(role).await?;
             found = ask().await?;
         }
         let Some((role, lacks_privileges)) = found else {
-            return Ok(Role { facts: None, lacks_something: false });
+            return Ok(Role { facts: None, lacks_something: false, made: Vec::new() });
         };
         if create && !role.exists {
             tracing::warn!(
@@ -108,7 +111,7 @@ impl Runner<'_> {
             );
         }
         let lacks_something = role.exists && (may_grant_usage(&role) || lacks_privileges);
-        Ok(Role { facts: Some(role), lacks_something })
+        Ok(Role { facts: Some(role), lacks_something, made })
     }
 
     /// A condition that is true if there is an application role and it has everything; `None` where
@@ -126,9 +129,9 @@ impl Runner<'_> {
 
     /// Makes the role, in statements of their own: another session that makes the same one in another database
     /// of the cluster waits no longer than for these. That it is there already is what was wanted;
-    /// whether it is there at all, the caller asks again.
-    async fn make(&self, role: &RoleFacts) -> Result<()> {
-        let mut steps = Vec::new();
+    /// whether it is there at all, the caller asks again. Gives what was run.
+    async fn make(&self, role: &RoleFacts) -> Result<Vec<String>> {
+        let (mut steps, mut made) = (Vec::new(), Vec::new());
         if !role.exists {
             steps.push(role.create_sql());
         }
@@ -139,7 +142,10 @@ impl Runner<'_> {
         for sql in steps {
             let tx = self.db.begin().await?;
             match tx.execute_unprepared(&sql).await {
-                Ok(_) => tx.commit().await?,
+                Ok(_) => {
+                    tx.commit().await?;
+                    made.push(sql);
+                }
                 Err(error) => {
                     // duplicate_object, unique_violation, "tuple concurrently updated";
                     // insufficient_privilege, undefined_object, read_only_sql_transaction
@@ -151,7 +157,7 @@ impl Runner<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(made)
     }
 
     /// Grants what is missing of what the `applied` migrations grant; returns the statements.

@@ -1,0 +1,93 @@
+//! Whatever the application role, or a login that becomes it, can reach: each is proved to show one tenant's rows, or is a
+//! finding by name.
+//!
+//! Nothing is safe unless it is known to be: an entity's table with its policy and grants (which `diff` compares), a
+//! view that reads as its caller or as a role that the policies bind, a function that runs as its caller in a trusted
+//! language, and what the server and its extensions bring along.
+
+mod query;
+mod verdict;
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use serde::Serialize;
+use tenantry_entity::Engine;
+
+use crate::{db::literal, report::Finding, schema::Schema};
+
+/// Something that the application role or one of its logins can reach.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Reached {
+    /// What it is: `table`, `view`, `function`, `login` and the like.
+    pub kind: &'static str,
+    /// Its name, with its schema where it has one.
+    pub name: String,
+    /// From the role to it, with an arrow between.
+    pub path: String,
+    /// Why it is safe; for a finding, what is wrong with it.
+    pub why: String,
+    /// Whether it is safe.
+    pub is_safe: bool,
+    /// What is said of it where it is not.
+    #[serde(skip)]
+    pub finding: Option<Finding>,
+}
+
+/// Everything that is reached, by kind and name. Empty where the engine has no policies.
+///
+/// # Errors
+///
+/// If a query fails.
+pub async fn reach<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    role: &str,
+    entities: &Schema,
+) -> Result<Vec<Reached>, DbErr> {
+    if !engine.capability().row_level_security {
+        return Ok(Vec::new());
+    }
+    let prelude = query::prelude(role, entities);
+    let settings: Vec<String> = query::SETTINGS.iter().map(|name| literal(name)).collect();
+    let stmt = Statement::from_string(engine.backend(), query::SERVER);
+    let Some(server) = db.query_one_raw(stmt).await? else { return Ok(Vec::new()) };
+    let schema: String = server.try_get("", "schema")?;
+    let parameters = if server.try_get("", "has_parameters")? { query::PARAMETERS } else { "" };
+    let others = query::OTHERS.replace("{settings}", &settings.join(", "));
+    let others = others.replace("{parameters}", parameters);
+    let relations =
+        query::RELATIONS.replace("{column}", &literal(tenantry_entity::tenancy::TENANT_ID));
+    let mut all = Vec::new();
+    for row in rows::<verdict::Role, _>(db, format!("{prelude}{}", query::ROLES)).await? {
+        all.extend(row.judged(role));
+    }
+    for row in rows::<verdict::Relation, _>(db, format!("{prelude}, {relations}")).await? {
+        all.push(row.judged(entities));
+    }
+    for row in rows::<verdict::Function, _>(db, format!("{prelude}, {}", query::FUNCTIONS)).await? {
+        all.push(row.judged());
+    }
+    for row in rows::<verdict::Other, _>(db, format!("{prelude}, {others}")).await? {
+        all.extend(row.judged(role, &schema));
+    }
+    all.sort();
+    Ok(all)
+}
+
+async fn rows<T: FromQueryResult, C: ConnectionTrait>(
+    db: &C,
+    sql: String,
+) -> Result<Vec<T>, DbErr> {
+    let stmt = Statement::from_string(db.get_database_backend(), sql);
+    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
+}
+
+/// The list as text: what is not safe first, a line each.
+#[must_use]
+pub fn text(all: &[Reached]) -> String {
+    let line = |it: &Reached| {
+        let sign = if it.is_safe { "safe" } else { "NOT SAFE" };
+        format!("{sign:8}  {} {}: {}\n          {}", it.kind, it.name, it.why, it.path)
+    };
+    let (safe, others): (Vec<&Reached>, Vec<&Reached>) = all.iter().partition(|it| it.is_safe);
+    others.into_iter().chain(safe).map(line).collect::<Vec<_>>().join("\n")
+}
