@@ -174,7 +174,15 @@ impl OwnDatabase {
                 &format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"),
             ],
         );
-        superuser_at(port, &name, &[&format!("ALTER SCHEMA public OWNER TO {name}")]);
+        superuser_at(
+            port,
+            &name,
+            &[
+                &format!("ALTER SCHEMA public OWNER TO {name}"),
+                // Before PostgreSQL 15, everybody may.
+                "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+            ],
+        );
         Self { name, port }
     }
 
