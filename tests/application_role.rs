@@ -93,7 +93,8 @@ async fn an_owner_who_may_not_goes_on_without() {
     let owner = &own.db.server().name;
     let create = format!("CREATE ROLE {0} NOLOGIN; GRANT {0} TO {owner}", own.role);
     own.db.server().execute_as_superuser(&create);
-    assert_eq!(own.findings().len(), scoped_tables() + 1, "every table that lacks privileges");
+    let lacks = own.findings();
+    assert_eq!(lacks.len(), scoped_tables() + 1, "every table that lacks privileges: {lacks:?}");
     own.run("migration", &["up"]).ok();
     assert_eq!(own.privileges().await, privileges());
     assert_eq!(own.findings(), Vec::<String>::new());

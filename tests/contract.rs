@@ -91,7 +91,7 @@ async fn the_whole_job(db: TestDb) {
     let lines: Vec<&str> = first.stdout.lines().collect();
     let attacked = match db.engine {
         Engine::Sqlite => "",
-        _ => "; 32 attacks held off",
+        _ => "; 33 attacks held off",
     };
     assert_eq!(lines[0], format!("migrate   {} migrations applied", migrations()));
     assert!(lines[1].starts_with("seed      ") && lines[1].ends_with(" sample rows inserted"));

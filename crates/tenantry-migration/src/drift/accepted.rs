@@ -9,6 +9,7 @@ use super::finding;
 use crate::{
     diff::Change,
     error::{Error, Result},
+    isolation,
     project::Project,
     report::Finding,
 };
@@ -96,13 +97,40 @@ impl Accepted {
         };
         changes.retain(|change| is_new(&finding(change)));
         exposed.retain(is_new);
-        let stale = self.accepted.iter().zip(used).filter(|(_, used)| !used);
+        let stale = self
+            .accepted
+            .iter()
+            .zip(used)
+            .filter(|(entry, used)| !used && !entry.is_of_isolation());
         let stale = stale.map(|(entry, _)| entry.clone()).collect();
         (changes, exposed, stale)
+    }
+
+    /// The same of what came of attacks: only [`untested`](crate::isolation::untested) can be accepted. What went
+    /// through cannot.
+    #[must_use]
+    pub fn without_untested(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        let entries = || self.accepted.iter().filter(|entry| entry.is_of_isolation());
+        let is_accepted = |entry: &AcceptedDrift, found: &Finding| {
+            (entry.code.as_str(), &entry.table, &entry.object)
+                == (found.code, &found.table, &found.object)
+        };
+        let stale: Vec<Finding> = entries()
+            .filter(|entry| !findings.iter().any(|found| is_accepted(entry, found)))
+            .map(AcceptedDrift::stale)
+            .collect();
+        findings.retain(|found| !entries().any(|entry| is_accepted(entry, found)));
+        findings.extend(stale);
+        findings
     }
 }
 
 impl AcceptedDrift {
+    /// Whether it is about an attack, which only a validation tries.
+    fn is_of_isolation(&self) -> bool {
+        self.code == isolation::UNTESTED
+    }
+
     /// The finding that an entry fits nothing.
     pub(super) fn stale(&self) -> Finding {
         let object = self.object.as_ref().map(|object| format!(" {object}")).unwrap_or_default();

@@ -64,5 +64,5 @@ pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix
         }
     }
     let line = Line { attack: attack.code, expected: attack.expect, tables: outcomes };
-    Ok(Some(Matrix::of(vec![line])))
+    Ok(Some(Matrix::of(vec![line], BTreeMap::new())))
 }

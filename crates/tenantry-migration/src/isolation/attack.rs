@@ -38,6 +38,8 @@ pub enum Attempt {
     InsertForB,
     /// An insert of the very row that tenant B has, which becomes an update.
     UpsertOntoB,
+    /// Inserts, updates and deletes of A's own rows, after which the rows of both are looked at.
+    OwnWrite,
     /// For each foreign key to a tenant-scoped table: an update that makes A's row refer to B's.
     ReferToB,
     /// `COPY … TO STDOUT`.
@@ -213,6 +215,15 @@ pub const CATALOGUE: &[Attack] = &[
         scope: true,
         expect: Expect::Refused,
         why: CHECK,
+    },
+    Attack {
+        code: "own-write",
+        what: "writes its own rows, and a trigger or a rule changes rows of B, or copies from them",
+        attempt: Attempt::OwnWrite,
+        on: SCOPED,
+        scope: true,
+        expect: Expect::NoRow,
+        why: "no trigger and no rule works with other rights",
     },
     Attack {
         code: "copy-out",

@@ -1,11 +1,14 @@
 //! Trying the attacks.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{ConnectionTrait as _, sqlx, sqlx::postgres::PgPool};
 
 use super::{
     Matrix,
     attack::On,
     existing,
+    own_write::own_writes,
     stage::{Stage, kind},
 };
 use crate::{
@@ -48,7 +51,8 @@ pub async fn probe_existing(
     let (with, without): (Vec<&Table>, Vec<&Table>) =
         schema.tables.values().partition(has_rows_of_both);
     let only = with.into_iter().map(|table| table.name.clone()).collect();
-    let stage = Stage { schema, engine: db.engine, a, b, only: Some(only) };
+    let untested = BTreeMap::new();
+    let stage = Stage { schema, engine: db.engine, a, b, only: Some(only), untested };
     let matrix = attack_on(db, stage, false).await?;
     Ok((matrix, without.into_iter().map(|table| table.name.clone()).collect()))
 }
@@ -56,7 +60,7 @@ pub async fn probe_existing(
 /// Plays on `db`, in a transaction that is rolled back, with tenants that are made up first or not.
 async fn attack_on(
     db: &Database,
-    stage: Stage<'_>,
+    mut stage: Stage<'_>,
     make_tenants: bool,
 ) -> std::result::Result<Matrix, String> {
     if !db.engine.capability().row_level_security {
@@ -68,15 +72,17 @@ async fn attack_on(
     let pool: &PgPool = db.connection.get_postgres_connection_pool();
     let mut tx = pool.begin().await.map_err(sentence)?;
     let played = async {
+        let mut own = BTreeMap::new();
         if make_tenants {
             stage.insert_probe_rows(&mut tx).await?;
+            own = own_writes(&stage, &mut tx, &db.application_role).await?;
         }
-        stage.attack(&mut tx, &db.application_role).await
+        stage.attack(&mut tx, &db.application_role, own).await
     };
     let played = played.await;
     // Nothing of it stays, whatever came of it.
     tx.rollback().await.map_err(sentence)?;
-    played.map(Matrix::of)
+    played.map(|lines| Matrix::of(lines, stage.untested))
 }
 
 /// As [`probe`], with the attacks tried over another connection, that of a login which is nothing
@@ -91,15 +97,19 @@ pub async fn probe_from(
     db: &Database,
     schema: &Schema,
 ) -> std::result::Result<Matrix, String> {
-    let stage = Stage::of(schema, db.engine);
+    let mut stage = Stage::of(schema, db.engine);
     let mut tx = db.connection.get_postgres_connection_pool().begin().await.map_err(sentence)?;
     stage.insert_probe_rows(&mut tx).await?;
     tx.commit().await.map_err(sentence)?;
+    let mut tx = db.connection.get_postgres_connection_pool().begin().await.map_err(sentence)?;
+    let own = own_writes(&stage, &mut tx, &db.application_role).await;
+    tx.rollback().await.map_err(sentence)?;
+    let own = own?;
     let pool = attacker.connection.get_postgres_connection_pool();
     let mut tx = pool.begin().await.map_err(sentence)?;
-    let played = stage.attack(&mut tx, &db.application_role).await;
+    let played = stage.attack(&mut tx, &db.application_role, own).await;
     tx.rollback().await.map_err(sentence)?;
-    played.map(Matrix::of)
+    played.map(|lines| Matrix::of(lines, stage.untested))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "to be given to map_err")]

@@ -77,8 +77,8 @@ impl Rows {
             if let Some(value) = known.or_else(|| self.key_value(table, column)) {
                 self.values.insert(key, value.clone());
                 fixed.push((&column.name, value));
-            } else if column.nullable || column.default.is_some() {
-                // Left to the database.
+            } else if column.nullable {
+                // Left to the database. Where NULL is refused, a default may have been dropped.
             } else {
                 picked.push((&column.name, candidates(column, &checks)));
             }

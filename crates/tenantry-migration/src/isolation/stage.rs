@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::sqlx::PgConnection;
+use sea_orm::sqlx::{self, PgConnection};
 use tenantry_entity::{
     Engine,
     tenancy::{SETTINGS_ON_EACH_NODE, TENANT_ID, TENANT_SETTING},
@@ -13,7 +13,7 @@ use super::{
     attack::{Attack, Attempt, CATALOGUE, On},
     probe::sentence,
     rows::Rows,
-    send::{run, try_all},
+    send::{keep_all, run, try_all},
 };
 use crate::{
     db::quoted,
@@ -31,6 +31,8 @@ pub(super) struct Stage<'a> {
     pub(super) b: Rows,
     /// The tables that are attacked, if not all of them.
     pub(super) only: Option<BTreeSet<String>>,
+    /// The tables that cannot be attacked, and why.
+    pub(super) untested: BTreeMap<String, String>,
 }
 
 /// An attack that goes through must not read for ever, nor wait for another session.
@@ -41,6 +43,8 @@ pub(super) struct Try<'t> {
     pub(super) attack: &'t Attack,
     pub(super) table: String,
     pub(super) how: How,
+    /// The same statement, in a form whose rows are those that became tenant B's.
+    pub(super) confirms: Option<String>,
 }
 
 pub(super) enum How {
@@ -63,7 +67,14 @@ impl Try<'_> {
 
 impl<'a> Stage<'a> {
     pub(super) fn of(schema: &'a Schema, engine: Engine) -> Self {
-        Self { schema, engine, a: Rows::of(schema), b: Rows::of(schema), only: None }
+        Self {
+            schema,
+            engine,
+            a: Rows::of(schema),
+            b: Rows::of(schema),
+            only: None,
+            untested: BTreeMap::new(),
+        }
     }
 
     /// Begins, with limits that every node keeps.
@@ -75,32 +86,56 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Makes up the two tenants, in one round trip.
+    /// Makes up the two tenants, in one round trip. A table for which that fails is not attacked, and says so.
     pub(super) async fn insert_probe_rows(
-        &self,
+        &mut self,
         tx: &mut PgConnection,
     ) -> std::result::Result<(), String> {
-        let inserts = self.a.inserts.iter().chain(&self.b.inserts);
-        let script: Vec<&str> = inserts.map(|(_, insert)| insert.as_str()).collect();
         self.limit(tx).await?;
-        let made = run(tx, &script.join("; ")).await.map_err(sentence)?;
-        if made == script.len() as u64 {
-            return Ok(());
+        let inserts: Vec<&(String, String)> =
+            self.a.inserts.iter().chain(&self.b.inserts).collect();
+        let script: Vec<&str> = inserts.iter().map(|(_, insert)| insert.as_str()).collect();
+        let made = keep_all(tx, &script).await.map_err(sentence)?;
+        let mut untested: BTreeMap<String, String> = BTreeMap::new();
+        for ((table, _), made) in inserts.into_iter().zip(made) {
+            let why = match made {
+                Ok(1) => continue,
+                Ok(_) => "its checks or a trigger let no row pass that was made up".to_owned(),
+                Err(why) => format!("no row could be made up: {why}"),
+            };
+            let parents = self.schema.tables.get(table).map(|it| it.foreign_keys.as_slice());
+            let mut parents = parents.unwrap_or_default().iter();
+            let parent = parents
+                .find(|key| key.ref_table != *table && untested.contains_key(&key.ref_table));
+            let why = match parent {
+                Some(key) => format!("its rows need one of {}", key.ref_table),
+                None => why,
+            };
+            untested.entry(table.clone()).or_insert(why);
         }
-        Err("for some table no row could be made up that its checks let pass".to_owned())
+        if let Some(why) = untested.get(tenancy::ROOT) {
+            return Err(format!("{}: {why}", tenancy::ROOT));
+        }
+        let tables = self.schema.tables.keys().filter(|name| !untested.contains_key(*name));
+        self.only = Some(tables.cloned().collect());
+        self.untested = untested;
+        Ok(())
     }
 
-    /// Tries everything, as the role.
+    /// Tries everything, as the role. What came of A's own writes is known already, where they were tried.
     pub(super) async fn attack(
         &self,
         tx: &mut PgConnection,
         role: &str,
+        own_writes: BTreeMap<String, AttackResult>,
     ) -> std::result::Result<Vec<Line>, String> {
         self.limit(tx).await?;
-        run(tx, &format!("SET LOCAL ROLE {}", quoted(role))).await.map_err(|error| {
-            format!("the role {role} cannot be worked as: {}", explain_sqlx(&error))
-        })?;
+        run(tx, &format!("SET LOCAL ROLE {}", quoted(role)))
+            .await
+            .map_err(|error| cannot_work_as(role, &error))?;
         let mut outcomes: BTreeMap<&str, BTreeMap<String, AttackResult>> = BTreeMap::new();
+        let code = CATALOGUE.iter().find(|it| it.attempt == Attempt::OwnWrite).map(|it| it.code);
+        outcomes.extend(code.map(|code| (code, own_writes)));
         // A setting that was set once is empty afterwards, not absent.
         for scope in [false, true] {
             let tenant = if scope { self.a.tenant().trim_end_matches("::uuid") } else { "''" };
@@ -129,9 +164,16 @@ impl<'a> Stage<'a> {
         Ok(CATALOGUE.iter().map(line).collect())
     }
 
+    /// The tables that are attacked.
+    pub(super) fn attacked(&self) -> impl Iterator<Item = &'a Table> {
+        let is_attacked =
+            |table: &&Table| self.only.as_ref().is_none_or(|only| only.contains(&table.name));
+        self.schema.tables.values().filter(is_attacked)
+    }
+
     /// Everything that an attack tries.
     fn tries<'t>(&self, attack: &'t Attack) -> Vec<Try<'t>> {
-        let on = |table: &str, how| Try { attack, table: table.to_owned(), how };
+        let on = |table: &str, how| Try { attack, table: table.to_owned(), how, confirms: None };
         let mut tries = Vec::new();
         if attack.on.contains(&On::Database) {
             tries.extend(match attack.attempt {
@@ -140,14 +182,27 @@ impl<'a> Stage<'a> {
                 _ => None,
             });
         }
-        let is_attacked = |table: &&Table| {
-            attack.on.contains(&kind(table))
-                && self.only.as_ref().is_none_or(|only| only.contains(&table.name))
-        };
-        for table in self.schema.tables.values().filter(is_attacked) {
-            tries.extend(self.ways(attack, table).into_iter().map(|how| on(&table.name, how)));
+        for table in self.attacked().filter(|table| attack.on.contains(&kind(table))) {
+            tries.extend(self.ways(attack, table).into_iter().map(|how| {
+                let confirms = self.confirms(attack, table, &how);
+                Try { confirms, ..on(&table.name, how) }
+            }));
         }
         tries
+    }
+
+    /// For an attack that leaves a row with tenant B: the same, with the rows that are B's counted.
+    fn confirms(&self, attack: &Attack, table: &Table, how: &How) -> Option<String> {
+        let (How::Sql(sql), Some(column)) = (how, column_of_tenant(table)) else { return None };
+        let leaves_a_row = matches!(attack.attempt, Attempt::InsertForB | Attempt::UpsertOntoB)
+            || matches!(attack.attempt, Attempt::Sql(text) if text.contains("SET {tenant} = {b}"));
+        let column = quoted(column);
+        leaves_a_row.then(|| {
+            format!(
+                "WITH changed AS ({sql} RETURNING {column} AS tenant) SELECT 1 FROM changed WHERE tenant = {}",
+                self.b.tenant()
+            )
+        })
     }
 
     fn ways(&self, attack: &Attack, table: &Table) -> Vec<How> {
@@ -167,7 +222,8 @@ impl<'a> Stage<'a> {
                 let value = self.b.tenant().trim_end_matches("::uuid").trim_matches('\'');
                 vec![How::CopyIn(sql, value.to_owned())]
             }
-            Attempt::Client(_) => Vec::new(),
+            // Tried apart, by the owner and the role in turn.
+            Attempt::OwnWrite | Attempt::Client(_) => Vec::new(),
         }
     }
 
@@ -208,6 +264,11 @@ impl<'a> Stage<'a> {
     fn filled(&self, template: &str, table: &Table) -> String {
         filled(template, table, self.a.tenant(), self.b.tenant())
     }
+}
+
+/// Why the role cannot be taken on.
+pub(super) fn cannot_work_as(role: &str, error: &sqlx::Error) -> String {
+    format!("the role {role} cannot be worked as: {}", explain_sqlx(error))
 }
 
 /// A statement of the catalogue about `table`, with the two tenants as SQL.

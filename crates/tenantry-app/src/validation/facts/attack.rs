@@ -9,20 +9,37 @@ pub(super) fn is_incomplete(drift: &Drift) -> bool {
     drift.changes.iter().any(missing)
 }
 
+/// Why nothing was attacked.
+pub(super) enum Untried {
+    /// Another finding says so, or there are no rows yet.
+    Noted(String),
+    /// Nothing else tells.
+    Found(String),
+}
+
 /// Attacks one tenant as another, unless it is clear that no scope can begin.
 /// Says on which tables that could not be tried.
 pub(super) async fn attack(
     db: &Database,
     drift: &Drift,
-) -> std::result::Result<(Matrix, Vec<String>), String> {
+) -> std::result::Result<(Matrix, Vec<String>), Untried> {
     if is_incomplete(drift) {
-        return Err("tables or columns are missing".to_owned());
+        return Err(Untried::Noted("tables or columns are missing".to_owned()));
     }
     match &drift.application_role {
-        Some(role) if !role.exists => Err(format!("{} does not exist", role.name)),
-        _ if db.engine.capability().distributes_tables => {
-            isolation::probe_existing(db, &drift.entities).await
+        Some(role) if !role.exists => Err(Untried::Noted(format!("{} does not exist", role.name))),
+        Some(role) if role.asked_by_owner && !role.may_be_set => {
+            Err(Untried::Noted(format!("{} may not become {}", role.asked_by, role.name)))
         }
-        _ => Ok((isolation::probe(db, &drift.entities).await?, Vec::new())),
+        _ if db.engine.capability().distributes_tables => {
+            isolation::probe_existing(db, &drift.entities).await.map_err(Untried::Noted)
+        }
+        role => {
+            let lacks = |change: &Change| matches!(change, Change::AddGrant { .. });
+            let has_findings = drift.changes.iter().any(lacks)
+                || role.as_ref().is_some_and(|role| !role.has_usage);
+            let why = if has_findings { Untried::Noted } else { Untried::Found };
+            Ok((isolation::probe(db, &drift.entities).await.map_err(why)?, Vec::new()))
+        }
     }
 }

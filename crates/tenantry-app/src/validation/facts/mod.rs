@@ -5,7 +5,7 @@ mod rows;
 
 use std::collections::BTreeMap;
 
-use attack::{attack, is_incomplete};
+use attack::{Untried, attack, is_incomplete};
 pub(super) use rows::{Duplicates, Orphans};
 use rows::{duplicates, orphans, samples};
 use sea_orm::DatabaseTransaction;
@@ -41,6 +41,10 @@ pub(super) struct Facts {
     pub health: Health,
     /// What came of attacking one tenant as another; `None` where that could not be tried.
     pub isolation: Option<Matrix>,
+    /// Why nothing was attacked, where no other finding tells.
+    pub untried: Option<String>,
+    /// The differences that were accepted.
+    pub accepted: Accepted,
 }
 
 /// Reads everything from one snapshot, where the engine has such transactions, so that a change by another
@@ -71,7 +75,10 @@ pub(super) async fn gather(
                     ));
                 }
             }
-            Err(why) => facts.notes.push(format!("isolation was not attacked: {why}")),
+            Err(Untried::Noted(why)) => {
+                facts.notes.push(format!("isolation was not attacked: {why}"));
+            }
+            Err(Untried::Found(why)) => facts.untried = Some(why),
         }
     } else if !capability.isolates_tenants {
         facts.notes.push(format!(
@@ -103,14 +110,8 @@ async fn gather_in(
     options: &ValidateOptions,
 ) -> Result<Facts> {
     let engine = db.engine;
-    let drift = drift(
-        application.project(),
-        tx,
-        engine,
-        &db.application_role,
-        &Accepted::compiled_in(application.project())?,
-    )
-    .await?;
+    let accepted = Accepted::compiled_in(application.project())?;
+    let drift = drift(application.project(), tx, engine, &db.application_role, &accepted).await?;
     let pending = if drift.changes.iter().any(|it| matches!(it, Change::AddTable { .. })) {
         application.project().bare_runner(tx)?.on(engine).pending_tables().await?
     } else {
@@ -135,6 +136,8 @@ async fn gather_in(
             samples: BTreeMap::new(),
             altered: Vec::new(),
             isolation: None,
+            untried: None,
+            accepted,
         });
     }
     let (orphans, skipped) =
@@ -170,5 +173,7 @@ async fn gather_in(
         health,
         notes,
         isolation: None,
+        untried: None,
+        accepted,
     })
 }
