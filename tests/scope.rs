@@ -526,6 +526,52 @@ async fn what_a_function_changes_is_found_before_the_commit() {
     }
 }
 
+/// A temporary table that was made outside of a scope costs one scope, and its connection; it is found before the tables of
+/// the schema.
+#[tokio::test]
+async fn a_temporary_table_of_others_costs_one_connection() {
+    let db = TestDb::new(Engine::Postgres);
+    let pool = pool(&db, 1).await;
+    let [a, ..] = tenants(&pool).await;
+    pool.execute_unprepared("CREATE TEMP TABLE leads (id int)").await.unwrap();
+    let scope = TenantScope::begin(&pool, a).await.unwrap();
+    let error = scope.commit().await.unwrap_err().to_string();
+    assert!(error.contains("a temporary table on its connection"), "{error}");
+    let scope = TenantScope::begin(&pool, a).await.unwrap();
+    scope.insert(new_lead("new@example.com")).await.unwrap();
+    scope.commit().await.unwrap();
+    assert_eq!(left_behind(&pool, 1).await, clean(1));
+}
+
+/// A login whose sessions begin as the application role keeps its connections.
+#[tokio::test]
+async fn a_login_that_begins_as_the_role_keeps_its_connections() {
+    let db = TestDb::new(Engine::Postgres);
+    let owner = pool(&db, 1).await;
+    let [a, ..] = tenants(&owner).await;
+    let login = db.server().role("IN ROLE tenantry_app");
+    db.server().execute_as_superuser(&format!("ALTER ROLE {login} SET role = 'tenantry_app'"));
+    let pool = connect(&db.server().url_as(&login, SECRET), 1).await;
+    let process = async || {
+        let sql = "SELECT pg_backend_pid(), current_user::text";
+        let mut connection = pool.get_postgres_connection_pool().acquire().await.unwrap();
+        let found: (i32, String) = sqlx::query_as(sql).fetch_one(&mut *connection).await.unwrap();
+        found
+    };
+    let before = process().await;
+    assert_eq!(before.1, "tenantry_app");
+    for commit in [true, false] {
+        let scope = TenantScope::begin(&pool, a).await.unwrap();
+        assert_eq!(Lead::find().count(&scope).await.unwrap(), 1);
+        if commit {
+            scope.commit().await.unwrap();
+        } else {
+            scope.rollback().await.unwrap();
+        }
+        assert_eq!(process().await, before);
+    }
+}
+
 /// The login of an application that is nothing but a member of the role.
 #[tokio::test]
 async fn a_login_that_is_only_a_member_of_the_role() {

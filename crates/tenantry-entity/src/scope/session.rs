@@ -49,6 +49,8 @@ pub(super) struct Session {
     /// A statement was begun and has not come to its end. Not part of the state, since the future
     /// that should say so may be dropped at any await.
     busy: AtomicBool,
+    /// There are temporary tables on the connection, which outlive any scope: it is closed.
+    is_spoilt: AtomicBool,
 }
 
 struct State {
@@ -134,11 +136,11 @@ const WHOSE: &str = "SELECT pg_catalog.current_setting($1, true), current_user::
 /// The same where there are neither roles nor temporary tables.
 const WHOSE_ON_NILE: &str = "SELECT pg_catalog.current_setting($1, true), ''::text, false";
 
-/// Whether the session is as it was before the transaction: no tenant, and no role taken on. Locks
-/// that belong to a session and not to a transaction are let go.
+/// Whether the session names no tenant, as before the transaction. The role becomes what it was when the session
+/// began, which need not be the login, and locks that belong to a session and not to a transaction are let go.
 const IS_CLEAN: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = '' \
-                        AND pg_catalog.current_setting('role') = 'none' \
-                        FROM pg_catalog.pg_advisory_unlock_all()";
+                        FROM pg_catalog.pg_advisory_unlock_all(), \
+                        pg_catalog.set_config('role', NULL, false)";
 
 /// The same on Nile.
 const IS_CLEAN_ON_NILE: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = ''";
@@ -205,6 +207,7 @@ impl Session {
             live: Mutex::new(Some(connection)),
             state: StdMutex::new(State { open: Vec::new(), next: 1, undo_to: None, ended: None }),
             busy: AtomicBool::new(false),
+            is_spoilt: AtomicBool::new(false),
         }
     }
 
@@ -415,14 +418,21 @@ impl Turn<'_> {
         let whose = whose.fetch_one(&mut **inner).await;
         let whose: (Option<String>, String, bool) = self.done(whose).map_err(failed)?;
         let (tenant, role) = (self.session.tenant.to_string(), self.session.role.clone());
-        if whose == (Some(tenant), role.unwrap_or_default(), false) {
+        let (own_tenant, own_role, has_temporary_tables) = whose;
+        if has_temporary_tables {
+            self.session.is_spoilt.store(true, Ordering::Relaxed);
+        } else if (own_tenant, own_role) == (Some(tenant), role.unwrap_or_default()) {
             return Ok(());
         }
-        Err(DbErr::Custom(
-            "the tenant scope was not committed: a statement has changed its tenant or its role, \
-             or made a temporary table; everything was rolled back"
-                .to_owned(),
-        ))
+        let what = if has_temporary_tables {
+            "there is a temporary table on its connection, made by a statement of it or by what used the \
+             connection before; the connection is closed"
+        } else {
+            "a statement has changed its tenant or its role"
+        };
+        Err(DbErr::Custom(format!(
+            "the tenant scope was not committed: {what}; everything was rolled back"
+        )))
     }
 
     /// Rolls back, and gives the connection back; if that fails, closes it.
@@ -455,7 +465,8 @@ impl Turn<'_> {
         {
             let sql = if session.role.is_some() { IS_CLEAN } else { IS_CLEAN_ON_NILE };
             let clean = sqlx::query_scalar(sql).persistent(session.named).bind(TENANT_SETTING);
-            if !matches!(clean.fetch_one(&mut **inner).await, Ok(true)) {
+            let is_clean = matches!(clean.fetch_one(&mut **inner).await, Ok(true));
+            if !is_clean || session.is_spoilt.load(Ordering::Relaxed) {
                 inner.close_on_drop();
             }
         }

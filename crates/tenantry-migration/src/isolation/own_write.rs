@@ -21,8 +21,8 @@ use crate::{
 /// A value of B that is as long as this is found again wherever it is copied to, and is no coincidence.
 const TELLING: usize = 20;
 
-/// Inserts, updates and deletes rows of A in every table, as the role, and looks as the owner at the rows of B and for values
-/// of B in rows of A. Only where something is found, table by table. Nothing of it stays.
+/// Inserts, updates and deletes rows of A in every table, as the role, and looks as the owner at the rows of B and for
+/// values of B in rows of A. Only where something is found, table by table. Nothing of it stays.
 ///
 /// # Errors
 ///
@@ -67,10 +67,9 @@ async fn touches_b(
     let begin = format!("SET LOCAL {TENANT_SETTING} = {tenant}; SET LOCAL ROLE {}", quoted(role));
     let touched = async {
         // Rows of A are looked at before they are gone.
-        for templates in [&[None, Some(KEEPS)][..], &[Some(DELETES)]] {
-            let writes = written
-                .iter()
-                .flat_map(|table| templates.iter().map(|it| write(stage, table, *it)));
+        for forms in [&[None, Some(KEEPS)][..], &[Some(DELETES)]] {
+            let writes =
+                written.iter().flat_map(|table| forms.iter().map(|it| write(stage, table, *it)));
             let writes: Vec<String> = writes.collect();
             let writes: Vec<&str> = writes.iter().map(String::as_str).collect();
             run(tx, &begin).await.map_err(|error| cannot_work_as(role, &error))?;

@@ -1,5 +1,5 @@
-//! Whatever the application role, or a login that becomes it, can reach: each is proved to show one tenant's rows, or is a
-//! finding by name.
+//! Whatever the application role, or a login that becomes it, can reach: each is known to show one tenant's rows, or is
+//! a finding by name.
 //!
 //! Nothing is safe unless it is known to be: an entity's table with its policy and grants (which `diff` compares), a
 //! view that reads as its caller or as a role that the policies bind, a function that runs as its caller in a trusted

@@ -8,6 +8,8 @@ mod comment;
 mod concurrently;
 mod copy;
 mod database;
+mod default_privileges;
+mod definer_function;
 mod do_block;
 mod drop_cascade;
 mod drop_default;
@@ -19,6 +21,7 @@ mod foreign_key_to_shared;
 mod foreign_key_without_tenant;
 mod function;
 mod generated_column;
+mod grant_to_public;
 mod index_expression;
 mod materialized_view;
 mod mixed_writes;
@@ -26,6 +29,8 @@ mod newer_than_15;
 mod notify;
 mod outside_public;
 mod policy;
+mod policy_dropped;
+mod policy_for_all_rows;
 mod policy_subquery;
 mod primary_key_missing;
 mod primary_key_order;
@@ -35,7 +40,10 @@ mod qualified_type;
 mod rename;
 mod rename_column;
 mod role;
+mod role_past_policies;
+mod row_security_off;
 mod rows_beside_ddl;
+mod rule_on_table;
 mod sequence;
 mod sequence_in_shared_table;
 mod set_constraints;
@@ -54,6 +62,7 @@ mod unique_on_tenants;
 mod unique_without_tenant;
 mod unreadable;
 mod uuid_function;
+mod view_as_owner;
 
 use std::ops::ControlFlow;
 
@@ -116,6 +125,15 @@ pub const ALL: &[Rule] = &[
     newer_than_15::RULE,
     outside_public::RULE,
     policy_subquery::RULE,
+    policy_for_all_rows::RULE,
+    policy_dropped::RULE,
+    row_security_off::RULE,
+    grant_to_public::RULE,
+    default_privileges::RULE,
+    definer_function::RULE,
+    role_past_policies::RULE,
+    view_as_owner::RULE,
+    rule_on_table::RULE,
 ];
 
 /// The rule that is asked last, of a statement in which no other has found anything.
