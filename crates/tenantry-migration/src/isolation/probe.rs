@@ -1,8 +1,12 @@
 //! Trying the attacks.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use sea_orm::{ConnectionTrait as _, sqlx, sqlx::postgres::PgPool};
+use sea_orm::{
+    ConnectionTrait as _,
+    sqlx::{self, AssertSqlSafe, PgTransaction, postgres::PgPool},
+};
+use tokio::time::{Instant, sleep};
 
 use super::{
     Matrix,
@@ -14,6 +18,7 @@ use super::{
 use crate::{
     db::Database,
     error::explain_sqlx,
+    lock,
     schema::{Schema, Table},
 };
 
@@ -69,8 +74,7 @@ async fn attack_on(
     if db.connection.is_mock_connection() {
         return Err("in a rehearsal, no other session sees the tables".to_owned());
     }
-    let pool: &PgPool = db.connection.get_postgres_connection_pool();
-    let mut tx = pool.begin().await.map_err(sentence)?;
+    let mut tx = begin(db).await?;
     let played = async {
         let mut own = BTreeMap::new();
         if make_tenants {
@@ -83,6 +87,26 @@ async fn attack_on(
     // Nothing of it stays, whatever came of it.
     tx.rollback().await.map_err(sentence)?;
     played.map(|lines| Matrix::of(lines, stage.untested))
+}
+
+/// Begins a transaction beside which no schema changes: it writes to all tables, and so would be in a migration's way,
+/// which locks them in another order.
+async fn begin(db: &Database) -> std::result::Result<PgTransaction<'static>, String> {
+    let pool: &PgPool = db.connection.get_postgres_connection_pool();
+    let sql = format!("SELECT {}", lock::try_shared());
+    let until = Instant::now() + db.patience.lock_wait;
+    loop {
+        let mut tx = pool.begin().await.map_err(sentence)?;
+        let locked = sqlx::query_scalar(AssertSqlSafe(sql.clone())).persistent(false);
+        if locked.fetch_one(&mut *tx).await.map_err(sentence)? {
+            return Ok(tx);
+        }
+        tx.rollback().await.map_err(sentence)?;
+        if Instant::now() >= until {
+            return Err("a migration is under way: try again".to_owned());
+        }
+        sleep(Duration::from_millis(fastrand::u64(50..150))).await;
+    }
 }
 
 /// As [`probe`], with the attacks tried over another connection, that of a login which is nothing

@@ -395,13 +395,15 @@ impl Patience {
     }
 }
 
+/// Tries for the lock until the transaction ends, beside others that change no schema.
+pub(crate) fn try_shared() -> String {
+    format!("pg_try_advisory_xact_lock_shared({SCHEMA_KEY})")
+}
+
 fn try_for(purpose: Purpose) -> String {
     match purpose {
         Purpose::Migrate | Purpose::Resume => format!("pg_try_advisory_xact_lock({SCHEMA_KEY})"),
-        Purpose::Seed => format!(
-            "(pg_try_advisory_xact_lock_shared({SCHEMA_KEY}) \
-             AND pg_try_advisory_xact_lock({SEED_KEY}))"
-        ),
+        Purpose::Seed => format!("({} AND pg_try_advisory_xact_lock({SEED_KEY}))", try_shared()),
     }
 }
 
