@@ -394,7 +394,7 @@ async fn what_is_no_hole_is_no_finding() {
     );
     assert_eq!(listed("public.leads").unwrap(), "an entity's table, with its policy and grants");
     assert_eq!(listed("hidden.t"), None, "the schema cannot be used");
-    assert_eq!(listed("public.all_leads"), None, "it was granted to no one");
+    assert_eq!(listed("public.all_leads"), None, "no role of the application was granted it");
     let shown = stage.own.run("tenantry", &["validate", "--reach"]).ok();
     for part in [
         "safe      login ",
@@ -422,7 +422,7 @@ async fn what_is_meant_is_accepted_by_name() {
     assert_eq!(objects.as_slice(), std::slice::from_ref(&stage.web));
 }
 
-/// The cost grows neither with the logins nor with tables that nobody was granted.
+/// More logins, and more tables that no role of the application was granted, ask for no more queries.
 #[tokio::test]
 async fn a_fixed_number_of_queries() {
     let stage = Stage::new();

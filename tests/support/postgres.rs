@@ -179,7 +179,7 @@ impl OwnDatabase {
             &name,
             &[
                 &format!("ALTER SCHEMA public OWNER TO {name}"),
-                // Before PostgreSQL 15, everybody may.
+                // Before PostgreSQL 15, every role may.
                 "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
             ],
         );
