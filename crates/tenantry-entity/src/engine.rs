@@ -11,7 +11,9 @@ use std::{
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
-    sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, Row as _},
+    sqlx::{
+        self, AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions,
+    },
 };
 use uuid::Uuid;
 
@@ -169,15 +171,7 @@ impl Engine {
         if db.get_database_backend() != DbBackend::Postgres || db.is_mock_connection() {
             return Self::plain(db);
         }
-        let options = db.get_postgres_connection_pool().connect_options();
-        let socket = options.get_socket().map(|path| path.display().to_string());
-        let place = format!(
-            "{}:{}/{}?{}",
-            socket.as_deref().unwrap_or(options.get_host()),
-            options.get_port(),
-            options.get_database().unwrap_or(options.get_username()),
-            options.get_options().unwrap_or_default(),
-        );
+        let place = place(&db.get_postgres_connection_pool().connect_options());
         let known = |engine| {
             let mut detected = DETECTED.lock().unwrap_or_else(PoisonError::into_inner);
             let detected = detected.get_or_insert_default();
@@ -344,6 +338,18 @@ pub async fn refuses_unknown_tenant(connection: &mut PgConnection) -> Result<boo
         Err(sqlx::Error::Database(_)) => Ok(true),
         Err(error) => Err(error),
     }
+}
+
+/// Where a database is: host, port, name and options.
+pub(crate) fn place(options: &PgConnectOptions) -> String {
+    let socket = options.get_socket().map(|path| path.display().to_string());
+    format!(
+        "{}:{}/{}?{}",
+        socket.as_deref().unwrap_or(options.get_host()),
+        options.get_port(),
+        options.get_database().unwrap_or(options.get_username()),
+        options.get_options().unwrap_or_default(),
+    )
 }
 
 fn failed(error: sqlx::Error) -> DbErr {

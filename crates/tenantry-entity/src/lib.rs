@@ -15,7 +15,7 @@ pub mod tenancy;
 
 pub use current::{Currency, ensure_current};
 pub use engine::{Capability, Engine};
-pub use scope::TenantScope;
+pub use scope::{SealKey, TenantScope};
 pub use tenancy::{SampleCode, Scope, Table, TableDef, TenantScoped};
 
 #[doc(hidden)]

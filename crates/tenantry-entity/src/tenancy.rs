@@ -50,6 +50,15 @@ pub const TENANT_ID: &str = TENANCY.column;
 /// [`Tenancy::setting`]
 pub const TENANT_SETTING: &str = TENANCY.setting;
 
+/// The setting with the token of a [sealed scope](crate::scope::ScopeOptions::sealed).
+pub const SEAL_SETTING: &str = "tenantry.seal";
+
+/// The function that policies of a sealed project ask for the tenant, and the table with its keys.
+pub const SEALED_TENANT: &str = "tenantry_sealed_tenant";
+
+/// The table with the keys that seal scopes, which only its owner reads.
+pub const SEAL_KEYS: &str = "tenantry_seal_keys";
+
 /// [`Tenancy::application_role`]
 pub const APPLICATION_ROLE: &str = TENANCY.application_role;
 

@@ -11,6 +11,7 @@ use std::{
         Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, SystemTime},
 };
 
 use futures_util::lock::{Mutex, MutexGuard};
@@ -18,19 +19,23 @@ use sea_orm::{
     DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     sea_query::Values,
     sqlx::{
-        self, AssertSqlSafe, Database, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
-        pool::PoolConnection,
+        self, AssertSqlSafe, Database, PgPool, Postgres, Row as _, SqlSafeStr as _, Sqlite,
+        SqlitePool, pool::PoolConnection,
     },
 };
 use sea_query_sqlx::SqlxValues;
 use sqlx_core::transaction::TransactionManager as _;
 use uuid::Uuid;
 
-use super::{ScopeOptions, statement};
+use super::{
+    ScopeOptions,
+    seal::{self, SealKey},
+    statement,
+};
 use crate::{
     Engine,
     sql::quoted,
-    tenancy::{SETTINGS_ON_EACH_NODE, TENANT_SETTING},
+    tenancy::{SEAL_SETTING, SETTINGS_ON_EACH_NODE, TENANT_SETTING},
 };
 
 type Manager<DB> = <DB as Database>::TransactionManager;
@@ -109,15 +114,35 @@ impl Connection {
 /// connection is closed: the transaction may have begun nevertheless.
 struct Beginning<DB: Database>(Option<PoolConnection<DB>>);
 
-impl<DB: Database> Beginning<DB> {
-    async fn begin(mut self, sql: String) -> Result<PoolConnection<DB>, sqlx::Error> {
+impl Beginning<Postgres> {
+    async fn begin(
+        mut self,
+        sql: String,
+        seal: Option<(&SealKey, SealFor)>,
+        named: bool,
+    ) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         if let Some(connection) = &mut self.0 {
-            Manager::<DB>::begin(connection, Some(AssertSqlSafe(sql).into_sql_str())).await?;
+            let sql = AssertSqlSafe(sql).into_sql_str();
+            Manager::<Postgres>::begin(connection, Some(sql)).await?;
+            if let Some((key, SealFor { tenant, lifetime })) = seal {
+                // A value apart from the text, which `pg_stat_activity` shows.
+                let token = key.token(tenant, SystemTime::now() + lifetime);
+                let set = sqlx::query(SEAL).persistent(named).bind(SEAL_SETTING).bind(token);
+                set.execute(&mut **connection).await?;
+            }
         }
         // There is one until now.
         self.0.take().ok_or(sqlx::Error::WorkerCrashed)
     }
 }
+
+/// What is sealed.
+struct SealFor {
+    tenant: Uuid,
+    lifetime: Duration,
+}
+
+const SEAL: &str = "SELECT pg_catalog.set_config($1, $2, true)";
 
 impl<DB: Database> Drop for Beginning<DB> {
     fn drop(&mut self) {
@@ -127,23 +152,15 @@ impl<DB: Database> Drop for Beginning<DB> {
     }
 }
 
-/// Whom the transaction works for, and whether there are temporary tables, which are found before
-/// those of the schema and outlive the transaction.
-const WHOSE: &str = "SELECT pg_catalog.current_setting($1, true), current_user::text, \
-                     EXISTS (SELECT 1 FROM pg_catalog.pg_class \
-                     WHERE relnamespace = pg_catalog.pg_my_temp_schema())";
+/// Whether there are temporary tables, which are found before those of the schema and outlive the
+/// transaction. Most sessions never had one, which is known without a look at the catalogue.
+const HAS_TEMPORARY_TABLES: &str = "CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) 0 \
+     THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_class \
+     WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) END";
 
-/// The same where there are neither roles nor temporary tables.
-const WHOSE_ON_NILE: &str = "SELECT pg_catalog.current_setting($1, true), ''::text, false";
-
-/// Whether the session names no tenant, as before the transaction. The role becomes what it was when the session
-/// began, which need not be the login, and locks that belong to a session and not to a transaction are let go.
-const IS_CLEAN: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = '' \
-                        FROM pg_catalog.pg_advisory_unlock_all(), \
-                        pg_catalog.set_config('role', NULL, false)";
-
-/// The same on Nile.
-const IS_CLEAN_ON_NILE: &str = "SELECT coalesce(pg_catalog.current_setting($1, true), '') = ''";
+/// What is named in the error of [`Session::is_still_ours`].
+const TEMPORARY_TABLES: &str = "tenantry: temporary tables";
+const OTHER_HANDS: &str = "tenantry: another tenant or role";
 
 impl Session {
     /// Begins on PostgreSQL or Nile, in one round trip. The setting comes first and is a literal,
@@ -174,13 +191,21 @@ impl Session {
                 quoted(role)
             );
         }
-        let connection = pool.acquire().await.map_err(failed)?;
-        let connection = Beginning(Some(connection)).begin(begin).await;
+        let seal = options.seal.as_ref().filter(|_| role.is_some());
+        if seal.is_some() && engine.capability().distributes_tables {
+            return Err(DbErr::Custom(format!("there are no sealed tenant scopes on {engine}")));
+        }
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        if let (Some(_), Some(role)) = (seal, &role) {
+            seal::ensure_bound(pool, &mut connection, role).await?;
+        }
+        let named = !options.unnamed_statements;
+        let seal = seal.map(|key| (key, SealFor { tenant, lifetime: options.seal_lifetime }));
+        let connection = Beginning(Some(connection)).begin(begin, seal, named).await;
         let connection = connection.map_err(|error| match &role {
             Some(role) => not_as(role, error),
             None => failed(error),
         })?;
-        let named = !options.unnamed_statements;
         Ok(Self::of(Connection::Postgres(connection), tenant, engine, role, named))
     }
 
@@ -283,9 +308,12 @@ impl Session {
     /// Commits, unless something has made the transaction that of another tenant or role, and
     /// gives the connection back.
     pub(super) async fn commit(&self) -> Result<(), DbErr> {
+        let at_once = self.engine == Engine::Postgres;
         let verified = async {
             let mut turn = self.turn(None).await?;
-            turn.verify().await?;
+            if !at_once {
+                turn.verify().await?;
+            }
             Ok(turn)
         };
         let mut turn = match verified.await {
@@ -299,6 +327,21 @@ impl Session {
         // From here on, whatever is cut short closes the connection.
         self.end("it was committed");
         self.busy.store(true, Ordering::Relaxed);
+        if at_once {
+            return match turn.commit_at_once().await {
+                Ok(is_clean) => {
+                    turn.let_go(is_clean);
+                    Ok(())
+                }
+                Err(error) if is_before_commit(&error) => {
+                    let error = turn.not_committed(error);
+                    drop(turn);
+                    let _ = self.roll_back().await;
+                    Err(error)
+                }
+                Err(error) => Err(not_executed(error)),
+            };
+        }
         let committed = match turn.connection()? {
             Connection::Postgres(inner) => Manager::<Postgres>::commit(inner).await,
             Connection::Sqlite(inner) => Manager::<Sqlite>::commit(inner).await,
@@ -323,6 +366,46 @@ impl Session {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks whom the transaction works for, and whether there are temporary tables.
+    fn whose(&self) -> String {
+        let (role, has_temporary_tables) = match self.role {
+            Some(_) => ("current_user::text", HAS_TEMPORARY_TABLES),
+            None => ("''::text", "false"),
+        };
+        format!(
+            "SELECT pg_catalog.current_setting('{TENANT_SETTING}', true), {role}, {has_temporary_tables}"
+        )
+    }
+
+    /// Fails on the server unless the transaction works for the tenant and as the role, and there are no
+    /// temporary tables: a text becomes a boolean, which only `true` can.
+    fn is_still_ours(&self) -> String {
+        let role = self.role.as_deref().unwrap_or_default().replace('\'', "''");
+        format!(
+            "SELECT CASE WHEN {HAS_TEMPORARY_TABLES} THEN '{TEMPORARY_TABLES}' \
+             WHEN pg_catalog.current_setting('{TENANT_SETTING}', true) OPERATOR(pg_catalog.=) '{tenant}' \
+             AND current_user OPERATOR(pg_catalog.=) '{role}'::pg_catalog.name THEN 'true' \
+             ELSE '{OTHER_HANDS}' END::pg_catalog.bool",
+            tenant = self.tenant,
+        )
+    }
+
+    /// Asks whether the session names no tenant, as before the transaction. The role becomes what it was when
+    /// the session began, which need not be the login, and locks that belong to a session and not to a
+    /// transaction are let go.
+    fn is_clean(&self) -> String {
+        let mut sql = format!(
+            "SELECT pg_catalog.concat(pg_catalog.current_setting('{TENANT_SETTING}', true), \
+             pg_catalog.current_setting('{SEAL_SETTING}', true)) OPERATOR(pg_catalog.=) ''"
+        );
+        if self.role.is_some() {
+            sql.push_str(
+                " FROM pg_catalog.pg_advisory_unlock_all(), pg_catalog.set_config('role', NULL, false)",
+            );
+        }
+        sql
     }
 
     /// Waits until no other statement runs, and undoes what was abandoned. Fails unless the
@@ -413,8 +496,7 @@ impl Turn<'_> {
     async fn verify(&mut self) -> Result<(), DbErr> {
         let session = self.session;
         let Connection::Postgres(inner) = self.connection()? else { return Ok(()) };
-        let sql = if session.role.is_some() { WHOSE } else { WHOSE_ON_NILE };
-        let whose = sqlx::query_as(sql).persistent(session.named).bind(TENANT_SETTING);
+        let whose = sqlx::query_as(AssertSqlSafe(session.whose())).persistent(session.named);
         let whose = whose.fetch_one(&mut **inner).await;
         let whose: (Option<String>, String, bool) = self.done(whose).map_err(failed)?;
         let (tenant, role) = (self.session.tenant.to_string(), self.session.role.clone());
@@ -424,15 +506,60 @@ impl Turn<'_> {
         } else if (own_tenant, own_role) == (Some(tenant), role.unwrap_or_default()) {
             return Ok(());
         }
-        let what = if has_temporary_tables {
-            "there is a temporary table on its connection, made by a statement of it or by what used the \
-             connection before; the connection is closed"
-        } else {
-            "a statement has changed its tenant or its role"
+        Err(changed_hands(has_temporary_tables))
+    }
+
+    /// Commits if the transaction is still the tenant's and the role's.
+    async fn commit_at_once(&mut self) -> Result<bool, sqlx::Error> {
+        let sql = format!("{}; COMMIT", self.session.is_still_ours());
+        self.end_at_once(sql).await
+    }
+
+    /// Ends the transaction with this, and says whether the session is as it was before, all in one round trip.
+    ///
+    /// What is looked at afterwards is looked at in a transaction that follows at once. The pool ends that one,
+    /// with a rollback that it sends when it takes the connection back: sqlx counts transactions, and only so
+    /// its count is right.
+    async fn end_at_once(&mut self, mut sql: String) -> Result<bool, sqlx::Error> {
+        sql.push_str(" AND CHAIN");
+        // Without names there is a pooler in between, and the connection is not the session.
+        let is_looked_at = self.session.named;
+        if is_looked_at {
+            let _ = write!(sql, "; {}; COMMIT AND CHAIN", self.session.is_clean());
+        }
+        self.session.busy.store(true, Ordering::Relaxed);
+        let Some(Connection::Postgres(inner)) = self.live.as_mut() else {
+            return Err(sqlx::Error::WorkerCrashed);
         };
-        Err(DbErr::Custom(format!(
-            "the tenant scope was not committed: {what}; everything was rolled back"
-        )))
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut **inner).await?;
+        Manager::<Postgres>::start_rollback(inner);
+        let is_clean = rows.last().is_some_and(|row| row.try_get(0).is_ok_and(|it: bool| it));
+        Ok(is_clean || !is_looked_at)
+    }
+
+    /// Why nothing was committed.
+    fn not_committed(&self, error: sqlx::Error) -> DbErr {
+        let says = |text| error.as_database_error().is_some_and(|it| it.message().contains(text));
+        if says(TEMPORARY_TABLES) {
+            self.session.is_spoilt.store(true, Ordering::Relaxed);
+            changed_hands(true)
+        } else if says(OTHER_HANDS) {
+            changed_hands(false)
+        } else {
+            failed(error)
+        }
+    }
+
+    /// Gives the connection back to the pool, or closes it.
+    fn let_go(mut self, is_clean: bool) {
+        let is_spoilt = self.session.is_spoilt.load(Ordering::Relaxed);
+        if let Some(Connection::Postgres(inner)) = &mut *self.live
+            && (!is_clean || is_spoilt)
+        {
+            inner.close_on_drop();
+        }
+        drop(self.live.take());
+        self.session.busy.store(false, Ordering::Relaxed);
     }
 
     /// Rolls back, and gives the connection back; if that fails, closes it.
@@ -440,19 +567,27 @@ impl Turn<'_> {
         if self.live.is_none() {
             return Ok(());
         }
-        let rolled_back = match self.connection()? {
-            Connection::Postgres(inner) => Manager::<Postgres>::rollback(inner).await,
-            Connection::Sqlite(inner) => Manager::<Sqlite>::rollback(inner).await,
-        };
-        if let Err(error) = rolled_back {
-            // Whatever it is in, it is not what it should be.
-            if let Some(connection) = &mut *self.live {
-                on_either!(connection, inner => inner.close_on_drop());
+        let rolled_back = if self.session.engine == Engine::Postgres {
+            self.end_at_once("ROLLBACK".to_owned()).await.map(Some)
+        } else {
+            match self.connection()? {
+                Connection::Postgres(inner) => Manager::<Postgres>::rollback(inner).await,
+                Connection::Sqlite(inner) => Manager::<Sqlite>::rollback(inner).await,
             }
-            drop(self.live.take());
-            return Err(not_executed(error));
+            .map(|()| None)
+        };
+        match rolled_back {
+            Ok(Some(is_clean)) => self.let_go(is_clean),
+            Ok(None) => self.give_back().await,
+            Err(error) => {
+                // Whatever it is in, it is not what it should be.
+                if let Some(connection) = &mut *self.live {
+                    on_either!(connection, inner => inner.close_on_drop());
+                }
+                drop(self.live.take());
+                return Err(not_executed(error));
+            }
         }
-        self.give_back().await;
         Ok(())
     }
 
@@ -463,19 +598,40 @@ impl Turn<'_> {
         if session.named
             && let Ok(Connection::Postgres(inner)) = self.connection()
         {
-            let sql = if session.role.is_some() { IS_CLEAN } else { IS_CLEAN_ON_NILE };
-            let clean = sqlx::query_scalar(sql).persistent(session.named).bind(TENANT_SETTING);
+            let sql = AssertSqlSafe(session.is_clean());
+            let clean = sqlx::query_scalar(sql).persistent(session.named);
             let is_clean = matches!(clean.fetch_one(&mut **inner).await, Ok(true));
-            if !is_clean || session.is_spoilt.load(Ordering::Relaxed) {
-                inner.close_on_drop();
-            }
+            self.let_go(is_clean);
+        } else {
+            self.let_go(true);
         }
-        drop(self.live.take());
-        self.session.busy.store(false, Ordering::Relaxed);
     }
 }
 
-fn failed(error: sqlx::Error) -> DbErr {
+/// Whether the server stopped before the commit: `invalid_text_representation` of what
+/// [`Session::is_still_ours`] says, or the transaction had failed before.
+fn is_before_commit(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| match error.code().as_deref() {
+        Some("22P02") => {
+            [TEMPORARY_TABLES, OTHER_HANDS].iter().any(|it| error.message().contains(it))
+        }
+        // in_failed_sql_transaction
+        Some("25P02") => true,
+        _ => false,
+    })
+}
+
+fn changed_hands(has_temporary_tables: bool) -> DbErr {
+    let what = if has_temporary_tables {
+        "there is a temporary table on its connection, made by a statement of it or by what used the \
+         connection before; the connection is closed"
+    } else {
+        "a statement has changed its tenant or its role"
+    };
+    DbErr::Custom(format!("the tenant scope was not committed: {what}; everything was rolled back"))
+}
+
+pub(super) fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
