@@ -178,6 +178,7 @@ static MANY: Project = Project {
     migrations: many,
     bookkeeping: "seaql_migrations",
     accepted_drift: "",
+    sealed: false,
 };
 
 /// The migrations of the application, and more like them.

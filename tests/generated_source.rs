@@ -47,6 +47,12 @@ fn samples() -> Vec<Pair> {
     {
         assert!(seen.get(kind).is_some_and(|times| *times >= TIMES), "{kind}: {seen:?}");
     }
+    // Policies of sealed scopes.
+    let from = migration::PROJECT.schema().unwrap();
+    let to = from.clone().sealed();
+    assert!(to.is_sealed() && !from.is_sealed());
+    let (renames, backfills, backfills_back) = Default::default();
+    samples.push(Pair { from, to, renames, backfills, backfills_back, edges: false });
     samples
 }
 

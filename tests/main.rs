@@ -57,6 +57,7 @@ mod rebuild;
 mod rehearsal;
 mod round_trip;
 mod scope;
+mod sealed;
 mod seeding;
 mod shape;
 mod tenant_api;

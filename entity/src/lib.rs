@@ -29,8 +29,8 @@
 pub mod prelude;
 
 pub use tenantry_entity::{
-    Capability, Currency, Engine, SampleCode, Scope, Table, TableDef, TenantScope, TenantScoped,
-    engine, ensure_current, sample_id, scope, tenancy,
+    Capability, Currency, Engine, SampleCode, Scope, SealKey, Table, TableDef, TenantScope,
+    TenantScoped, engine, ensure_current, sample_id, scope, tenancy,
 };
 
 // A new entity goes here, after the entities that its foreign keys name. Its code is the next one:

@@ -35,6 +35,7 @@ pub static PROJECT: Project = Project {
     migrations,
     bookkeeping: "seaql_migrations",
     accepted_drift: include_str!("../accepted_drift.json"),
+    sealed: false,
 };
 
 // The next migration goes at the end.

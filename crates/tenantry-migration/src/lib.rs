@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod rehearsal;
 pub mod report;
 pub mod runner;
+pub mod seal;
 
 pub use called::called;
 pub use error::{Error, Result};

@@ -3,7 +3,9 @@
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 use tenantry_entity::{
-    Currency, Engine, ensure_current, sample_id::SampleCodes, tenancy::TableDef,
+    Currency, Engine, ensure_current,
+    sample_id::SampleCodes,
+    tenancy::{SEAL_KEYS, TableDef},
 };
 
 use crate::{
@@ -34,6 +36,9 @@ pub struct Project {
     pub bookkeeping: &'static str,
     /// The text of `accepted_drift.json`.
     pub accepted_drift: &'static str,
+    /// Whether policies ask for [sealed scopes](tenantry_entity::scope::ScopeOptions::sealed), in which no SQL
+    /// leaves its tenant. After a change of it, `generate` writes the migration. Only on PostgreSQL.
+    pub sealed: bool,
 }
 
 impl Project {
@@ -44,7 +49,8 @@ impl Project {
     ///
     /// As [`Schema::from_tables`].
     pub fn schema(&self) -> Result<Schema, ModelError> {
-        Schema::from_tables(&(self.tables)())
+        let schema = Schema::from_tables(&(self.tables)())?;
+        Ok(if self.sealed { schema.sealed() } else { schema })
     }
 
     /// The runner of the migrations on an open database.
@@ -125,10 +131,13 @@ impl Project {
         format!("{} {}", self.name, self.version)
     }
 
-    /// Whether a table is the one in which migrations are recorded, or the journal beside it.
+    /// Whether a table is the one in which migrations are recorded, the journal beside it, or that of the keys
+    /// that seal scopes.
     #[must_use]
     pub fn is_bookkeeping(&self, table: &str) -> bool {
-        table == self.bookkeeping || table == journal_beside(self.bookkeeping)
+        table == self.bookkeeping
+            || table == journal_beside(self.bookkeeping)
+            || (self.sealed && table == SEAL_KEYS)
     }
 
     /// The file that is used where no database is configured.

@@ -1,5 +1,6 @@
 //! The real `migration` with migrations more, for tests: one that makes an index outside of a transaction
-//! and one that adds a column; or, where the environment names a file, the one that its change asks for.
+//! and one that adds a column; or, where the environment names a file, the one that its change asks for. Where it
+//! names one of its programs, the real `migration` or `tenantry` of the same application with sealed scopes.
 
 #![allow(clippy::expect_used, reason = "only tests write the file")]
 
@@ -8,16 +9,34 @@ use std::{env, fs, process::ExitCode};
 use migration::{
     PROJECT, Project,
     diff::Renames,
-    generate::{Answers, propose},
+    generate::{Answers, Proposal, propose},
     plan::PlannedMigration,
     schema::Schema,
 };
 use sea_orm_migration::MigrationTrait;
+use seeder::Seeder;
+use tenantry_app::Application;
 
 mod m20270101_000001_index_leads_by_name;
 mod m20270101_000002_give_leads_a_token;
 
 static MORE: Project = Project { migrations: all, ..PROJECT };
+
+/// The variable that says which program of the application with sealed scopes this is.
+const SEALED: &str = "TENANTRY_TEST_SEALED";
+
+static WITH_SEALS: Project = Project { migrations: all_and_seals, sealed: true, ..PROJECT };
+static SEEDER: Seeder = Seeder { project: &WITH_SEALS, ..seeder::SEEDER };
+static APP: Application = Application::of(&SEEDER);
+
+fn all_and_seals() -> Vec<Box<dyn MigrationTrait>> {
+    let schema = |project: Project| project.schema().expect("the schema of the entities");
+    let (from, to) = (schema(PROJECT), schema(WITH_SEALS));
+    let proposal = propose(&from, &to, &Renames::default(), &Answers::default());
+    let mut all = (PROJECT.migrations)();
+    all.push(Box::new(written("m20270101_000003_seal_scopes", proposal.expect("a proposal"))));
+    all
+}
 
 /// The variable that names the file of a change, as `Changed` in `tests/trials.rs` writes it.
 const CHANGE: &str = "TENANTRY_TEST_CHANGE";
@@ -55,8 +74,12 @@ fn planned(change: &serde_json::Value) -> PlannedMigration {
     let to = Schema::from_snapshot(change["to"].as_str().expect("a snapshot")).expect("a schema");
     let from = PROJECT.schema().expect("the schema of the entities");
     let proposal = propose(&from, &to, &renames, &answers).expect("a proposal");
+    written("m20270101_000001_change", proposal)
+}
+
+fn written(name: &str, proposal: Proposal) -> PlannedMigration {
     PlannedMigration {
-        name: "m20270101_000001_change".to_owned(),
+        name: name.to_owned(),
         unless: Vec::new(),
         up: proposal.up.operations,
         down: proposal.down.operations,
@@ -64,5 +87,9 @@ fn planned(change: &serde_json::Value) -> PlannedMigration {
 }
 
 fn main() -> ExitCode {
-    migration::cli::main(&MORE)
+    match env::var(SEALED).as_deref() {
+        Ok("tenantry") => tenantry_app::cli::main(&APP),
+        Ok(_) => migration::cli::main(&WITH_SEALS),
+        Err(_) => migration::cli::main(&MORE),
+    }
 }

@@ -137,7 +137,7 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     let folder = Folder::find(args.migration_dir.as_deref())?;
     folder.check_listed()?;
     let entities = (project.tables)();
-    let (schema, renames) = (Schema::from_tables(&entities)?, Renames::of_columns(&entities));
+    let (schema, renames) = (project.schema()?, Renames::of_columns(&entities));
     if args.adopt {
         return adopt_by_hand(args, project, &folder, &schema, &renames, out).await;
     }

@@ -15,6 +15,7 @@ mod prove;
 mod rehearse;
 mod repair;
 mod restore;
+mod seal;
 mod status;
 mod up;
 mod waiting;
@@ -281,6 +282,10 @@ enum Action {
     Baseline(repair::BaselineArgs),
     /// Bring back the rows that --backup has written, after `up`; exit code 1 if some stay away
     Restore(restore::Args),
+    /// Give the database the key that seals tenant scopes, and list its keys
+    ///
+    /// The key is in the variable `TENANTRY_SEAL_KEY`, such as `openssl rand -hex 32` makes.
+    Seal(seal::Args),
     /// List all migrations and what the database knows of them; writes nothing
     Status(status::Args),
     /// Drop all tables that the migrations make, then apply all migrations
@@ -315,6 +320,7 @@ impl CommandLine for Migrations {
             Action::Repair(args) => repair::run(args, project, database, out).await,
             Action::Baseline(args) => repair::baseline(args, project, database, out).await,
             Action::Restore(args) => restore::run(args, project, database, out).await,
+            Action::Seal(args) => seal::run(&args, project, database, out).await,
             Action::Status(args) => status::run(&args, project, database, out).await,
             Action::Down(args) => destroy::down(args, project, database, out).await,
             Action::Redo(args) => destroy::redo(args, project, database, out).await,

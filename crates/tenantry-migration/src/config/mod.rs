@@ -263,6 +263,7 @@ mod tests {
         migrations: Vec::new,
         bookkeeping: "seaql_migrations",
         accepted_drift: "",
+        sealed: false,
     };
 
     fn target(url: &str) -> Result<Target> {

@@ -24,6 +24,7 @@ use crate::{
     report::Finding,
     runner::attached,
     schema::{self, Schema, expr},
+    seal,
 };
 
 /// A live database beside the entities.
@@ -94,6 +95,7 @@ where
     let live = live.filtered(|name| entities.tables.contains_key(name));
     let reached = reach(db, engine, application_role, &entities).await?;
     let mut exposed: Vec<Finding> = reached.iter().filter_map(|it| it.finding.clone()).collect();
+    exposed.extend(seal::findings(db, engine, &entities).await?);
     let mut attached = attached(db, engine, Some((project.bookkeeping, application_role))).await?;
     attached.retain(|it| attached::is_found(it, engine, &entities));
     exposed.extend(attached.iter().map(|it| attached::finding(it, engine)));

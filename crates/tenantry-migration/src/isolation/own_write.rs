@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row as _};
-use tenantry_entity::tenancy::TENANT_SETTING;
 
 use super::{
     AttackResult,
@@ -63,8 +62,7 @@ async fn touches_b(
     tables: &[&Table],
     before: &Before,
 ) -> std::result::Result<bool, String> {
-    let tenant = stage.a.tenant().trim_end_matches("::uuid");
-    let begin = format!("SET LOCAL {TENANT_SETTING} = {tenant}; SET LOCAL ROLE {}", quoted(role));
+    let begin = format!("{}; SET LOCAL ROLE {}", stage.scope_sql(true), quoted(role));
     let touched = async {
         // Rows of A are looked at before they are gone.
         for forms in [&[None, Some(KEEPS)][..], &[Some(DELETES)]] {

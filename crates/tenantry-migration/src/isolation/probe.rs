@@ -57,7 +57,8 @@ pub async fn probe_existing(
         schema.tables.values().partition(has_rows_of_both);
     let only = with.into_iter().map(|table| table.name.clone()).collect();
     let untested = BTreeMap::new();
-    let stage = Stage { schema, engine: db.engine, a, b, only: Some(only), untested };
+    // Without a key: there are no sealed scopes where tenants have to be there.
+    let stage = Stage { schema, engine: db.engine, a, b, only: Some(only), untested, seal: None };
     let matrix = attack_on(db, stage, false).await?;
     Ok((matrix, without.into_iter().map(|table| table.name.clone()).collect()))
 }

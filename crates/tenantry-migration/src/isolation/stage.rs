@@ -1,12 +1,17 @@
 //! Two tenants and what is tried as one of them on the rows of the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use sea_orm::sqlx::{self, PgConnection};
 use tenantry_entity::{
-    Engine,
-    tenancy::{SETTINGS_ON_EACH_NODE, TENANT_ID, TENANT_SETTING},
+    Engine, SealKey,
+    tenancy::{SEAL_SETTING, SETTINGS_ON_EACH_NODE, TENANT_ID, TENANT_SETTING},
 };
+use uuid::Uuid;
 
 use super::{
     AttackResult, Line,
@@ -16,11 +21,12 @@ use super::{
     send::{keep_all, run, try_all},
 };
 use crate::{
-    db::quoted,
+    db::{literal, quoted},
     error::explain_sqlx,
     lock::ON_CITUS,
     report::DATABASE,
     schema::{ForeignKey, Schema, Table, tenancy},
+    seal,
 };
 
 /// The two tenants, and what is attacked.
@@ -33,6 +39,9 @@ pub(super) struct Stage<'a> {
     pub(super) only: Option<BTreeSet<String>>,
     /// The tables that cannot be attacked, and why.
     pub(super) untested: BTreeMap<String, String>,
+    /// The key that seals the scope of tenant A, where policies ask for one. Nothing but the database of the
+    /// attacks knows it, and as long as they last.
+    pub(super) seal: Option<SealKey>,
 }
 
 /// An attack that goes through must not read for ever, nor wait for another session.
@@ -74,7 +83,21 @@ impl<'a> Stage<'a> {
             b: Rows::of(schema),
             only: None,
             untested: BTreeMap::new(),
+            seal: seal_for(schema),
         }
+    }
+
+    /// What begins a scope of tenant A, or leaves it.
+    pub(super) fn scope_sql(&self, is_in_scope: bool) -> String {
+        let tenant = if is_in_scope { self.a.tenant().trim_end_matches("::uuid") } else { "''" };
+        let mut sql = format!("SET LOCAL {TENANT_SETTING} = {tenant}");
+        if let Some(key) = &self.seal {
+            let tenant = Uuid::try_parse(tenant.trim_matches('\'')).ok();
+            let until = SystemTime::now() + Duration::from_mins(1);
+            let token = tenant.map(|tenant| key.token(tenant, until)).unwrap_or_default();
+            let _ = write!(sql, "; SET LOCAL {SEAL_SETTING} = {}", literal(&token));
+        }
+        sql
     }
 
     /// Begins, with limits that every node keeps.
@@ -92,6 +115,9 @@ impl<'a> Stage<'a> {
         tx: &mut PgConnection,
     ) -> std::result::Result<(), String> {
         self.limit(tx).await?;
+        if let Some(key) = &self.seal {
+            run(tx, &seal::lend_sql(key)).await.map_err(sentence)?;
+        }
         let inserts: Vec<&(String, String)> =
             self.a.inserts.iter().chain(&self.b.inserts).collect();
         let script: Vec<&str> = inserts.iter().map(|(_, insert)| insert.as_str()).collect();
@@ -138,8 +164,7 @@ impl<'a> Stage<'a> {
         outcomes.extend(code.map(|code| (code, own_writes)));
         // A setting that was set once is empty afterwards, not absent.
         for scope in [false, true] {
-            let tenant = if scope { self.a.tenant().trim_end_matches("::uuid") } else { "''" };
-            let begin = format!("SET LOCAL {TENANT_SETTING} = {tenant}; SAVEPOINT attack");
+            let begin = format!("{}; SAVEPOINT attack", self.scope_sql(scope));
             run(tx, &begin).await.map_err(sentence)?;
             let attacks = CATALOGUE.iter().filter(|attack| attack.scope == scope);
             let tries: Vec<Try> = attacks.flat_map(|attack| self.tries(attack)).collect();
@@ -264,6 +289,12 @@ impl<'a> Stage<'a> {
     fn filled(&self, template: &str, table: &Table) -> String {
         filled(template, table, self.a.tenant(), self.b.tenant())
     }
+}
+
+/// A key for as long as the attacks last, where policies ask for one.
+pub(super) fn seal_for(schema: &Schema) -> Option<SealKey> {
+    let secret = [Uuid::now_v7(), Uuid::now_v7()].map(Uuid::into_bytes).concat();
+    schema.is_sealed().then(|| SealKey::new(&secret).ok()).flatten()
 }
 
 /// Why the role cannot be taken on.

@@ -64,7 +64,7 @@ pub async fn reach<C: ConnectionTrait>(
         all.push(row.judged(entities));
     }
     for row in rows::<verdict::Function, _>(db, format!("{prelude}, {}", query::FUNCTIONS)).await? {
-        all.push(row.judged());
+        all.push(row.judged(entities.is_sealed().then_some(&*schema)));
     }
     for row in rows::<verdict::Other, _>(db, format!("{prelude}, {others}")).await? {
         all.extend(row.judged(role, &schema));

@@ -359,6 +359,9 @@ fn access_step(step: &AccessStep) -> String {
         AccessStep::NoForceRowSecurity => ".no_force_row_security()".to_owned(),
         AccessStep::CreatePolicy(policy) => {
             let name = text(&policy.name);
+            if let Some(column) = policy.sealed_column() {
+                return format!(".create_sealed_policy({name}, {})", text(column));
+            }
             let condition = policy.condition().map(|sql| text_within(LONG_LINE, sql));
             condition.map_or_else(
                 || format!(".create_policy_as({name}, {})", text(&policy.definition())),

@@ -8,6 +8,7 @@ mod rebuild;
 
 pub use access::{AlterAccess, alter_access};
 pub use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_security_sql};
+pub use access::{SEAL_BEGINS, seal_sql, sealed_tenant_body};
 pub use alter::VALUE_NEEDED;
 pub use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};

@@ -121,9 +121,10 @@ impl AccessStep {
             Self::DisableRowSecurity => alter.disable_row_security(),
             Self::ForceRowSecurity => alter.force_row_security(),
             Self::NoForceRowSecurity => alter.no_force_row_security(),
-            Self::CreatePolicy(policy) => match policy.condition() {
-                Some(condition) => alter.create_policy(&policy.name, condition),
-                None => alter.create_policy_as(&policy.name, &policy.definition()),
+            Self::CreatePolicy(policy) => match (policy.sealed_column(), policy.condition()) {
+                (Some(column), _) => alter.create_sealed_policy(&policy.name, column),
+                (_, Some(condition)) => alter.create_policy(&policy.name, condition),
+                (None, None) => alter.create_policy_as(&policy.name, &policy.definition()),
             },
             Self::DropPolicy(name) => alter.drop_policy(name),
             Self::RenamePolicy { from, to } => alter.rename_policy(from, to),

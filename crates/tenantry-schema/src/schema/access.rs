@@ -7,9 +7,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tenantry_entity::tenancy::{TENANT_ID, TENANT_SETTING};
+use tenantry_entity::tenancy::{SEALED_TENANT, TENANT_ID, TENANT_SETTING};
 
-use super::{Table, names, tenancy};
+use super::{Schema, Table, names, tenancy};
 use crate::sql::quoted;
 
 /// Whether a table's rows are shown by policies only.
@@ -125,6 +125,13 @@ impl Policy {
         parts.join(" ")
     }
 
+    /// The column of a [complete](Self::complete) policy whose tenant a sealed scope names; `None` if it is any
+    /// other policy.
+    #[must_use]
+    pub fn sealed_column(&self) -> Option<&str> {
+        self.condition()?.strip_suffix(&format!(" = {}", sealed_tenant()))
+    }
+
     /// The conditions of the policy.
     pub fn conditions(&self) -> impl Iterator<Item = &str> {
         self.using.as_deref().into_iter().chain(self.with_check.as_deref())
@@ -176,11 +183,43 @@ impl Table {
             return;
         };
         self.row_security = RowSecurity::Enabled;
-        let condition =
-            format!("{column} = nullif(current_setting('{TENANT_SETTING}', true), '')::uuid");
+        let condition = format!("{column} = {}", named_tenant());
         self.policies = vec![Policy::complete(names::policy(&self.name), condition)];
         self.grants = vec![Grant::new(Grantee::Application, privileges.iter().copied())];
     }
+}
+
+/// The tenant of a sealed scope, as SQL. Asked in a query of its own, once for each statement.
+fn sealed_tenant() -> String {
+    format!("(SELECT {SEALED_TENANT}())")
+}
+
+impl Schema {
+    /// The schema for sealed scopes: policies do not take the tenant from a setting that anyone may set, but
+    /// from a token that is checked.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        let named = named_tenant();
+        let policies = self.tables.values_mut().flat_map(|table| &mut table.policies);
+        for condition in policies.flat_map(Policy::conditions_mut) {
+            if let Some(column) = condition.strip_suffix(&named) {
+                *condition = format!("{column}{}", sealed_tenant());
+            }
+        }
+        self
+    }
+
+    /// Whether there are policies that ask for sealed scopes.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        let mut policies = self.tables.values().flat_map(|table| &table.policies);
+        policies.any(|policy| policy.conditions().any(|it| it.contains(SEALED_TENANT)))
+    }
+}
+
+/// The tenant that the setting names, as SQL.
+fn named_tenant() -> String {
+    format!("nullif(current_setting('{TENANT_SETTING}', true), '')::uuid")
 }
 
 impl fmt::Display for RowSecurity {

@@ -6,9 +6,9 @@
 //! the same reader. That needs the right to make temporary tables and nothing else.
 
 use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, tenancy::SEALED_TENANT};
 
-use super::{Schema, ddl, from_postgres, from_sqlite, reduced::Reduced};
+use super::{Policy, Schema, ddl, from_postgres, from_sqlite, reduced::Reduced};
 use crate::{error::sqlstate, ops::v1, sql::in_memory};
 
 /// What a database should hold, in its own words.
@@ -90,8 +90,18 @@ where
         memory.close().await?;
         return schema;
     }
-    let local = statements.iter().filter(|sql| !is_grant(sql) && !v1::is_distribution(sql));
-    let local: Vec<String> = local.cloned().collect();
+    let is_local = |sql: &&String| {
+        !is_grant(sql) && !v1::is_distribution(sql) && !sql.starts_with(v1::SEAL_BEGINS)
+    };
+    let is_sealed = |sql: &str| sql.contains(SEALED_TENANT);
+    let sealed = statements.iter().any(|sql| is_sealed(sql));
+    let local: Vec<String> = statements
+        .iter()
+        .filter(is_local)
+        .map(|sql| {
+            if is_sealed(sql) { sql.replace(&called(SEALED_TENANT), STAND_IN) } else { sql.clone() }
+        })
+        .collect();
     let only_creates = local.iter().all(|sql| is_creation(sql));
     let reduced = if only_creates { Reduced::of(&local) } else { None };
     let mut outcome = None;
@@ -108,6 +118,12 @@ where
         None => temporary(db, engine, &local, only_creates).await?,
     };
     let mut schema = schema.sorted();
+    if sealed {
+        let policies = schema.tables.values_mut().flat_map(|table| &mut table.policies);
+        for condition in policies.flat_map(Policy::conditions_mut) {
+            *condition = condition.replace(STOOD_IN, &read_back(SEALED_TENANT));
+        }
+    }
     if engine.capability().distributes_tables {
         schema.distribute();
     }
@@ -143,6 +159,19 @@ where
     let outcome = temporary_in(&transaction, &path, &script).await;
     transaction.rollback().await?;
     outcome
+}
+
+/// What stands in policies for the function that asks for the tenant of a sealed scope, which may not be there
+/// yet and which no temporary schema has; and how PostgreSQL writes a query of it.
+const STAND_IN: &str = "pg_catalog.uuid_in('tenantry')";
+const STOOD_IN: &str = "( SELECT uuid_in('tenantry'::cstring) AS uuid_in)";
+
+fn called(function: &str) -> String {
+    format!("{function}()")
+}
+
+fn read_back(function: &str) -> String {
+    format!("( SELECT {function}() AS {function})")
 }
 
 /// Whether the role or the transaction may make no temporary tables: `insufficient_privilege`,

@@ -10,6 +10,7 @@ pub static PROJECT: Project = Project {
     migrations,
     bookkeeping: "seaql_migrations",
     accepted_drift: include_str!("../accepted_drift.json"),
+    sealed: false,
 };
 
 // `generate` puts the next migration at the end.

@@ -2,7 +2,11 @@
 
 use sea_orm::{ConnectionTrait as _, Statement};
 use sea_orm_migration::prelude::{DbErr, SchemaManager};
-use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
+use tenantry_entity::{
+    Engine,
+    scope::{LONGEST_LIFETIME, SEALED_TEXT},
+    tenancy::{APPLICATION_ROLE, SEAL_KEYS, SEAL_SETTING, SEALED_TENANT},
+};
 
 use super::{alter::execute, engine};
 use crate::{
@@ -31,6 +35,8 @@ pub struct AlterAccess {
 enum AccessStep {
     /// Any statement.
     Sql(String),
+    /// What sealed policies ask.
+    Seal,
     /// Privileges that are granted, to the application role or to PUBLIC.
     Grant(To, Vec<String>),
     /// Privileges that are revoked.
@@ -75,6 +81,13 @@ impl AlterAccess {
     pub fn create_policy_as(mut self, name: &str, definition: &str) -> Self {
         self.steps.push(AccessStep::Sql(policy_sql(&self.table, name, definition)));
         self
+    }
+
+    /// Creates a policy for every command and role that shows the rows of the tenant of a sealed scope, which is
+    /// in `column`. What it asks for the tenant is created with it; `migration seal` gives that a key.
+    pub fn create_sealed_policy(mut self, name: &str, column: &str) -> Self {
+        self.steps.push(AccessStep::Seal);
+        self.create_policy(name, &format!("{} = (SELECT {SEALED_TENANT}())", quoted(column)))
     }
 
     /// Drops a policy.
@@ -143,6 +156,11 @@ impl AlterAccess {
         for step in self.steps {
             let statements = match step {
                 AccessStep::Sql(sql) => vec![sql],
+                AccessStep::Seal if engine(manager).capability().distributes_tables => {
+                    let why = format!("there are no sealed tenant scopes on {}", engine(manager));
+                    return Err(DbErr::Migration(why));
+                }
+                AccessStep::Seal => vec![seal_sql()],
                 AccessStep::Grant(to, privileges) => {
                     name(to).map_or_else(Vec::new, |to| grant_sql(&self.table, &privileges, &to))
                 }
@@ -199,6 +217,68 @@ pub fn row_security_sql(table: &str, action: &str) -> String {
 #[must_use]
 pub fn policy_sql(table: &str, name: &str, definition: &str) -> String {
     format!("CREATE POLICY {} ON {} {definition}", quoted(name), quoted(table))
+}
+
+/// What sealed policies ask for the tenant: a function, and the table with its keys, where they are missing.
+///
+/// The function works with the rights of its owner, which alone reads the keys. It finds no name by the
+/// caller's search path. A token says tenant, end and HMAC over both; it has to be good when the transaction
+/// begins.
+#[must_use]
+pub fn seal_sql() -> String {
+    format!(
+        "{SEAL_BEGINS}
+BEGIN
+  CREATE TABLE IF NOT EXISTS {SEAL_KEYS} (
+    fingerprint text PRIMARY KEY,
+    inner_block bytea NOT NULL,
+    outer_block bytea NOT NULL,
+    added timestamptz NOT NULL DEFAULT now()
+  );
+  REVOKE ALL ON {SEAL_KEYS} FROM PUBLIC;
+  EXECUTE format(
+    'CREATE OR REPLACE FUNCTION {SEALED_TENANT}() RETURNS uuid LANGUAGE plpgsql STABLE SECURITY DEFINER '
+    'PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS %L',
+    replace($body${}$body$, '{{schema}}', quote_ident(current_schema())));
+END
+$tenantry$",
+        sealed_tenant_body("{schema}")
+    )
+}
+
+/// How [`seal_sql`] begins.
+pub const SEAL_BEGINS: &str = "DO $tenantry$";
+
+/// What the function does that sealed policies ask, with the keys in `schema`, which is quoted already.
+#[must_use]
+pub fn sealed_tenant_body(schema: &str) -> String {
+    format!(
+        "
+DECLARE
+  token text := current_setting('{SEAL_SETTING}', true);
+  ends timestamptz;
+BEGIN
+  IF token IS NULL OR token = '' THEN
+    RETURN NULL;
+  END IF;
+  IF token !~ '^[0-9a-f-]{{36}}[.][0-9]{{1,12}}[.][0-9a-f]{{64}}$' OR NOT EXISTS (
+    SELECT FROM {schema}.{SEAL_KEYS} k WHERE decode(right(token, 64), 'hex') = sha256(k.outer_block
+      || sha256(k.inner_block || convert_to('{SEALED_TEXT}.' || left(token, -65), 'UTF8')))
+  ) THEN
+    RAISE EXCEPTION 'no key of this database has sealed the tenant scope'
+      USING ERRCODE = 'invalid_authorization_specification',
+      HINT = 'Begin the scope with a key that `migration seal` has given the database.';
+  END IF;
+  ends := to_timestamp(split_part(token, '.', 2)::bigint);
+  IF ends < now() OR ends > now() + interval '{LONGEST_LIFETIME} seconds' THEN
+    RAISE EXCEPTION 'the seal of the tenant scope is not good at this time'
+      USING ERRCODE = 'invalid_authorization_specification',
+      HINT = 'Compare the clock of the application with that of the server.';
+  END IF;
+  RETURN left(token, 36)::uuid;
+END
+"
+    )
 }
 
 /// How a privilege ends that may be handed on.
