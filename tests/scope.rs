@@ -513,6 +513,25 @@ async fn what_a_function_changes_is_found_before_the_commit() {
         let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42";
         assert_eq!(db.number(held).await, 0);
     }
+    // So does a setting that a function has changed beyond the transaction, with its connection if need be.
+    for (name, value) in
+        [("search_path", "pg_temp"), ("TimeZone", "Asia/Tokyo"), ("row_security", "off")]
+    {
+        for commit in [true, false] {
+            let scope = TenantScope::begin(&pool, a).await.unwrap();
+            let change = format!("SELECT change('{name}', '{value}', false)");
+            scope.execute_unprepared(&change).await.unwrap();
+            if commit {
+                scope.commit().await.unwrap();
+            } else {
+                scope.rollback().await.unwrap();
+            }
+            let sql = format!("SELECT current_setting('{name}') AS value");
+            let stmt = Statement::from_string(pool.get_database_backend(), sql);
+            let left = pool.query_one_raw(stmt).await.unwrap().unwrap();
+            assert_ne!(left.try_get::<String>("", "value").unwrap(), value, "{name}");
+        }
+    }
     // There and back: what is committed is the tenant's, but the session would keep the setting.
     let hidden: [[String; 2]; 2] =
         [[tenant(b, false), tenant(a, false)], [tenant(a, false), tenant(a, true)]];
@@ -614,9 +633,9 @@ async fn a_role_that_cannot_be_worked_as_is_named() {
 }
 
 /// Polls a future so many times and then drops it, wherever it is.
-struct Cancelled<F> {
-    future: Pin<Box<F>>,
-    polls: u32,
+pub(crate) struct Cancelled<F> {
+    pub(crate) future: Pin<Box<F>>,
+    pub(crate) polls: u32,
 }
 
 impl<F: Future> Future for Cancelled<F> {

@@ -158,6 +158,27 @@ const HAS_TEMPORARY_TABLES: &str = "CASE WHEN pg_catalog.pg_my_temp_schema() OPE
      THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_class \
      WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) END";
 
+/// The setting that keeps, for as long as the session lives, what [`session_settings`] were when the last scope
+/// began.
+const SETTINGS_BEFORE: &str = "tenantry.settings";
+
+/// Settings by which a session reads texts and finds names, as one text in SQL: a function may change them beyond
+/// the transaction.
+fn session_settings() -> String {
+    let settings = [
+        "search_path",
+        "row_security",
+        "TimeZone",
+        "DateStyle",
+        "bytea_output",
+        "statement_timeout",
+        "lock_timeout",
+        "default_transaction_read_only",
+    ];
+    let values = settings.map(|name| format!("pg_catalog.current_setting('{name}')"));
+    format!("pg_catalog.concat_ws('|', {})", values.join(", "))
+}
+
 /// What is named in the error of [`Session::is_still_ours`].
 const TEMPORARY_TABLES: &str = "tenantry: temporary tables";
 const OTHER_HANDS: &str = "tenantry: another tenant or role";
@@ -173,6 +194,13 @@ impl Session {
     ) -> Result<Self, DbErr> {
         let role = engine.capability().row_level_security.then(|| options.role.clone());
         let mut begin = "BEGIN; ".to_owned();
+        if engine == Engine::Postgres && !options.unnamed_statements {
+            let _ = write!(
+                begin,
+                "SELECT pg_catalog.set_config('{SETTINGS_BEFORE}', {}, false); ",
+                session_settings()
+            );
+        }
         if engine.capability().distributes_tables {
             begin.push_str(SETTINGS_ON_EACH_NODE);
         }
@@ -395,11 +423,21 @@ impl Session {
     /// Asks whether the session names no tenant, as before the transaction. The role becomes what it was when
     /// the session began, which need not be the login, and locks that belong to a session and not to a
     /// transaction are let go.
-    fn is_clean(&self) -> String {
+    ///
+    /// After a commit, the settings of the session have to be those that the scope began with. A rollback has undone
+    /// every change of them.
+    fn is_clean(&self, is_committed: bool) -> String {
         let mut sql = format!(
             "SELECT pg_catalog.concat(pg_catalog.current_setting('{TENANT_SETTING}', true), \
              pg_catalog.current_setting('{SEAL_SETTING}', true)) OPERATOR(pg_catalog.=) ''"
         );
+        if is_committed && self.engine == Engine::Postgres {
+            let _ = write!(
+                sql,
+                " AND pg_catalog.current_setting('{SETTINGS_BEFORE}', true) OPERATOR(pg_catalog.=) {}",
+                session_settings()
+            );
+        }
         if self.role.is_some() {
             sql.push_str(
                 " FROM pg_catalog.pg_advisory_unlock_all(), pg_catalog.set_config('role', NULL, false)",
@@ -521,11 +559,12 @@ impl Turn<'_> {
     /// with a rollback that it sends when it takes the connection back: sqlx counts transactions, and only so
     /// its count is right.
     async fn end_at_once(&mut self, mut sql: String) -> Result<bool, sqlx::Error> {
+        let is_committed = sql.ends_with("COMMIT");
         sql.push_str(" AND CHAIN");
         // Without names there is a pooler in between, and the connection is not the session.
         let is_looked_at = self.session.named;
         if is_looked_at {
-            let _ = write!(sql, "; {}; COMMIT AND CHAIN", self.session.is_clean());
+            let _ = write!(sql, "; {}; COMMIT AND CHAIN", self.session.is_clean(is_committed));
         }
         self.session.busy.store(true, Ordering::Relaxed);
         let Some(Connection::Postgres(inner)) = self.live.as_mut() else {
@@ -598,7 +637,7 @@ impl Turn<'_> {
         if session.named
             && let Ok(Connection::Postgres(inner)) = self.connection()
         {
-            let sql = AssertSqlSafe(session.is_clean());
+            let sql = AssertSqlSafe(session.is_clean(false));
             let clean = sqlx::query_scalar(sql).persistent(session.named);
             let is_clean = matches!(clean.fetch_one(&mut **inner).await, Ok(true));
             self.let_go(is_clean);
