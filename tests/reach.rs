@@ -209,6 +209,36 @@ const HOLES: &[Hole] = &[
         "REVOKE pg_read_server_files FROM {web}",
         &[("login-exposed", "(database)", "{web} -> pg_read_server_files")],
     ),
+    // Policies whose text says nothing.
+    hole(
+        "CREATE FUNCTION current_setting(text, boolean) RETURNS text LANGUAGE sql STABLE AS \
+         'SELECT pg_catalog.current_setting($1, $2)'; SET search_path = public, pg_catalog; \
+         ALTER POLICY leads_tenant_isolation ON leads USING \
+         (tenant_id = nullif(current_setting('nile.tenant_id', true), '')::uuid)",
+        "ALTER POLICY leads_tenant_isolation ON leads USING \
+         (tenant_id = nullif(pg_catalog.current_setting('nile.tenant_id', true), '')::uuid); \
+         DROP FUNCTION public.current_setting(text, boolean)",
+        &[
+            (
+                "policy-exposed",
+                "leads",
+                "it calls public.current_setting(text,boolean), which is not the server's own",
+            ),
+            ("policy-differs", "leads", "public.current_setting"),
+        ],
+    ),
+    hole(
+        "CREATE OPERATOR === (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = uuid_eq); \
+         ALTER POLICY tenants_tenant_isolation ON tenants USING \
+         (id === nullif(current_setting('nile.tenant_id', true), '')::uuid)",
+        "ALTER POLICY tenants_tenant_isolation ON tenants USING \
+         (id = nullif(current_setting('nile.tenant_id', true), '')::uuid); \
+         DROP OPERATOR === (uuid, uuid)",
+        &[
+            ("policy-exposed", "tenants", "it calls ===(uuid,uuid)"),
+            ("policy-differs", "tenants", "==="),
+        ],
+    ),
     // The rest.
     hole(
         "GRANT CREATE ON DATABASE {owner} TO {role}",

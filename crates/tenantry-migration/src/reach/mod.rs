@@ -53,6 +53,7 @@ pub async fn reach<C: ConnectionTrait>(
     let schema: String = server.try_get("", "schema")?;
     let parameters = if server.try_get("", "has_parameters")? { query::PARAMETERS } else { "" };
     let others = query::OTHERS.replace("{settings}", &settings.join(", "));
+    let others = others.replace("{sealed}", &literal(tenantry_entity::tenancy::SEALED_TENANT));
     let others = others.replace("{parameters}", parameters);
     let relations =
         query::RELATIONS.replace("{column}", &literal(tenantry_entity::tenancy::TENANT_ID));

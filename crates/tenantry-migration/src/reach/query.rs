@@ -149,7 +149,8 @@ pub(super) const FUNCTIONS: &str = "acl AS (\
      AND d.refclassid = 'pg_extension'::regclass) AS extension \
      FROM reached r JOIN pg_proc f ON f.oid = r.oid JOIN pg_language l ON l.oid = f.prolang ORDER BY 2, 3, 4";
 
-/// What else opens a way: the kind, its name, and a privilege or value.
+/// What else opens a way: the kind, its name, and a privilege or value. Of a policy, what it calls that is not the
+/// server's: the same text may mean another function, wherever the search path was another one.
 pub(super) const OTHERS: &str = "found AS (\
      SELECT 'schema' AS kind, n.nspname::text AS name, 'CREATE' AS detail, g.path FROM pg_namespace n, \
      aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a JOIN grantees g ON g.role = a.grantee \
@@ -175,7 +176,14 @@ pub(super) const OTHERS: &str = "found AS (\
      AND (d.setrole = 0 OR d.setrole IN (SELECT oid FROM subjects)) \
      AND split_part(s.setting, '=', 1) IN ({settings}) \
      UNION SELECT 'setting', 'the server', s.name || '=' || s.reset_val, '' FROM pg_settings s \
-     WHERE s.source IN ('configuration file', 'command line') AND s.name IN ({settings}) {parameters}) \
+     WHERE s.source IN ('configuration file', 'command line') AND s.name IN ({settings}) \
+     UNION SELECT 'policy', c.relname || '.' || p.polname, CASE d.refclassid WHEN 'pg_proc'::regclass \
+     THEN d.refobjid::regprocedure::text ELSE d.refobjid::regoperator::text END, app.name \
+     FROM app, ours JOIN pg_policy p ON p.polrelid = ours.oid JOIN pg_class c ON c.oid = ours.oid \
+     JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid \
+     AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) \
+     WHERE NOT EXISTS (SELECT 1 FROM pg_proc f WHERE d.refclassid = 'pg_proc'::regclass AND f.oid = d.refobjid \
+     AND f.proname = {sealed} AND f.pronamespace = c.relnamespace) {parameters}) \
      SELECT f.kind, f.name, array_agg(DISTINCT f.detail)::text[] AS details, \
      (array_agg(f.path ORDER BY length(f.path), f.path))[1] AS path FROM found f GROUP BY f.kind, f.name ORDER BY 1, 2";
 

@@ -5,6 +5,7 @@ use tenantry_entity::tenancy::{SEALED_TENANT, TENANT_ID, TENANT_SETTING};
 
 use super::{Reached, query::HARMLESS_ROLES};
 use crate::{
+    called,
     db::quoted,
     report::{DATABASE, Finding},
     schema::{Grantee, Schema},
@@ -354,6 +355,9 @@ impl Other {
         if self.kind == "setting" {
             return self.settings(role);
         }
+        if self.kind == "policy" {
+            return vec![self.policy()];
+        }
         let (details, from) = (self.details.join(", "), grantees(&self.path));
         let name = quoted(&self.name);
         let owns = self.details.iter().any(|detail| detail == "OWNER");
@@ -420,6 +424,25 @@ impl Other {
         let path = format!("{} -> {kind} {}", self.path, self.name);
         let (table, object) = (DATABASE.to_owned(), Some(self.name.clone()));
         vec![found(kind, self.name, path, Unsafe { code, table, object, why, help })]
+    }
+
+    /// A policy that calls what is not the server's.
+    fn policy(self) -> Reached {
+        let calls = self.details.join(", ");
+        let (table, policy) = self.name.split_once('.').unwrap_or((&self.name, ""));
+        let it = Unsafe {
+            code: "policy-exposed",
+            table: table.to_owned(),
+            object: Some(policy.to_owned()),
+            why: format!("it calls {calls}, which is not the server's own"),
+            help: format!(
+                "drop the policy and create it again with `SET search_path` to the schema of the tables alone, as \
+                 `{}` prints it then",
+                called("migration", "diff --sql")
+            ),
+        };
+        let path = format!("{} -> policy {policy} of {table}", self.path);
+        found("policy", self.name.clone(), path, it)
     }
 
     /// One for each setting that decides whose rows are seen.
