@@ -34,6 +34,7 @@ const ROUNDS: &[Round] = &[
         edit: shrink,
         options: &[
             "--allow-data-loss",
+            "--allow-weaker-isolation",
             "--backfill",
             "notes.tenant_id=(SELECT id FROM tenants)",
             "--backfill",
@@ -274,6 +275,10 @@ async fn edits_become_migrations_that_go_there_and_back() {
             for lost in ["email_services", "inbox_messages.subject"] {
                 assert!(refused.stderr.contains(lost), "{lost} in {refused:?}");
             }
+            let answered: Vec<&str> =
+                round.options.iter().copied().filter(|o| !o.contains("isolation")).collect();
+            let refused = generate(&[round.name]).args(&answered).run().expect_code(1);
+            assert!(refused.stderr.contains("tenants would be less isolated"), "{refused:?}");
             assert_eq!(workspace.read("migration/schema.json"), before, "nothing was written");
         }
         let options = [&[round.name, "--json"], round.options].concat();

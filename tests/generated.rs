@@ -6,9 +6,9 @@ use std::{fs, path::Path};
 use chrono::{DateTime, Utc};
 use migration::{
     Migrator, MigratorTrait as _,
-    diff::{Change, Renames, diff},
+    diff::{Change, Hazard, Renames, diff},
     generate::{Answers, Folder, Proposal, Question, adopt, propose, replayed, source},
-    schema::{Column, ColumnType, ForeignKey, Schema, Table},
+    schema::{Column, ColumnType, ForeignKey, Grant, Grantee, Policy, RowSecurity, Schema, Table},
 };
 use sea_orm_migration::MigrationTrait;
 use tempfile::TempDir;
@@ -248,6 +248,69 @@ fn rows_without_a_value_are_asked_about() {
     assert!(source::migration(&filled.up, &filled.down, &[]).contains(".fill(\"mood\", \"''\")"));
     let error = ask(&to, &fill("leads", "email")).unwrap_err().to_string();
     assert!(error.contains("--backfill leads.email"), "{error}");
+}
+
+/// What lets more be seen is asked about and never called safe, and the way back of it is neither asked about nor
+/// called so.
+#[test]
+fn what_weakens_isolation_is_asked_about() {
+    let now = migration::PROJECT.schema().unwrap();
+    let changed = |change: &dyn Fn(&mut Schema)| {
+        let mut schema = now.clone();
+        change(&mut schema);
+        schema
+    };
+    let policy = &now.tables["leads"].policies[0];
+    let other = |using: &str| Policy { using: Some(using.to_owned()), ..policy.clone() };
+    let narrowing = Policy { name: "narrow".to_owned(), restrictive: true, ..other("score > 0") };
+    let restricted = changed(&|schema| lead(schema).policies.push(narrowing.clone()));
+    let cases: [(&str, &Schema, Schema); 7] = [
+        ("sealed", &now.clone().sealed(), now.clone()),
+        ("off", &now, changed(&|schema| lead(schema).row_security = RowSecurity::Disabled)),
+        ("all rows", &now, changed(&|schema| lead(schema).policies[0] = other("true"))),
+        (
+            "one more",
+            &now,
+            changed(&|schema| {
+                lead(schema).policies.push(Policy { name: "more".to_owned(), ..other("true") });
+            }),
+        ),
+        ("no longer restricted", &restricted, now.clone()),
+        (
+            "not restricting",
+            &restricted,
+            changed(&|schema| {
+                lead(schema).policies.push(Policy { restrictive: false, ..narrowing.clone() });
+            }),
+        ),
+        (
+            "a grant",
+            &now,
+            changed(&|schema| {
+                lead(schema).grants.push(Grant::new(Grantee::Public, ["SELECT"]));
+            }),
+        ),
+    ];
+    for (what, from, to) in &cases {
+        let asked = |from: &Schema, to: &Schema| {
+            let proposal = propose(from, to, &Renames::default(), &Answers::default()).unwrap();
+            let weaker = |change: &Change| change.hazard() == Hazard::WeakensIsolation;
+            assert_eq!(
+                proposal.up.changes.iter().filter(|change| weaker(change)).count(),
+                proposal.questions.len(),
+                "{what}: {:?}",
+                proposal.questions
+            );
+            proposal.questions
+        };
+        let questions = asked(from, to);
+        assert!(!questions.is_empty(), "{what}");
+        for question in questions {
+            assert_eq!(question.code(), "weaker-isolation", "{what}");
+            assert!(question.help().contains("--allow-weaker-isolation"), "{what}");
+        }
+        assert_eq!(asked(to, from), [], "{what}, the other way");
+    }
 }
 
 #[test]

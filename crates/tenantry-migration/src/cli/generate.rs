@@ -64,6 +64,9 @@ pub(super) struct Args {
     /// Go on although tables, columns or values are lost
     #[arg(long)]
     allow_data_loss: bool,
+    /// Go on although a policy becomes weaker, or the application role may do more
+    #[arg(long)]
+    allow_weaker_isolation: bool,
     /// Write a migration that does nothing where what it adds is there already
     ///
     /// For what was made by hand in one database and every other one should get as well.
@@ -179,8 +182,15 @@ async fn write_proposal(
         }
         return Ok(0);
     }
-    let blocking: Vec<&Question> = questions.iter().filter(|q| q.is_blocking()).collect();
-    if !blocking.is_empty() && !args.allow_data_loss {
+    let is_open = |question: &&Question| {
+        let is_answered = match question {
+            Question::WeakerIsolation { .. } => args.allow_weaker_isolation,
+            _ => args.allow_data_loss,
+        };
+        question.is_blocking() && !is_answered
+    };
+    let blocking: Vec<&Question> = questions.iter().filter(is_open).collect();
+    if !blocking.is_empty() {
         if args.json {
             report(out, None, proposal, &blocking)?;
             return Ok(1);
@@ -258,7 +268,13 @@ fn report(
 }
 
 fn refusal(blocking: &[&Question]) -> Refusal {
-    let mut reason = "refused, because data would be lost; nothing was written".to_owned();
+    let loses = |question: &&Question| !matches!(question, Question::WeakerIsolation { .. });
+    let why = if blocking.iter().any(loses) {
+        "data would be lost"
+    } else {
+        "tenants would be less isolated"
+    };
+    let mut reason = format!("refused, because {why}; nothing was written");
     for question in blocking {
         let _ = write!(reason, "\n  {}: {}", question.message(), question.help());
     }

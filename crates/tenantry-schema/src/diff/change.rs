@@ -87,6 +87,8 @@ pub enum Hazard {
     BlocksWrites,
     /// The same, and fails where a value does not fit: then nothing is changed.
     Checked,
+    /// Rows may be seen or changed afterwards that could not be before.
+    WeakensIsolation,
     /// Values are gone afterwards, or a part of what they say.
     LosesData,
 }
@@ -97,6 +99,7 @@ impl fmt::Display for Hazard {
             Self::Safe => "safe",
             Self::BlocksWrites => "blocks writes",
             Self::Checked => "checked",
+            Self::WeakensIsolation => "weakens isolation",
             Self::LosesData => "loses data",
         })
     }
@@ -160,6 +163,13 @@ impl Change {
             Self::DropTable { .. } | Self::DropColumn { .. } => Hazard::LosesData,
             Self::AlterType { from, to, .. } => conversion(&to.name, &from.ty, &to.ty)
                 .map_or(Hazard::LosesData, |conversion| conversion.hazard()),
+            Self::AlterRowSecurity { from, to, .. } if to < from => Hazard::WeakensIsolation,
+            Self::AddPolicy { policy, .. } if !policy.narrows() => Hazard::WeakensIsolation,
+            Self::DropPolicy { policy, .. } if policy.restrictive => Hazard::WeakensIsolation,
+            Self::AlterPolicy { from, to, .. } if !to.is_as_strict_as(from) => {
+                Hazard::WeakensIsolation
+            }
+            Self::AddGrant { .. } => Hazard::WeakensIsolation,
             Self::AlterNullable { to, .. } if to.nullable => Hazard::Safe,
             Self::AddColumn { column, .. } if fills_itself(column) => Hazard::Safe,
             Self::AddTable { .. }
@@ -176,7 +186,6 @@ impl Change {
             | Self::DropPolicy { .. }
             | Self::AlterPolicy { .. }
             | Self::RenamePolicy { .. }
-            | Self::AddGrant { .. }
             | Self::DropGrant { .. } => Hazard::Safe,
             Self::AddColumn { .. }
             | Self::AlterNullable { .. }

@@ -52,6 +52,8 @@ pub struct Proposal {
 pub enum Question {
     /// Rows or values would be gone. Answered by `--allow-data-loss`.
     DataLoss { table: String, column: Option<String>, change: String, loss: String },
+    /// Rows may be seen or changed that could not be before. Answered by `--allow-weaker-isolation`.
+    WeakerIsolation { table: String, change: String },
     /// A table or a column goes and a like one comes. Answered by `renamed_from` on the column or
     /// by `--rename-table`, or by `--allow-data-loss`.
     RenameOrDrop { table: String, column: Option<String>, new_name: String },
@@ -74,6 +76,7 @@ impl Question {
     pub fn code(&self) -> &'static str {
         match self {
             Self::DataLoss { .. } => "data-loss",
+            Self::WeakerIsolation { .. } => "weaker-isolation",
             Self::RenameOrDrop { .. } => "rename-or-drop",
             Self::Backfill { .. } => "backfill",
             Self::DownBackfill { .. } => "down-backfill",
@@ -85,6 +88,7 @@ impl Question {
     pub fn table(&self) -> &str {
         match self {
             Self::DataLoss { table, .. }
+            | Self::WeakerIsolation { table, .. }
             | Self::RenameOrDrop { table, .. }
             | Self::Backfill { table, .. }
             | Self::DownBackfill { table, .. } => table,
@@ -99,6 +103,7 @@ impl Question {
             Self::Backfill { column, .. } | Self::DownBackfill { column, .. } => {
                 Some(column.clone())
             }
+            Self::WeakerIsolation { .. } => None,
         }
     }
 
@@ -107,6 +112,9 @@ impl Question {
     pub fn message(&self) -> String {
         match self {
             Self::DataLoss { change, loss, .. } => format!("{change}, and {loss}"),
+            Self::WeakerIsolation { change, .. } => {
+                format!("{change}, and rows may be seen or changed that could not be before")
+            }
             Self::RenameOrDrop { table, column: Some(column), new_name } => {
                 format!("{table}.{column} goes and {table}.{new_name} comes, of the same type")
             }
@@ -128,6 +136,9 @@ impl Question {
     pub fn help(&self) -> String {
         match self {
             Self::DataLoss { .. } => "if that is meant, add --allow-data-loss".to_owned(),
+            Self::WeakerIsolation { .. } => {
+                "if that is meant, add --allow-weaker-isolation".to_owned()
+            }
             Self::RenameOrDrop { column: Some(column), new_name, .. } => format!(
                 "if it is the same column, write `renamed_from = \"{column}\"` on {new_name}, and \
                  its values are kept"
@@ -323,6 +334,11 @@ fn questions(up: &Plan, backfills: &Backfills) -> Vec<Question> {
             _ => {}
         }
     }
+    let weaker = up.changes.iter().filter(|change| change.hazard() == Hazard::WeakensIsolation);
+    questions.extend(weaker.map(|change| Question::WeakerIsolation {
+        table: change.table().to_owned(),
+        change: change.to_string(),
+    }));
     let unfilled = up.unfilled.iter().cloned();
     questions.extend(unfilled.map(|(table, column)| Question::Backfill { table, column }));
     questions

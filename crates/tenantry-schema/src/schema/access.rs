@@ -13,7 +13,7 @@ use super::{Schema, Table, names, tenancy};
 use crate::sql::quoted;
 
 /// Whether a table's rows are shown by policies only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowSecurity {
     /// Policies are not applied.
@@ -130,6 +130,27 @@ impl Policy {
     #[must_use]
     pub fn sealed_column(&self) -> Option<&str> {
         self.condition()?.strip_suffix(&format!(" = {}", sealed_tenant()))
+    }
+
+    /// Whether it shows the rows of one tenant at most: of the one that the setting or a token names.
+    fn is_of_a_tenant(&self) -> bool {
+        let named = format!(" = {}", named_tenant());
+        self.sealed_column().is_some() || self.condition().is_some_and(|it| it.ends_with(&named))
+    }
+
+    /// Whether no row is seen with it that tenancy would not show.
+    #[must_use]
+    pub fn narrows(&self) -> bool {
+        self.restrictive || self.is_of_a_tenant()
+    }
+
+    /// Whether it is known to show no row that the other one does not.
+    #[must_use]
+    pub fn is_as_strict_as(&self, other: &Self) -> bool {
+        let names_any = other.sealed_column().is_some() && self.sealed_column().is_none();
+        let becomes_restrictive = self.restrictive && !other.restrictive;
+        let is_of_a_tenant = self.restrictive == other.restrictive && self.is_of_a_tenant();
+        becomes_restrictive || (is_of_a_tenant && !names_any)
     }
 
     /// The conditions of the policy.
