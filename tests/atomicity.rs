@@ -5,7 +5,7 @@ use std::io::Write as _;
 use migration::Runner;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
-use crate::support::{Engine, Ran, TestDb};
+use crate::support::{Engine, Ran, TestDb, pause};
 
 on_both_engines!(
     a_migration_that_fails_midway_changes_nothing,
@@ -215,7 +215,7 @@ async fn an_interrupted_up_leaves_before_or_after(db: TestDb) {
             let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                            AND wait_event_type = 'Lock'";
             while db.number(waiting).await == 0 {
-                tokio::task::yield_now().await;
+                pause();
             }
             interrupt(child.id());
             let ran = Ran::from(child.wait_with_output().unwrap());
@@ -225,7 +225,7 @@ async fn an_interrupted_up_leaves_before_or_after(db: TestDb) {
             open.close().await;
             // The server notices a client that has gone when it next writes to it.
             while db.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'tenantry%' AND pid <> pg_backend_pid()").await > 0 {
-                tokio::task::yield_now().await;
+                pause();
             }
             assert_eq!(db.catalogue().await, before);
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sea_orm::{DatabaseTransaction, TransactionTrait as _};
 
-use crate::support::{Engine, Ran, TestDb, all_but, number, workspace::MORE};
+use crate::support::{Engine, Ran, TestDb, all_but, number, pause, workspace::MORE};
 
 /// A database in which a session reads `leads` in a long transaction.
 async fn read_at_length(db: &TestDb) -> (migration::db::Database, DatabaseTransaction) {
@@ -73,7 +73,7 @@ async fn a_reader_that_goes_in_time_is_outwaited() {
                     AND query LIKE 'ROLLBACK%'";
     while db.number(given_up).await == 0 {
         assert!(child.try_wait().unwrap().is_none(), "it was never seen between two tries");
-        tokio::task::yield_now().await;
+        pause();
     }
     reader.rollback().await.unwrap();
     let ran = Ran::from(child.wait_with_output().unwrap()).ok();

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
-use crate::support::{Engine, Ran, TestDb, all_but};
+use crate::support::{Engine, Ran, TestDb, all_but, pause};
 
 on_both_engines!(
     sample_rows_need_no_consent,
@@ -525,7 +525,7 @@ async fn a_row_that_comes_while_the_guard_waits_is_counted() {
                        AND mode = 'AccessExclusiveLock' AND database = \
                        (SELECT oid FROM pg_database WHERE datname = current_database())";
         while db.number(waiting).await == 0 {
-            tokio::task::yield_now().await;
+            pause();
         }
         holder.commit().await.unwrap();
         let refused = Ran::from(child.wait_with_output().unwrap()).expect_code(1);

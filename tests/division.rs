@@ -1,7 +1,7 @@
 //! A migration that cannot run in a transaction divides a call, leaves a mark while it runs, and can
 //! be gone on with.
 
-use crate::support::{Engine, TestDb, all_but, migrations, workspace::MORE};
+use crate::support::{Engine, TestDb, all_but, migrations, pause, workspace::MORE};
 
 on_both_engines!(
     what_comes_before_and_after_is_done_in_order,
@@ -253,7 +253,7 @@ async fn a_command_that_dies_meanwhile_is_gone_on_with() {
                        AND query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'";
         while db.number(waiting).await == 0 {
             assert!(child.try_wait().unwrap().is_none(), "it does not wait");
-            tokio::task::yield_now().await;
+            pause();
         }
         child.kill().unwrap();
         child.wait().unwrap();

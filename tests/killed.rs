@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Bin, Engine, Ran, TestDb, migrations, postgres::Server};
+use crate::support::{Bin, Engine, Ran, TestDb, migrations, pause, postgres::Server, wait_until};
 
 on_both_engines!(killed_at_random_moments);
 
@@ -68,13 +68,6 @@ fn prepare(db: &TestDb, steps: &[&[&str]]) {
     }
 }
 
-/// A moment after `began`, without letting go of the processor for longer than it takes.
-fn wait_until(moment: Instant) {
-    while Instant::now() < moment {
-        std::thread::yield_now();
-    }
-}
-
 async fn applied(db: &TestDb) -> usize {
     if !db.tables().await.contains(&"seaql_migrations".to_owned()) {
         return 0;
@@ -87,7 +80,7 @@ async fn gone(db: &TestDb) {
     let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name LIKE 'tenantry %' AND pid <> pg_backend_pid()";
     while db.engine == Engine::Postgres && db.number(left).await > 0 {
-        tokio::task::yield_now().await;
+        pause();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Engine, Ran, TestDb};
+use crate::support::{Engine, Ran, TestDb, pause, wait_until};
 
 on_both_engines!(
     killed_it_goes_on_where_it_stopped,
@@ -57,9 +57,7 @@ async fn killed_it_goes_on_where_it_stopped(db: TestDb) {
         let began = Instant::now();
         let mut child = db.bin("seeder").args(&SEVERAL).spawn();
         let until = began + takes * round / (rounds + 1);
-        while Instant::now() < until {
-            std::thread::yield_now();
-        }
+        wait_until(until);
         killed += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
@@ -95,7 +93,7 @@ async fn begun(db: &TestDb, child: &mut Child, before: i64) -> bool {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        tokio::task::yield_now().await;
+        pause();
     }
 }
 
@@ -495,7 +493,7 @@ async fn bulk_loading_is_all_or_nothing() {
              AND query LIKE '{after}%' AND application_name LIKE 'tenantry %' AND pid <> pg_backend_pid()"
         );
         while child.try_wait().unwrap().is_none() && db.number(&doing).await == 0 {
-            tokio::task::yield_now().await;
+            pause();
         }
         killed += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
@@ -503,7 +501,7 @@ async fn bulk_loading_is_all_or_nothing() {
         let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                     AND application_name LIKE 'tenantry %' AND pid <> pg_backend_pid()";
         while db.number(left).await > 0 {
-            tokio::task::yield_now().await;
+            pause();
         }
         assert_eq!(db.catalogue().await, catalogue, "{after}");
         if db.number("SELECT count(*) FROM tenants").await > 0 {

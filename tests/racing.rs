@@ -5,7 +5,7 @@ use std::process::Child;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
 use crate::support::{
-    Bin, Engine, Ran, TestDb, all_but, migrations, sample_rows,
+    Bin, Engine, Ran, TestDb, all_but, migrations, pause, sample_rows,
     workspace::{MORE, program_with_more},
 };
 
@@ -180,7 +180,7 @@ async fn whoever_waits_for_the_lock_holds_nothing_meanwhile() {
                      AND query LIKE 'ROLLBACK%' AND state = 'idle'";
     while db.number(connected).await == 0 {
         assert!(child.try_wait().unwrap().is_none(), "it does not wait");
-        tokio::task::yield_now().await;
+        pause();
     }
     // It is waiting, and this does not wait for it.
     db.execute("CREATE INDEX CONCURRENTLY by_hand ON leads (name)").await;

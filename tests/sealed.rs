@@ -12,7 +12,10 @@ use entity::prelude::*;
 use entity::scope::{SEAL_KEY_VARIABLE, ScopeOptions, SealKey};
 use sea_orm::{ConnectOptions, Database, Statement, sqlx::Row as _};
 
-use crate::support::{Bin, Engine, Ran, TestDb, postgres::SECRET};
+use crate::{
+    support::{Bin, Engine, Ran, TestDb, postgres::SECRET},
+    tenant_api,
+};
 
 const FIRST: &str = "the first key of the tests, which is long enough";
 const SECOND: &str = "the second key of the tests, which is long enough";
@@ -546,6 +549,19 @@ async fn the_next_scope_finds_nothing_of_it() {
     let plain = Sealed::new(false).await;
     let pool = connect(&plain.db.url).await;
     plain.send_in_scopes(&pool, &TenantScope::options()).await;
+    pool.close().await.unwrap();
+}
+
+/// The example application, with sealed scopes on four connections that two tenants share.
+#[tokio::test]
+async fn a_service_shows_each_tenant_its_own_rows() {
+    let it = Sealed::new(true).await;
+    let mut options = ConnectOptions::new(it.db.server().url_as(&it.login, SECRET));
+    options.max_connections(4);
+    let pool = Database::connect(options).await.unwrap();
+    let app = tenant_api::app::router(pool.clone(), sealed(FIRST));
+    let tenants = [it.a, it.b].map(|tenant| tenant.to_string());
+    assert!(tenant_api::cut_off_at_random(&app, tenants).await >= 400);
     pool.close().await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use sea_orm::{ActiveEnum, Iterable};
 use seeder::{Preset, Spec, factory};
 use serde_json::{Value, json};
 
-use crate::support::{self, Engine, Ran, TestDb, migrations, sample_rows};
+use crate::support::{self, Engine, Ran, TestDb, migrations, pause, sample_rows};
 
 on_both_engines!(
     seeding_fills_every_table,
@@ -390,7 +390,7 @@ async fn clean_waits_for_rows_that_are_being_inserted() {
                    (SELECT oid FROM pg_database WHERE datname = current_database())";
     while db.number(waiting).await == 0 {
         assert!(child.try_wait().unwrap().is_none(), "it does not wait");
-        tokio::task::yield_now().await;
+        pause();
     }
     holder.commit().await.unwrap();
     let refused = Ran::from(child.wait_with_output().unwrap()).expect_code(1);

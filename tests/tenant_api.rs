@@ -10,12 +10,15 @@ use sea_orm::{ConnectOptions, Database};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::support::{Engine, TestDb, nile::StandIn};
+use crate::{
+    scope::Cancelled,
+    support::{Engine, TestDb, nile::StandIn},
+};
 
 #[path = "../examples/tenant_api/app.rs"]
-mod app;
+pub(crate) mod app;
 
-on_both_engines!(two_tenants_at_once, what_is_wrong_is_said);
+on_both_engines!(two_tenants_at_once, what_is_cut_off_shows_no_other_tenant, what_is_wrong_is_said);
 
 async fn service(db: &TestDb) -> Router {
     db.migration(&["up"]).ok();
@@ -115,6 +118,43 @@ pub async fn both_at_once(db: &TestDb) {
     let (of_a, of_b) = (first.await.unwrap(), second.await.unwrap());
     assert!(of_a.iter().all(|id| !of_b.contains(id)));
     assert_eq!(db.number("SELECT count(*) FROM leads").await, 50);
+}
+
+/// Requests of two tenants at once, of which every third is cut off somewhere: whatever is answered is the own
+/// tenant's. Returns how many were answered.
+pub async fn cut_off_at_random(app: &Router, tenants: [String; 2]) -> usize {
+    let mut random = fastrand::Rng::with_seed(7);
+    let requests: Vec<_> = (0..600_usize)
+        .map(|number| {
+            let (app, tenant) = (app.clone(), tenants[number % 2].clone());
+            let polls = if number % 3 == 0 { random.u32(1..400) } else { u32::MAX };
+            let request = async move {
+                let lead = json!({"email": format!("load-{number}@example.org")});
+                let (method, body) =
+                    if number % 4 < 2 { ("POST", Some(lead)) } else { ("GET", None) };
+                let (status, rows) = call(&app, method, "/leads", Some(&tenant), body).await;
+                assert!(status.is_success(), "{status} {rows}");
+                let rows = rows.as_array().cloned().unwrap_or_else(|| vec![rows]);
+                assert!(!rows.is_empty() && rows.iter().all(|row| row["tenant_id"] == *tenant));
+            };
+            tokio::spawn(Cancelled { future: Box::pin(request), polls })
+        })
+        .collect();
+    let mut answered = 0;
+    for request in requests {
+        answered += usize::from(request.await.unwrap().is_some());
+    }
+    answered
+}
+
+async fn what_is_cut_off_shows_no_other_tenant(db: TestDb) {
+    let app = service(&db).await;
+    let tenants = [sign_up(&app, "ada").await, sign_up(&app, "grace").await];
+    for tenant in &tenants {
+        let lead = json!({"email": "first@example.org"});
+        call(&app, "POST", "/leads", Some(tenant), Some(lead)).await;
+    }
+    assert!(cut_off_at_random(&app, tenants).await >= 400);
 }
 
 async fn what_is_wrong_is_said(db: TestDb) {

@@ -13,6 +13,7 @@ pub mod workspace;
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
 };
 
 use migration::{
@@ -317,4 +318,20 @@ pub async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
 pub fn unique() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Lets go of the processor before something is looked at again: what is waited for needs it.
+pub fn pause() {
+    std::thread::park_timeout(Duration::from_millis(10));
+}
+
+/// The same until a moment at which something is to be killed.
+pub fn wait_until(moment: Instant) {
+    loop {
+        let left = moment.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
 }

@@ -5,7 +5,6 @@ use std::{
     net::TcpStream,
     os::unix::fs::PermissionsExt as _,
     process::{Child, Command, Stdio},
-    thread::yield_now,
 };
 
 use tempfile::TempDir;
@@ -51,7 +50,7 @@ impl PgBouncer {
             .unwrap();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(process.try_wait().unwrap().is_none(), "PgBouncer does not start");
-            yield_now();
+            super::pause();
         }
         let url = format!("postgres://{name}@127.0.0.1:{port}/{name}?sslmode=disable");
         Self { url, process, _folder: folder }
