@@ -33,11 +33,13 @@ pub(super) async fn own_writes(
 ) -> std::result::Result<BTreeMap<String, AttackResult>, String> {
     let tables: Vec<&Table> = stage.attacked().filter(|table| kind(table) == On::Scoped).collect();
     run(tx, "SAVEPOINT own_write").await.map_err(sentence)?;
-    let before = Before {
-        rows: rows_of_b(stage, tx, &tables).await?,
-        values: values_of_b(stage, tx, &tables).await?,
-    };
     let mut outcomes = BTreeMap::new();
+    if tables.is_empty() {
+        return Ok(outcomes);
+    }
+    let mut rows = texts(tx, &[rows_of_b(stage, &tables), values_of_b(stage, &tables)]).await?;
+    let values = rows.split_off(tables.len());
+    let before = Before { rows, values };
     let any = touches_b(stage, tx, role, &tables, &tables, &before).await?;
     for table in &tables {
         let touches = any && touches_b(stage, tx, role, &[table], &tables, &before).await?;
@@ -73,10 +75,10 @@ async fn touches_b(
             run(tx, &begin).await.map_err(|error| cannot_work_as(role, &error))?;
             // What is refused changes nothing.
             keep_all(tx, &writes).await.map_err(sentence)?;
-            run(tx, "RESET ROLE").await.map_err(sentence)?;
-            if rows_of_b(stage, tx, tables).await? != before.rows
-                || has_value(stage, tx, tables, &before.values).await?
-            {
+            let rows = rows_of_b(stage, tables);
+            let found = found_of_b(stage, tables, &before.values);
+            let after = texts(tx, &["RESET ROLE".to_owned(), rows, found]).await?;
+            if after != before.rows {
                 return Ok(true);
             }
         }
@@ -100,38 +102,25 @@ fn write(stage: &Stage<'_>, table: &Table, template: Option<&str>) -> String {
     }
 }
 
-/// For each table, what its rows of B are.
-async fn rows_of_b(
-    stage: &Stage<'_>,
-    tx: &mut PgConnection,
-    tables: &[&Table],
-) -> std::result::Result<Vec<String>, String> {
+/// Asks for each table what its rows of B are: a row of the result for each.
+fn rows_of_b(stage: &Stage<'_>, tables: &[&Table]) -> String {
     let rows = "SELECT coalesce(string_agg(t::text, ' ' ORDER BY t::text), '') FROM {table} t WHERE {tenant} = {b}";
-    texts(stage, tx, tables, rows, "{all}").await
+    over_all(stage, tables, rows, "{all}")
 }
 
-/// Values that only B has.
-async fn values_of_b(
-    stage: &Stage<'_>,
-    tx: &mut PgConnection,
-    tables: &[&Table],
-) -> std::result::Result<Vec<String>, String> {
+/// Asks for values that only B has.
+fn values_of_b(stage: &Stage<'_>, tables: &[&Table]) -> String {
     let values = "SELECT {tenant} = {b}, v.value FROM {table} t, jsonb_each_text(to_jsonb(t)) v \
                   WHERE {tenant} IN ({a}, {b})";
     let only = format!(
         "SELECT v.value FROM ({{all}}) v (is_of_b, value) WHERE length(v.value) >= {TELLING} \
          GROUP BY v.value HAVING bool_and(v.is_of_b)"
     );
-    texts(stage, tx, tables, values, &only).await
+    over_all(stage, tables, values, &only)
 }
 
-/// Whether a row of A has one of these values in it.
-async fn has_value(
-    stage: &Stage<'_>,
-    tx: &mut PgConnection,
-    tables: &[&Table],
-    values: &[String],
-) -> std::result::Result<bool, String> {
+/// Asks whether a row of A has one of these values in it: one row if so.
+fn found_of_b(stage: &Stage<'_>, tables: &[&Table], values: &[String]) -> String {
     let rows = "SELECT to_jsonb(t)::text FROM {table} t WHERE {tenant} = {a}";
     let list: Vec<String> = values.iter().map(|value| literal(value)).collect();
     let found = format!(
@@ -139,23 +128,22 @@ async fn has_value(
          WHERE position(v.value IN r.row) > 0) LIMIT 1",
         list.join(", ")
     );
-    Ok(!texts(stage, tx, tables, rows, &found).await?.is_empty())
+    over_all(stage, tables, rows, &found)
 }
 
-/// The texts that a query gives, into which the same of every table goes as `{all}`.
-async fn texts(
-    stage: &Stage<'_>,
-    tx: &mut PgConnection,
-    tables: &[&Table],
-    of_each: &str,
-    query: &str,
-) -> std::result::Result<Vec<String>, String> {
-    if tables.is_empty() {
-        return Ok(Vec::new());
-    }
+/// A query into which the same of every table goes as `{all}`.
+fn over_all(stage: &Stage<'_>, tables: &[&Table], of_each: &str, query: &str) -> String {
     let (a, b) = (stage.a.tenant(), stage.b.tenant());
     let all: Vec<String> = tables.iter().map(|table| filled(of_each, table, a, b)).collect();
-    let sql = query.replace("{all}", &all.join(" UNION ALL "));
-    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *tx).await.map_err(sentence)?;
+    query.replace("{all}", &all.join(" UNION ALL "))
+}
+
+/// The texts that several queries give, one after the other, in one round trip.
+async fn texts(
+    tx: &mut PgConnection,
+    queries: &[String],
+) -> std::result::Result<Vec<String>, String> {
+    let sql = AssertSqlSafe(queries.join("; "));
+    let rows = sqlx::raw_sql(sql).fetch_all(&mut *tx).await.map_err(sentence)?;
     rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>().map_err(sentence)
 }
