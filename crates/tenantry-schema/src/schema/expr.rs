@@ -62,9 +62,13 @@ pub fn rename_column(sql: &str, from: &str, to: &str) -> String {
 /// Whether `sql` names the column.
 #[must_use]
 pub fn mentions(sql: &str, column: &str) -> bool {
-    tokens(sql).is_none_or(|tokens| {
-        tokens.iter().filter_map(word).any(|word| word == column.to_lowercase())
-    })
+    let column = column.to_lowercase();
+    // Most texts do not have the name in them, and then need not be taken apart: unless one of the two is escaped.
+    let is_plain = !sql.contains('&') && !column.contains(['"', '`', '[', ']']);
+    if is_plain && !sql.to_lowercase().contains(&column) {
+        return false;
+    }
+    tokens(sql).is_none_or(|tokens| tokens.iter().filter_map(word).any(|word| word == column))
 }
 
 /// The tokens of `sql` without white space and comments; `None` if it is no SQL.
