@@ -153,10 +153,13 @@ impl<DB: Database> Drop for Beginning<DB> {
 }
 
 /// Whether there are temporary tables, which are found before those of the schema and outlive the
-/// transaction. Most sessions never had one, which is known without a look at the catalogue.
+/// transaction. Most sessions never had one, which is known without a look at the catalogue; that look is a text of
+/// its own, for a function that runs one, since to plan it would take longer than all the rest.
 const HAS_TEMPORARY_TABLES: &str = "CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) 0 \
-     THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_class \
-     WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) END";
+     THEN false ELSE pg_catalog.ts_rewrite('none'::pg_catalog.tsquery, \
+     'SELECT ''none''::pg_catalog.tsquery, ''some''::pg_catalog.tsquery FROM pg_catalog.pg_class \
+     WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() LIMIT 1') \
+     OPERATOR(pg_catalog.=) 'some'::pg_catalog.tsquery END";
 
 /// The setting that keeps, for as long as the session lives, what [`session_settings`] were when the last scope
 /// began.
@@ -440,7 +443,7 @@ impl Session {
         }
         if self.role.is_some() {
             sql.push_str(
-                " FROM pg_catalog.pg_advisory_unlock_all(), pg_catalog.set_config('role', NULL, false)",
+                ", pg_catalog.pg_advisory_unlock_all(), pg_catalog.set_config('role', NULL, false)",
             );
         }
         sql
