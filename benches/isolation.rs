@@ -66,8 +66,10 @@ const QUERIES: [(&str, &str, bool); 4] = [
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let rows: i32 =
-        std::env::var("TENANTRY_BENCH_ROWS").map_or(1_000_000, |it| it.parse().unwrap());
+    let rows: i32 = std::env::var("TENANTRY_BENCH_ROWS").map_or(1_000_000, |rows| {
+        let rows = rows.parse().ok().filter(|rows| *rows >= 100);
+        rows.expect("TENANTRY_BENCH_ROWS is a number from 100 on")
+    });
     let db = TestDb::new(Engine::Postgres);
     db.migration(&["up"]).ok();
     let login = db.server().role("IN ROLE tenantry_app");

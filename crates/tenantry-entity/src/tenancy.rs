@@ -53,7 +53,7 @@ pub const TENANT_SETTING: &str = TENANCY.setting;
 /// The setting with the token of a [sealed scope](crate::scope::ScopeOptions::sealed).
 pub const SEAL_SETTING: &str = "tenantry.seal";
 
-/// The function that policies of a sealed project ask for the tenant, and the table with its keys.
+/// The function that policies of a sealed project ask for the tenant.
 pub const SEALED_TENANT: &str = "tenantry_sealed_tenant";
 
 /// The table with the keys that seal scopes, which only its owner reads.

@@ -1,8 +1,8 @@
 //! Seals: how a scope proves to the server which tenant it works for.
 //!
-//! A setting can be changed by whoever runs SQL in the session. A sealed scope therefore names its tenant by
-//! a token that only the holder of a key can make: an HMAC over tenant and expiry. The policies compare with
-//! a function that checks it, and the key is in a table that only its owner reads.
+//! Any SQL of a session can change a setting. So a sealed scope names its tenant by a token, which only the
+//! holder of a key can make: an HMAC over tenant and end. The policies ask a function for the tenant, which
+//! checks the token, and the key is in a table that only its owner reads.
 
 use std::{
     collections::HashSet,
@@ -108,7 +108,7 @@ impl SealKey {
     }
 
     /// What the server keeps of the key: the blocks that the inner and the outer hash of an HMAC begin with, in
-    /// hexadecimal digits. Whoever has them can make tokens.
+    /// hexadecimal digits. A program that has them can make tokens.
     #[must_use]
     pub fn blocks(&self) -> [String; 2] {
         [&self.inner, &self.outer].map(|block| hex(block))

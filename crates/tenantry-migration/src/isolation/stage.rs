@@ -292,7 +292,7 @@ impl<'a> Stage<'a> {
 }
 
 /// A key for as long as the attacks last, where policies ask for one.
-pub(super) fn seal_for(schema: &Schema) -> Option<SealKey> {
+fn seal_for(schema: &Schema) -> Option<SealKey> {
     let secret = [Uuid::now_v7(), Uuid::now_v7()].map(Uuid::into_bytes).concat();
     schema.is_sealed().then(|| SealKey::new(&secret).ok()).flatten()
 }

@@ -216,7 +216,7 @@ fn sealed_tenant() -> String {
 }
 
 impl Schema {
-    /// The schema for sealed scopes: policies do not take the tenant from a setting that anyone may set, but
+    /// The schema for sealed scopes: policies do not take the tenant from a setting, which any SQL can change, but
     /// from a token that is checked.
     #[must_use]
     pub fn sealed(mut self) -> Self {
