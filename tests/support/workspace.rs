@@ -67,18 +67,6 @@ serde_core = \"1\"
 smallvec = { version = \"1\", features = [\"const_new\"] }
 ";
 
-/// The same, and the engine with the features that it has here.
-fn dependencies_as_here(crates: &Path) -> String {
-    let mut lines = FEATURES_OF_TESTS.to_owned();
-    if cfg!(feature = "squawk") {
-        let path = crates.join("tenantry-migration");
-        let path = path.display();
-        let _ =
-            writeln!(lines, "tenantry-migration = {{ path = '{path}', features = ['squawk'] }}");
-    }
-    lines
-}
-
 /// Cargo takes packages of one version in one target folder for the same ones.
 fn version(copy: &str) -> String {
     let patch: u32 = copy.bytes().map(u32::from).sum();
@@ -89,47 +77,74 @@ impl Workspace {
     /// A fresh copy with these members beside `entity` and `migration`.
     pub fn new(name: &str, members: &[&str]) -> Self {
         let copy = Self::of(name, original(), &["clippy.toml", "entity", "migration"]);
-        let crates = copy.root.join("crates");
-        std::os::unix::fs::symlink(original().join("crates"), &crates).unwrap();
         copy.ask_for_features("entity");
-        let (workspace, profiles) = manifest();
-        let mut all = vec!["crates/*", "entity", "migration"];
-        all.extend(members);
-        let members: Vec<String> = all.iter().map(|member| format!("\"{member}\"")).collect();
-        let workspace = workspace.replace(
-            "members = [\"crates/*\", \"entity\", \"migration\", \"seeder\"]",
-            &format!("members = [{}]", members.join(", ")),
-        );
-        copy.write("Cargo.toml", &format!("{workspace}\n{profiles}"));
-        for member in ["entity", "migration"] {
-            let manifest = format!("{member}/Cargo.toml");
-            copy.replace(
-                &manifest,
-                "version.workspace = true\nedition",
-                &format!("{}\nedition", version(name)),
-            );
-        }
+        let own = ["entity", "migration"];
+        copy.with_engine(&[&own[..], members].concat(), "");
+        copy.give_version(name, &own);
         copy
     }
 
     /// A fresh copy of `examples/shop`, whose engine is the one of this workspace.
     pub fn shop(name: &str) -> Self {
         let shop = original().join("examples/shop");
-        let copy = Self::of(name, &shop, &["entity", "migration", "seeder", "src"]);
-        let crates = original().join("crates");
-        let manifest_of_shop = fs::read_to_string(shop.join("Cargo.toml")).unwrap();
-        let own = manifest_of_shop.replace("../../crates", crates.to_str().unwrap());
-        let own = own.replace("version = \"0.1.0\"", &version(name));
-        copy.write("Cargo.toml", &format!("{own}\n{}", manifest().1));
+        let own = ["entity", "migration", "seeder"];
+        let copy = Self::of(name, &shop, &[&own[..], &["src"]].concat());
+        let manifest = fs::read_to_string(shop.join("Cargo.toml")).unwrap();
+        let (its_workspace, package) = manifest.split_once("\n[package]\n").unwrap();
+        // The copy has the dependencies of this workspace. Its own ask for nothing else.
+        let here = self::manifest().0;
+        for line in its_workspace.lines().filter(|line| line.contains("version = \"")) {
+            let begin = line.split_once(',').map_or(line, |(begin, _)| begin);
+            assert!(here.contains(begin), "the workspace has no {begin:?}");
+        }
+        let package =
+            format!("\n[package]\n{package}").replace("version.workspace = true", &version(name));
+        copy.with_engine(&own, &package);
+        copy.give_version(name, &own);
         copy.ask_for_features("entity");
         copy
     }
 
+    /// Makes it a workspace with these members and the crates of the engine, which are found where Cargo
+    /// has built them, and a package of its own.
+    fn with_engine(&self, members: &[&str], package: &str) {
+        let crates = self.root.join("crates");
+        std::os::unix::fs::symlink(original().join("crates"), crates).unwrap();
+        let (workspace, profiles) = manifest();
+        let members: Vec<String> =
+            ["crates/*"].iter().chain(members).map(|member| format!("\"{member}\"")).collect();
+        let workspace = workspace.replace(
+            "members = [\"crates/*\", \"entity\", \"migration\", \"seeder\"]",
+            &format!("members = [{}]", members.join(", ")),
+        );
+        self.write("Cargo.toml", &format!("{workspace}\n{package}\n{profiles}"));
+    }
+
+    /// What the tests ask for, and the engine with the features that it has here.
+    fn dependencies_as_here(&self) -> String {
+        let mut lines = FEATURES_OF_TESTS.to_owned();
+        if cfg!(feature = "squawk") {
+            let path = self.root.join("crates/tenantry-migration");
+            let _ = writeln!(
+                lines,
+                "tenantry-migration = {{ path = '{}', features = ['squawk'] }}",
+                path.display()
+            );
+        }
+        lines
+    }
+
+    fn give_version(&self, name: &str, members: &[&str]) {
+        for member in members {
+            let manifest = format!("{member}/Cargo.toml");
+            let own = format!("{}\nedition", version(name));
+            self.replace(&manifest, "version.workspace = true\nedition", &own);
+        }
+    }
+
     /// Lets a member, from which another one may be built, ask for the features of the tests.
     pub fn ask_for_features(&self, member: &str) {
-        let own = self.root.join("crates");
-        let crates = if own.exists() { own } else { original().join("crates") };
-        let asked = dependencies_as_here(&crates);
+        let asked = self.dependencies_as_here();
         self.replace(&format!("{member}/Cargo.toml"), "\n[dependencies]\n", &asked);
     }
 
@@ -153,16 +168,22 @@ impl Workspace {
     pub fn application(&self, main: &str) -> Self {
         let application =
             Self { root: self.target.join("application"), target: self.target.clone() };
+        // What another run left.
+        let _ = fs::remove_dir_all(&application.root);
         let readme = fs::read_to_string(original().join("README.md")).unwrap();
         let (_, lines) = readme.split_once("```toml\n").unwrap();
         let (lines, _) = lines.split_once("```").unwrap();
-        let own = lines.replace("../tenantry", original().to_str().unwrap());
+        let own = lines.replace("../tenantry", ".");
         assert!(own.starts_with("[dependencies]\n"), "{own}");
-        let asked = dependencies_as_here(&original().join("crates"));
+        let asked = application.dependencies_as_here();
         let own = format!("\n{own}").replacen("\n[dependencies]\n", &asked, 1);
-        let head = "[workspace]\n[package]\nname = \"application\"\nedition = \"2024\"\n";
-        application.write("Cargo.toml", &format!("{head}{own}\n{}", manifest().1));
         application.write("src/main.rs", main);
+        for member in ["entity", "migration"] {
+            let link = application.root.join(member);
+            std::os::unix::fs::symlink(original().join(member), link).unwrap();
+        }
+        let head = "\n[package]\nname = \"application\"\nedition = \"2024\"\n";
+        application.with_engine(&["entity", "migration"], &format!("{head}{own}"));
         run(Command::new("cp").arg(original().join("Cargo.lock")).arg(&application.root));
         application
     }
