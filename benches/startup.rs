@@ -175,6 +175,8 @@ static MANY: Project = Project {
     name: "bench",
     version: "0.1.0",
     tables: entity::all,
+    tenancy: Some(migration::TENANCY),
+    engines: &migration::Engine::ALL,
     migrations: many,
     bookkeeping: "seaql_migrations",
     accepted_drift: "",

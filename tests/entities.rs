@@ -27,7 +27,7 @@ on_both_engines!(
 fn ddl_is_pinned() {
     let schema = migration::PROJECT.schema().unwrap();
     for (name, table) in &schema.tables {
-        let alone = Schema { tables: [(name.clone(), table.clone())].into() };
+        let alone = Schema { tables: [(name.clone(), table.clone())].into(), ..Schema::default() };
         let text: Vec<String> = [Engine::Sqlite, Engine::Postgres]
             .into_iter()
             .flat_map(|engine| {
@@ -135,7 +135,9 @@ fn a_unique_without_the_tenant_is_an_error_of_the_model() {
         impl ActiveModelBehavior for ActiveModel {}
         impl entity::Table for Entity {}
     }
-    let error = Schema::from_tables(&[TableDef::of::<leaky::Entity>()]).unwrap_err().to_string();
+    let error = Schema::from_tables(&[TableDef::of::<leaky::Entity>()], Some(migration::TENANCY))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("leaky") && error.contains("unique_key = \"tenant_name\""), "{error}");
 }
 

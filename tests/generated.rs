@@ -158,7 +158,7 @@ fn no_rename_is_left_out_in_silence() {
             let (name, ty) = ((*name).to_owned(), ColumnType::Text);
             table.columns.push(Column::new(name, ty, true));
         }
-        Schema { tables: [(table.name.clone(), table)].into() }
+        Schema { tables: [(table.name.clone(), table)].into(), ..Schema::default() }
     };
     for (before, after, told, wanted) in cases {
         let mut renames = Renames::default();

@@ -21,6 +21,7 @@
 #[macro_use]
 mod support;
 
+mod any_entities;
 mod application_role;
 mod atomicity;
 mod backup;

@@ -208,7 +208,7 @@ fn what_no_engine_takes_is_named() {
         ),
     ];
     for (defs, said) in cases {
-        let error = Schema::from_tables(&defs).unwrap_err().to_string();
+        let error = Schema::from_tables(&defs, Some(migration::TENANCY)).unwrap_err().to_string();
         assert!(error.contains(said), "{said}: {error}");
     }
 }
@@ -241,7 +241,8 @@ model!(methods, "people", { pub name: String, #[sea_orm(column_name = "order")] 
 
 #[test]
 fn several_checks_of_a_column_are_several() {
-    let schema = Schema::from_tables(&defs![several_checks::Entity]).unwrap();
+    let schema =
+        Schema::from_tables(&defs![several_checks::Entity], Some(migration::TENANCY)).unwrap();
     let checks = &schema.tables["people"].checks;
     let named: Vec<(&str, &str)> =
         checks.iter().map(|it| (it.name.as_deref().unwrap(), it.expr.as_str())).collect();
@@ -255,7 +256,7 @@ fn several_checks_of_a_column_are_several() {
             ("people_score_check2", "score <> 5"),
         ]
     );
-    let error = Schema::from_tables(&defs![checks_that_meet::Entity]);
+    let error = Schema::from_tables(&defs![checks_that_meet::Entity], Some(migration::TENANCY));
     assert!(error.is_ok(), "they are named apart: {error:?}");
 }
 
@@ -272,7 +273,7 @@ async fn made_as_described(engine: Engine) {
     for defs in all {
         let db = TestDb::new(engine);
         let open = db.open().await;
-        let schema = Schema::from_tables(&defs).unwrap();
+        let schema = Schema::from_tables(&defs, Some(migration::TENANCY)).unwrap();
         let asked_for = classes(&schema);
         for sql in ddl::create(&schema.clone().on(engine), engine) {
             if !sql.starts_with("GRANT ") && !sql.starts_with("REVOKE ") {

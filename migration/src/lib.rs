@@ -32,6 +32,8 @@ pub static PROJECT: Project = Project {
     name: "tenantry",
     version: env!("CARGO_PKG_VERSION"),
     tables: entity::all,
+    tenancy: Some(TENANCY),
+    engines: &Engine::ALL,
     migrations,
     bookkeeping: "seaql_migrations",
     accepted_drift: include_str!("../accepted_drift.json"),

@@ -113,6 +113,8 @@ struct TableSpec {
     renamed: bool,
     primary_key: Key,
     id: u8,
+    /// Whether the database numbers the rows, if that is the key and a number.
+    counts: bool,
     columns: Vec<Option<ColumnSpec>>,
     unique: bool,
     keys: Vec<Option<KeySpec>>,
@@ -286,17 +288,29 @@ fn table() -> impl Strategy<Value = TableSpec> {
     (
         prop::bool::weighted(0.15),
         prop_oneof![5 => Just(Key::Id), 3 => Just(Key::OrgId), 1 => Just(Key::None)],
-        0u8..4,
+        (0u8..4, any::<bool>()),
         vec(option::weighted(0.75, column()), COLUMNS),
         any::<bool>(),
         vec(option::weighted(0.5, key()), 2),
         vec(option::weighted(0.6, index()), 3),
         access(),
     )
-        .prop_map(|(renamed, primary_key, id, columns, unique, keys, indexes, access)| {
-            let name = None;
-            TableSpec { name, renamed, primary_key, id, columns, unique, keys, indexes, access }
-        })
+        .prop_map(
+            |(renamed, primary_key, (id, counts), columns, unique, keys, indexes, access)| {
+                TableSpec {
+                    name: None,
+                    renamed,
+                    primary_key,
+                    id,
+                    counts,
+                    columns,
+                    unique,
+                    keys,
+                    indexes,
+                    access,
+                }
+            },
+        )
 }
 
 type Spec = Vec<Option<TableSpec>>;
@@ -369,6 +383,7 @@ fn edit(to: &mut Option<TableSpec>, other: Option<&TableSpec>, what: usize, slot
                 to.primary_key = other.primary_key;
                 to.unique = other.unique;
                 to.id = other.id;
+                to.counts = other.counts;
                 to.renamed = other.renamed;
             }
         },
@@ -508,7 +523,9 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
     if spec.primary_key == Key::OrgId {
         table.columns.push(plain("org", ColumnType::Integer, false));
     }
-    table.columns.push(plain("id", id_type(spec.id), false));
+    let id = plain("id", id_type(spec.id), false);
+    let auto_increment = spec.counts && spec.primary_key == Key::Id && is_integer(&id.ty);
+    table.columns.push(Column { auto_increment, ..id });
     for (_, name, column) in columns(spec) {
         let ty = column_type(column.ty);
         let default = if column.default { default_of(&ty) } else { None };
@@ -523,6 +540,7 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
             ty,
             nullable: column.nullable,
             default,
+            auto_increment: false,
             options: Vec::new(),
         });
     }

@@ -73,7 +73,34 @@ fn version(copy: &str) -> String {
     format!("version = \"0.1.{patch}\"")
 }
 
+/// The code of a block of the README, after the lines that it begins with.
+pub fn readme_block(language: &str, begin: &str) -> String {
+    let readme = fs::read_to_string(original().join("README.md")).unwrap();
+    let (_, lines) = readme
+        .split_once(&format!("```{language}\n{begin}"))
+        .unwrap_or_else(|| panic!("the README has no {begin:?}"));
+    lines.split_once("```").unwrap().0.to_owned()
+}
+
 impl Workspace {
+    /// A fresh workspace with the crates of the engine and these members, which are to be written.
+    pub fn empty(name: &str, members: &[&str]) -> Self {
+        let copy = Self::of(name, original(), &[]);
+        copy.with_engine(members, "");
+        copy
+    }
+
+    /// Writes the manifest of a member that depends on this.
+    pub fn package(&self, member: &str, dependencies: &str) {
+        let name = self.target.file_name().unwrap().to_str().unwrap();
+        let head =
+            format!("[package]\nname = \"{member}\"\n{}\nedition = \"2024\"\n", version(name));
+        self.write(
+            &format!("{member}/Cargo.toml"),
+            &format!("{head}\n[dependencies]\n{dependencies}"),
+        );
+    }
+
     /// A fresh copy with these members beside `entity` and `migration`.
     pub fn new(name: &str, members: &[&str]) -> Self {
         let copy = Self::of(name, original(), &["clippy.toml", "entity", "migration"]);
@@ -170,11 +197,8 @@ impl Workspace {
             Self { root: self.target.join("application"), target: self.target.clone() };
         // What another run left.
         let _ = fs::remove_dir_all(&application.root);
-        let readme = fs::read_to_string(original().join("README.md")).unwrap();
-        let (_, lines) = readme.split_once("```toml\n").unwrap();
-        let (lines, _) = lines.split_once("```").unwrap();
-        let own = lines.replace("../tenantry", ".");
-        assert!(own.starts_with("[dependencies]\n"), "{own}");
+        let lines = readme_block("toml", "[dependencies]\nentity = ");
+        let own = format!("[dependencies]\nentity = {lines}").replace("../tenantry", ".");
         let asked = application.dependencies_as_here();
         let own = format!("\n{own}").replacen("\n[dependencies]\n", &asked, 1);
         application.write("src/main.rs", main);

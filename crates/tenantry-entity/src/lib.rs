@@ -59,6 +59,39 @@ macro_rules! entities {
     };
 }
 
+/// The definitions of entities, in any order: a list for an application without sample rows. Nothing has to be
+/// written in the entities; what one says as a [`Table`] counts.
+///
+/// ```
+/// mod cake {
+///     use sea_orm::entity::prelude::*;
+///
+///     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+///     #[sea_orm(table_name = "cakes")]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         pub name: String,
+///     }
+///
+///     #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+///     pub enum Relation {}
+///
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+///
+/// let all = tenantry_entity::tables![cake::Entity];
+/// assert_eq!(all[0].name, "cakes");
+/// ```
+#[macro_export]
+macro_rules! tables {
+    ($($entity:ty),* $(,)?) => {{
+        #[allow(unused_imports, reason = "used by entities that are no `Table`")]
+        use $crate::tenancy::ListedPlain as _;
+        vec![$($crate::tenancy::Listed::<$entity>::new().def()),*]
+    }};
+}
+
 /// Declares an enum that is kept as text: SeaORM and serde both write a value as its name in small letters
 /// and underscores.
 ///

@@ -15,9 +15,11 @@
 //! into [`Table::indexes`]. A foreign key needs no index of its own: the schema model adds one
 //! where no key or index starts with its columns.
 
+use std::marker::PhantomData;
+
 use sea_orm::{
-    DbBackend, EntityTrait, IdenStatic, Iterable, Schema,
-    sea_query::{IndexCreateStatement, TableCreateStatement},
+    ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, RelationTrait as _, Schema,
+    sea_query::{ColumnType, IndexCreateStatement, TableCreateStatement},
 };
 
 /// How tenants are told apart: the names on which every rule of tenancy rests.
@@ -95,11 +97,15 @@ pub trait Table: EntityTrait {
     /// Whom the rows belong to, derived from the columns.
     #[must_use]
     fn scope() -> Scope {
-        if Self::Column::iter().any(|column| column.as_str() == TENANT_ID) {
-            Scope::Tenant
-        } else {
-            Scope::Shared
-        }
+        scope_of::<Self>()
+    }
+}
+
+fn scope_of<E: EntityTrait>() -> Scope {
+    if E::Column::iter().any(|column| column.as_str() == TENANT_ID) {
+        Scope::Tenant
+    } else {
+        Scope::Shared
     }
 }
 
@@ -138,6 +144,9 @@ macro_rules! tenant_scoped {
     };
 }
 
+/// What is done with the name of a relation.
+pub type Named<'a> = &'a mut dyn FnMut(&str);
+
 /// An entity as plain data, for code that goes over all of them.
 #[derive(Clone, Debug)]
 pub struct TableDef {
@@ -149,6 +158,10 @@ pub struct TableDef {
     pub columns: Vec<&'static str>,
     /// The code within [sample ids](crate::sample_id); `None` for a table without sample rows.
     pub code: Option<u8>,
+    /// The database's schema that `schema_name` asks for.
+    pub schema_name: Option<String>,
+    column_types: fn() -> Vec<ColumnType>,
+    follow_relations: fn(Named<'_>),
     create_table: fn(DbBackend) -> TableCreateStatement,
     create_indexes: fn(DbBackend) -> Vec<IndexCreateStatement>,
     indexes: fn() -> Vec<IndexCreateStatement>,
@@ -158,14 +171,32 @@ impl TableDef {
     /// The definition of the entity `E`.
     #[must_use]
     pub fn of<E: Table>() -> Self {
+        Self { scope: E::scope(), indexes: E::indexes, ..Self::plain::<E>() }
+    }
+
+    /// The definition of an entity that says nothing to the engine: it has no indexes beside those of its
+    /// attributes.
+    #[must_use]
+    pub fn plain<E: EntityTrait>() -> Self {
         Self {
             name: E::default().table_name(),
-            scope: E::scope(),
+            scope: scope_of::<E>(),
             columns: E::Column::iter().map(|column| column.as_str()).collect(),
             code: None,
+            schema_name: E::default().schema_name().map(str::to_owned),
+            column_types: || {
+                let types = E::Column::iter().map(|column| column.def().get_column_type().clone());
+                types.collect()
+            },
+            follow_relations: |before| {
+                for relation in E::Relation::iter() {
+                    before(&format!("{relation:?}"));
+                    let _ = relation.def();
+                }
+            },
             create_table: |backend| Schema::new(backend).create_table_from_entity(E::default()),
             create_indexes: |backend| Schema::new(backend).create_index_from_entity(E::default()),
-            indexes: E::indexes,
+            indexes: Vec::new,
         }
     }
 
@@ -173,6 +204,19 @@ impl TableDef {
     #[must_use]
     pub fn sampled<E: SampleCode>() -> Self {
         Self { code: Some(E::CODE), ..Self::of::<E>() }
+    }
+
+    /// Lets SeaORM define each relation, after its name was given to `before`. Where both sides of one are
+    /// `has_many` or `has_one`, each asks the other for its foreign key, and the stack overflows.
+    pub fn follow_relations(&self, before: Named<'_>) {
+        (self.follow_relations)(before);
+    }
+
+    /// The types of the columns, in the order of [`columns`](Self::columns), as the entity names them: in
+    /// [`create_table`](Self::create_table), SeaORM has made a plain name of an enum of the database.
+    #[must_use]
+    pub fn column_types(&self) -> Vec<ColumnType> {
+        (self.column_types)()
     }
 
     /// The table as SeaORM reads the entity's attributes, before the tenancy rules.
@@ -191,5 +235,42 @@ impl TableDef {
     #[must_use]
     pub fn extra_indexes(&self) -> Vec<IndexCreateStatement> {
         (self.indexes)()
+    }
+}
+
+/// An entity in the list of [`tables!`](crate::tables): the definition is that of its [`Table`], if it is one.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Listed<E>(PhantomData<E>);
+
+/// What [`Listed`] has where an entity is no [`Table`]. A method of the type itself goes first.
+#[doc(hidden)]
+pub trait ListedPlain {
+    fn def(&self) -> TableDef;
+}
+
+impl<E> Listed<E> {
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E> Default for Listed<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E: Table> Listed<E> {
+    #[must_use]
+    pub fn def(&self) -> TableDef {
+        TableDef::of::<E>()
+    }
+}
+
+impl<E: EntityTrait> ListedPlain for Listed<E> {
+    fn def(&self) -> TableDef {
+        TableDef::plain::<E>()
     }
 }

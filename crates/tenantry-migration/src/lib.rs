@@ -30,7 +30,7 @@ pub use runner::{Outcome, Runner};
 #[doc(hidden)]
 pub use sea_orm_migration;
 pub use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
-pub use tenantry_entity::Currency;
+pub use tenantry_entity::{Currency, Engine, tenancy::TENANCY};
 #[doc(no_inline)]
 pub use tenantry_schema::{diff, lint, ops, plan, schema};
 

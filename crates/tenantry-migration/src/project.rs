@@ -5,7 +5,7 @@ use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 use tenantry_entity::{
     Currency, Engine, ensure_current,
     sample_id::SampleCodes,
-    tenancy::{SEAL_KEYS, TableDef},
+    tenancy::{SEAL_KEYS, TableDef, Tenancy},
 };
 
 use crate::{
@@ -29,6 +29,12 @@ pub struct Project {
     pub version: &'static str,
     /// Every entity, a table after all tables that it refers to.
     pub tables: fn() -> Vec<TableDef>,
+    /// How tenants are told apart; `None` for a schema without tenants: no policies, no application role, nothing
+    /// to attack, and any keys.
+    pub tenancy: Option<Tenancy>,
+    /// The engines that the migrations are for. What one of these lacks, `generate` refuses; on others, nothing is
+    /// done.
+    pub engines: &'static [Engine],
     /// Every migration, in the order of their application.
     pub migrations: fn() -> Vec<Box<dyn MigrationTrait>>,
     /// The table in which applied migrations are recorded: `seaql_migrations` is the one that
@@ -49,8 +55,41 @@ impl Project {
     ///
     /// As [`Schema::from_tables`].
     pub fn schema(&self) -> Result<Schema, ModelError> {
-        let schema = Schema::from_tables(&(self.tables)())?;
+        let schema = Schema::from_tables(&(self.tables)(), self.tenancy)?;
+        let mut refused = Vec::new();
+        if self.engines.contains(&Engine::Sqlite) {
+            refused = schema.refused_by(Engine::Sqlite);
+        }
+        if !refused.is_empty() {
+            refused.push("Or leave SQLite out of the project's `engines`.".to_owned());
+            return Err(ModelError::of(&refused));
+        }
         Ok(if self.sealed { schema.sealed() } else { schema })
+    }
+
+    /// How tenants are told apart, for what cannot be done without them.
+    ///
+    /// # Errors
+    ///
+    /// If the project has no tenants.
+    pub fn tenants(&self) -> Result<Tenancy> {
+        let why = || {
+            let what = format!("{} has no tenants: its project says `tenancy: None`", self.name);
+            Error::config("no-tenancy", what)
+        };
+        self.tenancy.ok_or_else(why)
+    }
+
+    /// Fails where the project's migrations are not for `engine`.
+    pub(crate) fn check_engine(&self, engine: Engine) -> Result<()> {
+        if self.engines.contains(&engine) {
+            return Ok(());
+        }
+        let known: Vec<String> = self.engines.iter().map(ToString::to_string).collect();
+        Err(Error::config(
+            "engine-not-supported",
+            format!("{} is for {}, and this database is {engine}", self.name, known.join(", ")),
+        ))
     }
 
     /// The runner of the migrations on an open database.

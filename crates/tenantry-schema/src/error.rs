@@ -39,6 +39,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[error("the entities break a rule of the schema: {0}")]
 pub struct ModelError(pub String);
 
+impl ModelError {
+    /// Every refusal, in a line each if there are several.
+    #[must_use]
+    pub fn of(refused: &[String]) -> Self {
+        match refused {
+            [one] => Self(one.clone()),
+            several => Self(format!("\n  {}", several.join("\n  "))),
+        }
+    }
+}
+
 /// The SQLSTATE of PostgreSQL, or SQLite's extended result code, behind an error.
 #[must_use]
 pub fn sqlstate(error: &DbErr) -> Option<String> {

@@ -7,7 +7,7 @@
 use std::{env, fs, process::ExitCode};
 
 use migration::{
-    PROJECT, Project,
+    Engine, PROJECT, Project,
     diff::Renames,
     generate::{Answers, Proposal, propose},
     plan::PlannedMigration,
@@ -86,7 +86,71 @@ fn written(name: &str, proposal: Proposal) -> PlannedMigration {
     }
 }
 
+/// The variable that says which project without tenants this is the real `migration` of.
+const WITHOUT_TENANTS: &str = "TENANTRY_TEST_PROJECT";
+
+static NONE: Project = Project {
+    name: "none",
+    tables: Vec::new,
+    migrations: Vec::new,
+    tenancy: None,
+    engines: &[Engine::Postgres],
+    ..PROJECT
+};
+
+static ENDLESS: Project = Project { tables: endless::all, engines: &Engine::ALL, ..NONE };
+
+/// Two entities whose relations ask each other for the foreign key, for ever.
+mod endless {
+    use tenantry_entity::{TableDef, tables};
+
+    pub(crate) fn all() -> Vec<TableDef> {
+        tables![left::Entity, right::Entity]
+    }
+
+    macro_rules! side {
+        ($name:ident, $table:literal, $other:ident) => {
+            #[allow(unreachable_pub, reason = "as SeaORM's entities are")]
+            mod $name {
+                use sea_orm::entity::prelude::*;
+
+                #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+                #[sea_orm(table_name = $table)]
+                pub struct Model {
+                    #[sea_orm(primary_key)]
+                    pub id: i32,
+                }
+
+                #[derive(Clone, Copy, Debug, EnumIter)]
+                pub enum Relation {
+                    Others,
+                }
+
+                impl RelationTrait for Relation {
+                    fn def(&self) -> RelationDef {
+                        Entity::has_many(super::$other::Entity).into()
+                    }
+                }
+
+                impl Related<super::$other::Entity> for Entity {
+                    fn to() -> RelationDef {
+                        Relation::Others.def()
+                    }
+                }
+
+                impl ActiveModelBehavior for ActiveModel {}
+            }
+        };
+    }
+
+    side!(left, "left_things", right);
+    side!(right, "right_things", left);
+}
+
 fn main() -> ExitCode {
+    if let Ok(which) = env::var(WITHOUT_TENANTS) {
+        return migration::cli::main(if which == "endless" { &ENDLESS } else { &NONE });
+    }
     match env::var(SEALED).as_deref() {
         Ok("tenantry") => tenantry_app::cli::main(&APP),
         Ok(_) => migration::cli::main(&WITH_SEALS),

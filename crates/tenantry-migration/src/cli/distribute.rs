@@ -19,6 +19,7 @@ pub(super) async fn run(
     database: &DatabaseArgs,
     out: &mut Printer,
 ) -> Result<u8> {
+    project.tenants()?;
     let db = super::open_patiently(project, database, Absent::Fail, args.waiting, out).await?;
     let done = cluster::distribute(&db, args.online).await;
     db.close().await;

@@ -7,13 +7,14 @@ use serde::Serialize;
 
 use super::{Printer, counted, given_once};
 use crate::{
-    Project,
+    Engine, Project,
     config::env,
     diff::{Change, Hazard, Renames},
     drift::object,
     error::{Error, Result},
     generate::{
-        Adoption, Answers, Folder, Proposal, Question, adopt, propose, prove, replayed, source,
+        Adoption, Answers, Folder, Proposal, Question, adopt, propose, prove, relations, replayed,
+        source,
     },
     plan::Object,
     refusal::Refusal,
@@ -137,8 +138,9 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     given_once("--backfill", places(&args.backfill).into_iter())?;
     given_once("--down-backfill", places(&args.down_backfill).into_iter())?;
     given_once("--rename-table", args.rename_table.iter().map(|(_, new)| new.clone()))?;
-    let folder = Folder::find(args.migration_dir.as_deref())?;
+    let folder = Folder::find(args.migration_dir.as_deref())?.for_engines(project.engines);
     folder.check_listed()?;
+    relations::check()?;
     let entities = (project.tables)();
     let (schema, renames) = (project.schema()?, Renames::of_columns(&entities));
     if args.adopt {
@@ -204,7 +206,8 @@ async fn write_proposal(
             "--unless-there needs a table, a column or an index that is added, to look for",
         ));
     }
-    prove(snapshot, schema, &up.operations, &down.operations).await?;
+    prove(snapshot, schema, &up.operations, &down.operations, folder.is_for(Engine::Sqlite))
+        .await?;
     let text = source::migration(up, down, &unless);
     let text = source::formatted(&text, folder.root()).unwrap_or_else(|error| {
         out.note(&format!("rustfmt did not run, so the file is not formatted: {error}"));
@@ -307,7 +310,7 @@ async fn check(
     out: &mut Printer,
 ) -> Result<u8> {
     let made = replayed(&(project.migrations)()).await?;
-    let kept = snapshot.clone().on(tenantry_entity::Engine::Sqlite);
+    let kept = snapshot.clone().on(Engine::Sqlite);
     let differing = crate::diff::diff(&made, &kept);
     let stale = folder.stale(snapshot)?;
     let finding = |code, table: &str, message: String, help: &str| Finding {

@@ -8,6 +8,7 @@ pub(super) async fn run(
     database: &DatabaseArgs,
     out: &mut Printer,
 ) -> Result<u8> {
+    project.tenants()?;
     let db = super::open(project, database, Absent::Fail, out).await?;
     let granted = db.project.runner(&db)?.grant().await?;
     let (engine, role) = (db.engine, db.application_role.clone());

@@ -38,6 +38,7 @@ use crate::{
     config::{self, DatabaseArgs, Target},
     db::{Absent, Database},
     error::{Error, Result},
+    generate::relations,
     logging,
     project::Project,
     refusal::Refusal,
@@ -77,6 +78,9 @@ pub fn main(project: &'static Project) -> ExitCode {
 /// failure into one sentence and an exit code.
 #[must_use]
 pub fn run<C: CommandLine>(application: &'static C::Application) -> ExitCode {
+    if let Some(code) = relations::read_only(C::project(application)) {
+        return code;
+    }
     let dotenv = config::load_dotenv();
     let parsed = described::<C>(C::project(application)).try_get_matches().and_then(|matches| {
         C::from_arg_matches(&matches).map(|command| (command, asks_for_json(&matches)))

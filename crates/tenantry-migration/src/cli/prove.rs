@@ -33,6 +33,7 @@ pub(super) async fn run(
     database: &DatabaseArgs,
     out: &mut Printer,
 ) -> Result<u8> {
+    project.tenants()?;
     let proof = prove(project, &database.target(project)?).await?;
     for check in &proof.checks {
         let mark = if check.passed { "ok    " } else { "FAILED" };

@@ -24,6 +24,7 @@ pub(super) async fn run(
     database: &DatabaseArgs,
     out: &mut Printer,
 ) -> Result<u8> {
+    project.tenants()?;
     let key = SealKey::from_env()
         .map_err(|error| Error::config("seal-key-unusable", error.to_string()))?;
     let db = super::open(project, database, Absent::Fail, out).await?;

@@ -260,6 +260,8 @@ mod tests {
         name: "shop",
         version: "0.1.0",
         tables: Vec::new,
+        tenancy: None,
+        engines: &Engine::ALL,
         migrations: Vec::new,
         bookkeeping: "seaql_migrations",
         accepted_drift: "",

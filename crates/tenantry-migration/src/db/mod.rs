@@ -55,12 +55,16 @@ impl Database {
     /// absent, no database, locked or not accessible.
     pub async fn open(project: &'static Project, target: &Target, absent: Absent) -> Result<Self> {
         let database = match target {
-            Target::Sqlite { path, mode, .. } => open_sqlite(project, path, *mode, absent).await?,
+            Target::Sqlite { path, mode, .. } => {
+                project.check_engine(Engine::Sqlite)?;
+                open_sqlite(project, path, *mode, absent).await?
+            }
             Target::Postgres { options, schema, name, application_role, engine } => Self {
                 application_role: application_role.clone(),
                 ..open_postgres(project, options, schema.as_deref(), *engine, name).await?
             },
         };
+        project.check_engine(database.engine)?;
         tracing::debug!(engine = %database.engine, database = %database.name, "connected");
         Ok(database)
     }

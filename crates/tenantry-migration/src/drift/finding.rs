@@ -39,6 +39,9 @@ pub fn object(change: &Change) -> Option<String> {
         Change::AddTable { .. }
         | Change::DropTable { .. }
         | Change::RenameTable { .. }
+        | Change::AddEnum { .. }
+        | Change::DropEnum { .. }
+        | Change::AlterEnum { .. }
         | Change::AlterOptions { column: None, .. } => return None,
         Change::AlterOptions { column: Some(column), .. } => column.clone(),
         Change::AlterRowSecurity { .. } => "row-level security".to_owned(),
@@ -67,7 +70,8 @@ pub fn object(change: &Change) -> Option<String> {
         Change::AddColumn { column, .. } | Change::DropColumn { column, .. } => column.name.clone(),
         Change::AlterType { to, .. }
         | Change::AlterNullable { to, .. }
-        | Change::AlterDefault { to, .. } => to.name.clone(),
+        | Change::AlterDefault { to, .. }
+        | Change::AlterAutoIncrement { to, .. } => to.name.clone(),
     })
 }
 
@@ -92,18 +96,12 @@ fn described(change: &Change) -> (&'static str, String) {
         Change::RenameColumn { from, to, .. } => {
             ("column-name", format!("the column {from} should be named {to}"))
         }
-        Change::AlterType { from, to, .. } => {
-            ("column-type", format!("{} is {}, and should be {}", to.name, from.ty, to.ty))
-        }
-        Change::AlterNullable { to, .. } if to.nullable => {
-            ("column-nullability", format!("{} refuses NULL, and should take it", to.name))
-        }
-        Change::AlterNullable { to, .. } => {
-            ("column-nullability", format!("{} takes NULL, and should refuse it", to.name))
-        }
-        Change::AlterDefault { from, to, .. } => {
-            let (is, should) = (default(from.default.as_ref()), default(to.default.as_ref()));
-            ("column-default", format!("{} has {is}, and should have {should}", to.name))
+        Change::AlterType { .. }
+        | Change::AlterNullable { .. }
+        | Change::AlterDefault { .. }
+        | Change::AlterAutoIncrement { .. } => described_column(change),
+        Change::AddEnum { .. } | Change::DropEnum { .. } | Change::AlterEnum { .. } => {
+            described_enum(change)
         }
         Change::AlterOptions { column: Some(column), from, to, .. } => (
             "column-differs",
@@ -168,6 +166,55 @@ fn described(change: &Change) -> (&'static str, String) {
         | Change::RenamePolicy { .. }
         | Change::AddGrant { .. }
         | Change::DropGrant { .. } => described_access(change),
+    }
+}
+
+/// The same for a column that is there and differs.
+fn described_column(change: &Change) -> (&'static str, String) {
+    match change {
+        Change::AlterType { from, to, .. } => {
+            ("column-type", format!("{} is {}, and should be {}", to.name, from.ty, to.ty))
+        }
+        Change::AlterNullable { to, .. } if to.nullable => {
+            ("column-nullability", format!("{} refuses NULL, and should take it", to.name))
+        }
+        Change::AlterNullable { to, .. } => {
+            ("column-nullability", format!("{} takes NULL, and should refuse it", to.name))
+        }
+        Change::AlterDefault { from, to, .. } => {
+            let (is, should) = (default(from.default.as_ref()), default(to.default.as_ref()));
+            ("column-default", format!("{} has {is}, and should have {should}", to.name))
+        }
+        Change::AlterAutoIncrement { to, .. } if to.auto_increment => (
+            "column-auto-increment",
+            format!("{} is not numbered by the database, and should be", to.name),
+        ),
+        Change::AlterAutoIncrement { to, .. } => (
+            "column-auto-increment",
+            format!("{} is numbered by the database, and should not be", to.name),
+        ),
+        _ => ("column-differs", change.to_string()),
+    }
+}
+
+/// The same for an enum type.
+fn described_enum(change: &Change) -> (&'static str, String) {
+    match change {
+        Change::AddEnum { name, .. } => {
+            ("enum-missing", format!("the enum type {name} does not exist"))
+        }
+        Change::DropEnum { name, .. } => {
+            ("enum-unexpected", format!("no entity has the enum type {name}"))
+        }
+        Change::AlterEnum { name, from, to } => (
+            "enum-differs",
+            format!(
+                "the enum type {name} has the values {}, and should have {}",
+                from.join(", "),
+                to.join(", ")
+            ),
+        ),
+        _ => ("enum-differs", change.to_string()),
     }
 }
 

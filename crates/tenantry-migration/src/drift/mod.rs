@@ -88,18 +88,31 @@ where
     C: ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction>,
 {
     let entities = project.schema()?;
-    let live = schema::read(db, engine, application_role).await?;
+    let mut live = schema::read(db, engine, application_role).await?;
+    let has_tenants = project.tenancy.is_some();
+    if !has_tenants {
+        // Who may see rows is not this project's to say.
+        live = live.without_access();
+    }
     let mut unknown_tables: Vec<String> =
         live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
     unknown_tables.retain(|name| !project.is_bookkeeping(name));
     let live = live.filtered(|name| entities.tables.contains_key(name));
-    let reached = reach(db, engine, application_role, &entities).await?;
+    let reached = if has_tenants {
+        reach(db, engine, application_role, &entities).await?
+    } else {
+        Vec::new()
+    };
     let mut exposed: Vec<Finding> = reached.iter().filter_map(|it| it.finding.clone()).collect();
     exposed.extend(seal::findings(db, engine, &entities).await?);
     let mut attached = attached(db, engine, Some((project.bookkeeping, application_role))).await?;
     attached.retain(|it| attached::is_found(it, engine, &entities));
     exposed.extend(attached.iter().map(|it| attached::finding(it, engine)));
-    let application_role = application_role::facts(db, engine, application_role).await?;
+    let application_role = if has_tenants {
+        application_role::facts(db, engine, application_role).await?
+    } else {
+        None
+    };
     let expected = schema::expected(db, engine, entities.clone()).await?;
     let comparable = live.clone().adopted(engine, &expected.schema);
     let changes = if expected.exact {

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod proof;
+pub(crate) mod relations;
 
 pub use adopt::{Adoption, adopt, replayed};
 pub use proof::prove;

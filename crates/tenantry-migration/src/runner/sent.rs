@@ -42,5 +42,6 @@ fn parse(sql: &str) -> Option<Vec<ast::Statement>> {
     // SeaQuery's decimal on SQLite is a type that the parser takes no digits for.
     parse(sql)
         .or_else(|| parse(&sql.replace("real(", "numeric(")))
+        .or_else(|| parse(&sql.replace("DROP IDENTITY IF EXISTS", "DROP DEFAULT")))
         .or_else(|| parse(&sql.replace("DROP INDEX CONCURRENTLY", "DROP INDEX")))
 }

@@ -19,6 +19,12 @@ pub enum Change {
     AddTable { table: Table },
     /// A table is dropped.
     DropTable { table: Table },
+    /// An enum type is added.
+    AddEnum { name: String, values: Vec<String> },
+    /// An enum type is dropped.
+    DropEnum { name: String, values: Vec<String> },
+    /// An enum type gets other values, or the same in another order.
+    AlterEnum { name: String, from: Vec<String>, to: Vec<String> },
     /// A table gets another name.
     RenameTable { from: String, to: String },
     /// A column is added.
@@ -33,6 +39,8 @@ pub enum Change {
     AlterNullable { table: String, from: Column, to: Column },
     /// A column gets another default, or loses or gains one.
     AlterDefault { table: String, from: Column, to: Column },
+    /// The database numbers new rows, or no longer.
+    AlterAutoIncrement { table: String, from: Column, to: Column },
     /// A column, or the table itself, loses what only a live one has, or gains it.
     AlterOptions { table: String, column: Option<String>, from: Vec<String>, to: Vec<String> },
     /// The primary key becomes another.
@@ -106,18 +114,22 @@ impl fmt::Display for Hazard {
 }
 
 impl Change {
-    /// The table that changes, by the name it has afterwards.
+    /// The table or enum type that changes, by the name it has afterwards.
     #[must_use]
     pub fn table(&self) -> &str {
         match self {
             Self::AddTable { table } | Self::DropTable { table } => &table.name,
             Self::RenameTable { to, .. } => to,
+            Self::AddEnum { name, .. }
+            | Self::DropEnum { name, .. }
+            | Self::AlterEnum { name, .. } => name,
             Self::AddColumn { table, .. }
             | Self::DropColumn { table, .. }
             | Self::RenameColumn { table, .. }
             | Self::AlterType { table, .. }
             | Self::AlterNullable { table, .. }
             | Self::AlterDefault { table, .. }
+            | Self::AlterAutoIncrement { table, .. }
             | Self::AlterOptions { table, .. }
             | Self::AlterPrimaryKey { table, .. }
             | Self::AddForeignKey { table, .. }
@@ -150,7 +162,8 @@ impl Change {
             Self::RenameColumn { to, .. } => Some(to),
             Self::AlterType { to, .. }
             | Self::AlterNullable { to, .. }
-            | Self::AlterDefault { to, .. } => Some(&to.name),
+            | Self::AlterDefault { to, .. }
+            | Self::AlterAutoIncrement { to, .. } => Some(&to.name),
             Self::AlterOptions { column, .. } => column.as_deref(),
             _ => None,
         }
@@ -171,8 +184,14 @@ impl Change {
             }
             Self::AddGrant { .. } => Hazard::WeakensIsolation,
             Self::AlterNullable { to, .. } if to.nullable => Hazard::Safe,
+            Self::AlterEnum { from, to, .. } if is_part(from, to) => Hazard::Safe,
+            // Columns are rewritten, and a row may have a value that goes.
+            Self::AlterEnum { .. } => Hazard::Checked,
             Self::AddColumn { column, .. } if fills_itself(column) => Hazard::Safe,
             Self::AddTable { .. }
+            | Self::AddEnum { .. }
+            | Self::DropEnum { .. }
+            | Self::AlterAutoIncrement { .. }
             | Self::RenameTable { .. }
             | Self::RenameColumn { .. }
             | Self::RenameIndex { .. }
@@ -205,11 +224,37 @@ impl Change {
 /// Whether rows that exist get the new column without being touched: NULL, or one value that is
 /// the same for all of them.
 fn fills_itself(column: &Column) -> bool {
+    if column.auto_increment {
+        return false;
+    }
     match column.default.as_deref() {
         None => column.nullable,
         Some(NOW | LOCAL_NOW) => true,
         Some(default) => Literal::of(default).is_some(),
     }
+}
+
+/// What becomes of the values of an enum type, in words.
+fn new_values(name: &str, from: &[String], to: &[String]) -> String {
+    let only = |these: &[String], those: &[String]| {
+        let only = these.iter().filter(|value| !those.contains(value));
+        only.cloned().collect::<Vec<_>>().join(", ")
+    };
+    let (new, gone) = (only(to, from), only(from, to));
+    let what = match (new.is_empty(), gone.is_empty()) {
+        (true, true) => format!("gets another order: {}", to.join(", ")),
+        (false, true) => format!("gets {new}"),
+        (true, false) => format!("loses {gone}, which no row may have"),
+        (false, false) => format!("gets {new} and loses {gone}, which no row may have"),
+    };
+    format!("the enum type {name} {what}")
+}
+
+/// Whether `from` is `to` without some of its values, in the same order.
+#[must_use]
+pub(crate) fn is_part(from: &[String], to: &[String]) -> bool {
+    let mut left = to.iter();
+    from.iter().all(|value| left.any(|other| other == value))
 }
 
 /// A table, or a column with its table.
@@ -225,10 +270,16 @@ pub fn options(options: &[String]) -> String {
 }
 
 impl fmt::Display for Change {
+    #[allow(clippy::too_many_lines, reason = "a sentence each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AddTable { table } => write!(f, "the table {} is added", table.name),
             Self::DropTable { table } => write!(f, "the table {} is dropped", table.name),
+            Self::AddEnum { name, values } => {
+                write!(f, "the enum type {name} is added: {}", values.join(", "))
+            }
+            Self::DropEnum { name, .. } => write!(f, "the enum type {name} is dropped"),
+            Self::AlterEnum { name, from, to } => f.write_str(&new_values(name, from, to)),
             Self::RenameTable { from, to } => write!(f, "the table {from} is renamed to {to}"),
             Self::AddColumn { table, column } => {
                 write!(f, "the column {table}.{} is added", column.name)
@@ -252,6 +303,12 @@ impl fmt::Display for Change {
                 Some(default) => write!(f, "the default of {table}.{} is {default}", to.name),
                 None => write!(f, "{table}.{} loses its default", to.name),
             },
+            Self::AlterAutoIncrement { table, to, .. } if to.auto_increment => {
+                write!(f, "{table}.{} is numbered by the database", to.name)
+            }
+            Self::AlterAutoIncrement { table, to, .. } => {
+                write!(f, "{table}.{} is no longer numbered by the database", to.name)
+            }
             Self::AlterOptions { table, column, from, to } => {
                 let place = place(table, column.as_deref());
                 write!(f, "{place} is {} instead of {}", options(to), options(from))

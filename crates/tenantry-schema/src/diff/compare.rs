@@ -16,6 +16,25 @@ use crate::schema::{
 #[must_use]
 pub fn diff(from: &Schema, to: &Schema) -> Vec<Change> {
     let mut changes = Vec::new();
+    let enums: BTreeSet<&String> = from.enums.keys().chain(to.enums.keys()).collect();
+    for name in enums {
+        let named = |values: &Vec<String>| (name.clone(), values.clone());
+        match (from.enums.get(name), to.enums.get(name)) {
+            (Some(before), Some(after)) if before != after => {
+                let (name, from) = named(before);
+                changes.push(Change::AlterEnum { name, from, to: after.clone() });
+            }
+            (Some(values), None) => {
+                let (name, values) = named(values);
+                changes.push(Change::DropEnum { name, values });
+            }
+            (None, Some(values)) => {
+                let (name, values) = named(values);
+                changes.push(Change::AddEnum { name, values });
+            }
+            _ => {}
+        }
+    }
     let names: BTreeSet<&String> = from.tables.keys().chain(to.tables.keys()).collect();
     for name in names {
         match (from.tables.get(name), to.tables.get(name)) {
@@ -66,6 +85,10 @@ fn diff_column(table: &str, from: &Column, to: &Column, changes: &mut Vec<Change
         let column = Some(to.name.clone());
         let (table, from, to) = (table.to_owned(), from.options.clone(), to.options.clone());
         changes.push(Change::AlterOptions { table, column, from, to });
+    }
+    if from.auto_increment != to.auto_increment {
+        let (table, from, to) = pair();
+        changes.push(Change::AlterAutoIncrement { table, from, to });
     }
     if !same_text(from.default.as_ref(), to.default.as_ref()) {
         let (table, from, to) = pair();

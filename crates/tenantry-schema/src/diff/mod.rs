@@ -6,6 +6,7 @@ mod conversion;
 mod renames;
 mod undo;
 
+pub(crate) use change::is_part;
 pub use change::{Change, Hazard, options, place};
 pub use compare::diff;
 pub(crate) use compare::{Matched, same_checks, same_keys};

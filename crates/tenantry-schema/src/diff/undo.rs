@@ -17,6 +17,10 @@ impl Change {
                     schema.tables.insert(from.clone(), table);
                 }
             }
+            Self::AddEnum { name, .. } => drop(schema.enums.remove(name)),
+            Self::DropEnum { name, values } | Self::AlterEnum { name, from: values, .. } => {
+                schema.enums.insert(name.clone(), values.clone());
+            }
             other => {
                 if let Some(table) = schema.tables.get_mut(other.table()) {
                     other.undo_in(table);
@@ -27,7 +31,12 @@ impl Change {
 
     fn undo_in(&self, table: &mut Table) {
         match self {
-            Self::AddTable { .. } | Self::DropTable { .. } | Self::RenameTable { .. } => {}
+            Self::AddTable { .. }
+            | Self::DropTable { .. }
+            | Self::RenameTable { .. }
+            | Self::AddEnum { .. }
+            | Self::DropEnum { .. }
+            | Self::AlterEnum { .. } => {}
             Self::AddColumn { column, .. } => table.columns.retain(|c| c.name != column.name),
             Self::DropColumn { column, .. } => table.columns.push(column.clone()),
             Self::RenameColumn { from, to, .. } => {
@@ -48,6 +57,11 @@ impl Change {
             Self::AlterDefault { from, .. } => {
                 for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
                     column.default.clone_from(&from.default);
+                }
+            }
+            Self::AlterAutoIncrement { from, .. } => {
+                for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
+                    column.auto_increment = from.auto_increment;
                 }
             }
             Self::AlterOptions { column: None, from, .. } => table.options.clone_from(from),

@@ -17,15 +17,38 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
+    /// The engines whose SQL is checked in.
+    engines: Vec<Engine>,
 }
 
-/// The engines whose SQL is checked in.
+/// The engines whose SQL may be checked in.
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 /// The macro in `lib.rs` that lists the migrations.
 const LIST: &str = "migrations![";
 
 impl Folder {
+    fn made(root: PathBuf) -> Self {
+        Self { root, engines: ENGINES.to_vec() }
+    }
+
+    /// The same folder, whose migrations are for these engines only.
+    #[must_use]
+    pub fn for_engines(mut self, engines: &[Engine]) -> Self {
+        self.engines.retain(|kept| {
+            let is_like =
+                |engine: &Engine| (*engine == Engine::Sqlite) == (*kept == Engine::Sqlite);
+            engines.iter().any(is_like)
+        });
+        self
+    }
+
+    /// Whether its migrations are for SQLite, or for PostgreSQL and what is like it.
+    #[must_use]
+    pub fn is_for(&self, engine: Engine) -> bool {
+        self.engines.contains(&engine)
+    }
+
     /// The folder that was named, or the `migration` of the workspace around the current folder.
     ///
     /// # Errors
@@ -41,7 +64,7 @@ impl Folder {
             .map(|folder| folder.join("migration"))
             .find(|folder| is_migration_crate(folder));
         match found {
-            Some(root) => Ok(Self { root }),
+            Some(root) => Ok(Self::made(root)),
             None => Err(Error::config(
                 "no-migration-folder",
                 format!(
@@ -60,7 +83,7 @@ impl Folder {
     /// If it is no crate.
     pub fn at(root: PathBuf) -> Result<Self> {
         if is_migration_crate(&root) {
-            return Ok(Self { root });
+            return Ok(Self::made(root));
         }
         Err(Error::config(
             "no-migration-folder",
@@ -122,7 +145,7 @@ impl Folder {
     pub fn derived(&self, schema: &Schema) -> Result<Vec<(PathBuf, String)>> {
         let snapshot = schema.to_snapshot().map_err(io::Error::from)?;
         let mut files = vec![(self.snapshot_path(), snapshot)];
-        for engine in ENGINES {
+        for engine in self.engines.iter().copied() {
             let path = self.root.join("sql").join(format!("schema.{engine}.sql"));
             files.push((path, ddl::script(schema, engine)));
         }

@@ -16,7 +16,7 @@ use crate::{
     diff::{Change, Conversion, Fidelity, Hazard, Renames, conversion},
     error::{Error, Result},
     plan::{Backfills, Plan, Request, plan},
-    schema::{Schema, Table},
+    schema::{Schema, Table, rules},
 };
 
 /// What the developer answers beforehand.
@@ -175,7 +175,8 @@ pub fn propose(
         renames.tables.insert(new.clone(), old.clone());
     }
     check_renamed_tables(from, to, &renames, &answers.renamed_tables)?;
-    let notes = idle_renames(from, to, &renames)?;
+    let mut notes = idle_renames(from, to, &renames)?;
+    notes.extend(rules::warnings(to));
     let up =
         Request { from, to, renames: &renames, backfills: &answers.backfills, plain_fill: false };
     let up = plan(&up);

@@ -147,6 +147,23 @@ impl File {
             Operation::CreateTable { table } => {
                 format!("v1::create_table(manager, {})", create_table(table))
             }
+            Operation::CreateEnum { name, values } => {
+                let values: Vec<String> = values.iter().map(|value| text(value)).collect();
+                format!("v1::create_enum(manager, {}, &[{}])", text(name), values.join(", "))
+            }
+            Operation::DropEnum { name } => format!("v1::drop_enum(manager, {})", text(name)),
+            Operation::RenameEnum { from, to } => {
+                format!("v1::rename_enum(manager, {}, {})", text(from), text(to))
+            }
+            Operation::AddEnumValue { name, value, before: None } => {
+                format!("v1::add_enum_value(manager, {}, {})", text(name), text(value))
+            }
+            Operation::AddEnumValue { name, value, before: Some(other) } => format!(
+                "v1::add_enum_value_before(manager, {}, {}, {})",
+                text(name),
+                text(value),
+                text(other)
+            ),
             Operation::DropTable { table } => {
                 format!("v1::drop_table(manager, {})", text(table))
             }
@@ -419,6 +436,8 @@ fn step(table: &str, step: &Step) -> String {
             None => format!(".drop_default({})", text(&column.name)),
         },
         Step::DropDefault(column) => format!(".drop_default({})", text(column)),
+        Step::AddIdentity(column) => format!(".add_identity({})", text(column)),
+        Step::DropIdentity(column) => format!(".drop_identity({})", text(column)),
         Step::AddPrimaryKey(key) => {
             let columns: Vec<String> = key.columns.iter().map(|column| text(column)).collect();
             let name = key.name.as_deref().unwrap_or_default();
@@ -511,14 +530,32 @@ fn column(column: &Column) -> String {
         ColumnType::Json => ("json", String::new()),
         ColumnType::Jsonb => ("json_binary", String::new()),
         ColumnType::Bytea => ("blob", String::new()),
+        ColumnType::Enum(name) => ("v1::enum_column", format!(", {}", text(name))),
+        ColumnType::EnumArray(name) => ("v1::enum_array_column", format!(", {}", text(name))),
         ColumnType::Other(ty) => ("custom", format!(", {}", text(ty))),
     };
-    let null = if column.nullable { "_null" } else { "" };
-    let source = format!("{function}{null}({}{more})", text(&column.name));
+    let name = text(&column.name);
+    let source = match (column.ty.enum_name(), column.nullable) {
+        (Some(_), nullable) => {
+            let null = if nullable { "null" } else { "not_null" };
+            format!("{function}(manager, {name}{more}).{null}().take()")
+        }
+        (None, true) => format!("{function}_null({name}{more})"),
+        (None, false) => format!("{function}({name}{more})"),
+    };
+    if column.auto_increment {
+        return format!("v1::auto_increment(manager, {source})");
+    }
     match column.default.as_deref() {
         None => source,
         Some(RANDOM_UUID) => format!("v1::random_uuid(manager, {source})"),
-        Some(default) => format!("{source}.default({})", default_value(default)),
+        Some(default) => {
+            let (source, take) = match source.strip_suffix(".take()") {
+                Some(source) => (source, ".take()"),
+                None => (source.as_str(), ""),
+            };
+            format!("{source}.default({}){take}", default_value(default))
+        }
     }
 }
 
@@ -558,7 +595,9 @@ fn type_value(ty: &ColumnType) -> String {
         ColumnType::Json => "ColumnType::Json".to_owned(),
         ColumnType::Jsonb => "ColumnType::JsonBinary".to_owned(),
         ColumnType::Bytea => "ColumnType::Blob".to_owned(),
-        ColumnType::Other(ty) => format!("ColumnType::custom({})", text(ty)),
+        ColumnType::Enum(_) | ColumnType::EnumArray(_) | ColumnType::Other(_) => {
+            format!("ColumnType::custom({})", text(&ty.to_string()))
+        }
     }
 }
 

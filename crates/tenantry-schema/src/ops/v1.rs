@@ -4,6 +4,7 @@ mod access;
 mod alter;
 mod create;
 mod distribute;
+mod enums;
 mod rebuild;
 
 pub use access::{AlterAccess, alter_access};
@@ -16,11 +17,15 @@ pub use create::{add_column, create_index, create_table, drop_column, drop_index
 pub use create::{is_column, is_left_out, is_unique_kept};
 pub use distribute::{distribute, distribute_beside, replicate, undistribute};
 pub use distribute::{distribute_online_sql, is_distribution, replicate_sql};
+pub use enums::{
+    add_enum_value, add_enum_value_before, create_enum, create_enum_sql, drop_enum,
+    enum_array_column, enum_column, rename_enum,
+};
 pub use rebuild::FOREIGN_KEYS_ENFORCED;
 pub use rebuild::{Rebuild, rebuild};
 
 use sea_orm_migration::{
-    prelude::{ColumnDef, Expr, SchemaManager},
+    prelude::{ColumnDef, ColumnType, Expr, SchemaManager},
     schema::uuid,
 };
 use tenantry_entity::Engine;
@@ -41,6 +46,25 @@ pub fn random_uuid(manager: &SchemaManager<'_>, mut column: ColumnDef) -> Column
         column.default(Expr::cust("gen_random_uuid()"));
     }
     column
+}
+
+/// `column`, a whole number, to which the database gives the next number in each new row that comes without.
+///
+/// On SQLite it has to be the key: any column that is declared `INTEGER` and is the key by itself counts.
+/// <https://www.sqlite.org/lang_createtable.html#rowid>
+#[must_use]
+pub fn auto_increment(manager: &SchemaManager<'_>, column: ColumnDef) -> ColumnDef {
+    counting(engine(manager), column)
+}
+
+/// As [`auto_increment`], on a known engine.
+#[must_use]
+pub fn counting(engine: Engine, mut column: ColumnDef) -> ColumnDef {
+    if engine == Engine::Sqlite {
+        let mut own = ColumnDef::new_with_type(column.get_column_name(), ColumnType::Integer);
+        return own.not_null().take();
+    }
+    column.auto_increment().take()
 }
 
 /// The present moment, for a `timestamptz` column.

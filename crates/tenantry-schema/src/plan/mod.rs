@@ -3,16 +3,19 @@
 //! What gives its name to another goes first, in a plan of its own. Then:
 //!
 //! 1. Tables and columns are renamed, those in a circle by way of a name that nothing has.
-//! 2. Foreign keys go that are in the way of what follows.
-//! 3. Policies and privileges go that are no longer wanted, or in the way.
-//! 4. Tables are dropped, referring ones first.
-//! 5. Indexes that are no longer wanted, or in the way, are dropped, and others renamed.
-//! 6. Table by table, those referred to first: a new one is created, and one that stays is altered, and
+//! 2. Enum types come, or get other values.
+//! 3. Foreign keys go that are in the way of what follows.
+//! 4. Policies and privileges go that are no longer wanted, or in the way.
+//! 5. Tables are dropped, referring ones first.
+//! 6. Indexes that are no longer wanted, or in the way, are dropped, and others renamed.
+//! 7. Table by table, those referred to first: a new one is created, and one that stays is altered, and
 //!    gets indexes; then come policies and privileges.
-//! 7. Foreign keys come that had to wait.
+//! 8. Foreign keys come that had to wait.
+//! 9. Enum types go.
 //!
 //! An alteration is steps for engines that alter, and a rebuild for those that rebuild.
 
+mod enums;
 mod operation;
 mod table;
 
@@ -82,8 +85,12 @@ fn straight(request: &Request<'_>, renames: &Renames) -> Plan {
     let mut operations: Vec<Operation> =
         renames.steps(request.from).into_iter().filter_map(rename).collect();
     changes.extend(diff(&base, request.to));
-    let work = Work { base: &base, request, changes: &changes };
+    let enums = enums::Enums::of(&changes, &base, request);
+    operations.extend(enums.before);
+    let all = [changes.clone(), enums.conversions].concat();
+    let work = Work { base: &base, request, changes: &all };
     let unfilled = work.operations(&mut operations);
+    operations.extend(enums.after);
     Plan { changes, operations, unfilled }
 }
 

@@ -20,6 +20,14 @@ use crate::{
 pub enum Operation {
     /// Creates a table with its keys and checks, without its indexes.
     CreateTable { table: Table },
+    /// Creates an enum type, where the engine has such types.
+    CreateEnum { name: String, values: Vec<String> },
+    /// Drops an enum type that no column has.
+    DropEnum { name: String },
+    /// Renames an enum type.
+    RenameEnum { from: String, to: String },
+    /// Adds a value to an enum type: before another one, or at the end.
+    AddEnumValue { name: String, value: String, before: Option<String> },
     /// Drops a table.
     DropTable { table: String },
     /// Renames a table.
@@ -70,6 +78,9 @@ pub enum Step {
     DropNotNull(String),
     SetDefault(Column),
     DropDefault(String),
+    /// Lets the database give new rows the next number.
+    AddIdentity(String),
+    DropIdentity(String),
     AddPrimaryKey(PrimaryKey),
     AddCheck(Check),
     AddForeignKey(ForeignKey),
@@ -172,6 +183,18 @@ impl Operation {
             Self::CreateTable { table } => {
                 v1::create_table(manager, ddl::create_table(table, engine)).await
             }
+            Self::CreateEnum { name, values } => {
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                v1::create_enum(manager, name, &values).await
+            }
+            Self::DropEnum { name } => v1::drop_enum(manager, name).await,
+            Self::RenameEnum { from, to } => v1::rename_enum(manager, from, to).await,
+            Self::AddEnumValue { name, value, before: None } => {
+                v1::add_enum_value(manager, name, value).await
+            }
+            Self::AddEnumValue { name, value, before: Some(other) } => {
+                v1::add_enum_value_before(manager, name, value, other).await
+            }
             Self::DropTable { table } => v1::drop_table(manager, table).await,
             Self::RenameTable { from, to } => {
                 let stmt = SeaTable::rename().table(from.clone(), to.clone()).take();
@@ -250,6 +273,8 @@ impl Step {
                 None => alter.drop_default(&column.name),
             },
             Self::DropDefault(column) => alter.drop_default(column),
+            Self::AddIdentity(column) => alter.add_identity(column),
+            Self::DropIdentity(column) => alter.drop_identity(column),
             Self::AddPrimaryKey(key) => {
                 let columns: Vec<&str> = key.columns.iter().map(String::as_str).collect();
                 alter.add_primary_key(key.name.as_deref().unwrap_or_default(), &columns)

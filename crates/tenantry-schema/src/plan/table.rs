@@ -424,6 +424,15 @@ impl Alter<'_> {
                         steps.changes.push(Step::SetDefault(to.clone()));
                     }
                 }
+                Change::AlterAutoIncrement { to, .. } => {
+                    // A new one begins after the numbers that are there, all of which are needed for that.
+                    if to.auto_increment {
+                        steps.nulls.push(Step::AddIdentity(name()));
+                    } else {
+                        // Before it gets a type that does not count.
+                        steps.adds.push(Step::DropIdentity(name()));
+                    }
+                }
                 Change::AlterDefault { to, .. } if !is_retyped => {
                     steps.changes.push(match &to.default {
                         Some(_) => Step::SetDefault(to.clone()),
@@ -453,6 +462,9 @@ impl Alter<'_> {
 
     /// Whether the rows get values in a new column beyond what its default gives them.
     fn is_filled(&self, column: &Column) -> bool {
+        if column.auto_increment {
+            return false;
+        }
         let refused = self.request.plain_fill && !column.nullable && self.may_be_refused(column);
         if refused {
             return true;
@@ -525,7 +537,7 @@ impl Alter<'_> {
     fn needs_rebuild(&self) -> bool {
         let on_sqlite = |table: &Table| -> Table {
             let tables = [(table.name.clone(), table.clone())].into();
-            let on_sqlite = Schema { tables }.on(Engine::Sqlite);
+            let on_sqlite = Schema { tables, ..Schema::default() }.on(Engine::Sqlite);
             on_sqlite.tables.into_values().next().unwrap_or_else(|| table.clone())
         };
         let (before, after) = (on_sqlite(self.before), on_sqlite(self.after));
@@ -540,7 +552,7 @@ impl Alter<'_> {
                 Some(_) => true,
                 None => {
                     let plain = match column.default.as_deref() {
-                        None => column.nullable,
+                        None => column.nullable && !column.auto_increment,
                         Some(default) => Literal::of(&default.to_uppercase()).is_some(),
                     };
                     // The name of one that goes may differ by case only.
@@ -558,7 +570,16 @@ impl Alter<'_> {
         let mut dropped =
             before.columns.iter().filter(|column| after.column(&column.name).is_none());
         let dropped_needs_it = dropped.any(|column| refers(&before, &column.name));
+        let counts = |table: &Table, name: &str| {
+            table.column(name).is_some_and(|column| column.auto_increment)
+        };
+        let counting_changes = self
+            .after
+            .columns
+            .iter()
+            .any(|column| column.auto_increment && !counts(self.before, &column.name));
         column_needs_it
+            || counting_changes
             || dropped_needs_it
             || !self.replaced().is_empty()
             || before.primary_key != after.primary_key
@@ -604,6 +625,9 @@ impl Alter<'_> {
         if self.is_filled(column) {
             let fill = self.fill(column).map(|fill| (name.clone(), Some(fill.sqlite)));
             rebuild.values.extend(fill);
+        } else if column.auto_increment {
+            let number = self.before.rowid().map(|rowid| (name.clone(), Some(rowid.to_owned())));
+            rebuild.values.extend(number);
         } else if column.default.as_deref() == Some(RANDOM_UUID) {
             rebuild.values.push((name.clone(), Some(RANDOM_BYTES.to_owned())));
         }
@@ -665,9 +689,12 @@ pub fn plainest_value(ty: &ColumnType) -> &'static str {
         ColumnType::Time => "'00:00:00'",
         ColumnType::Timestamp => "'1970-01-01 00:00:00'",
         ColumnType::TimestampTz => "'1970-01-01T00:00:00+00:00'",
-        ColumnType::Json | ColumnType::Jsonb => "'{}'",
-        ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Bytea | ColumnType::Other(_) => {
-            "''"
-        }
+        // Of a list, it is the empty one.
+        ColumnType::Json | ColumnType::Jsonb | ColumnType::EnumArray(_) => "'{}'",
+        ColumnType::Text
+        | ColumnType::Varchar(_)
+        | ColumnType::Bytea
+        | ColumnType::Enum(_)
+        | ColumnType::Other(_) => "''",
     }
 }

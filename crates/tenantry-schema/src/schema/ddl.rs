@@ -11,8 +11,8 @@ use sea_orm::{
 use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
 
 use super::{
-    Action, BTREE, Column, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT, PrimaryKey,
-    RowSecurity, Schema, Table,
+    Action, BTREE, Column, ColumnType, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT,
+    PrimaryKey, RowSecurity, Schema, Table,
 };
 use crate::{
     ops::v1,
@@ -26,6 +26,10 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
     let backend = engine.backend();
     let (mut statements, mut late) = (Vec::new(), Vec::new());
     let mut done: Vec<&str> = Vec::new();
+    if engine != Engine::Sqlite {
+        statements
+            .extend(schema.enums.iter().map(|(name, values)| v1::create_enum_sql(name, values)));
+    }
     for table in schema.in_foreign_key_order() {
         let mut now = table.clone();
         if !engine.capability().rebuilds_tables {
@@ -160,7 +164,7 @@ pub fn create_table(table: &Table, engine: Engine) -> TableCreateStatement {
 /// One column.
 #[must_use]
 pub fn column_def(column: &Column, engine: Engine) -> ColumnDef {
-    let mut def = ColumnDef::new_with_type(column.name.clone(), column.ty.in_sea_query());
+    let mut def = ColumnDef::new_with_type(column.name.clone(), type_on(engine, &column.ty));
     if column.nullable {
         def.null();
     } else {
@@ -169,7 +173,15 @@ pub fn column_def(column: &Column, engine: Engine) -> ColumnDef {
     if let Some(default) = default_on(engine, column) {
         def.default(default_expr(&default));
     }
-    def
+    if column.auto_increment { v1::counting(engine, def) } else { def }
+}
+
+/// A type in SeaQuery's words for an engine. SQLite keeps the values of enums as text.
+fn type_on(engine: Engine, ty: &ColumnType) -> sea_query::ColumnType {
+    match ty {
+        ColumnType::Enum(_) if engine == Engine::Sqlite => sea_query::ColumnType::Text,
+        other => other.in_sea_query(),
+    }
 }
 
 fn primary_key(key: &PrimaryKey) -> IndexCreateStatement {

@@ -1,9 +1,12 @@
 //! The schema that the entities describe.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{
     DbBackend,
     sea_query::{
-        self, Expr, ForeignKeyAction, IndexCreateStatement, PostgresQueryBuilder, Query, TableRef,
+        self, ColumnDef, Expr, ForeignKeyAction, IndexCreateStatement, PostgresQueryBuilder, Query,
+        TableRef,
     },
 };
 use sqlparser::{
@@ -13,7 +16,10 @@ use sqlparser::{
     parser::Parser,
     tokenizer::{Location, Token, Tokenizer},
 };
-use tenantry_entity::{Scope, tenancy::TENANT_ID, tenancy::TableDef};
+use tenantry_entity::{
+    Scope,
+    tenancy::{TENANCY, TENANT_ID, TableDef, Tenancy},
+};
 
 use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, INCLUDE, Index, IndexPart,
@@ -24,32 +30,90 @@ use super::{
 use crate::error::ModelError;
 
 impl Schema {
-    /// The schema of the given entities, tenancy rules applied.
+    /// The schema of the given entities, the rules of `tenancy` applied; without one, no table belongs to a tenant,
+    /// whatever its columns are called.
     ///
     /// # Errors
     ///
-    /// If an entity breaks a tenancy rule or uses what the schema model does not know.
-    pub fn from_tables(defs: &[TableDef]) -> Result<Self, ModelError> {
+    /// If entities break a rule or use what the schema model does not know: every refusal, in a line each.
+    pub fn from_tables(defs: &[TableDef], tenancy: Option<Tenancy>) -> Result<Self, ModelError> {
+        let mut refused = Vec::new();
+        if tenancy.is_some_and(|tenancy| tenancy != TENANCY) {
+            return Err(ModelError(format!(
+                "the tenancy has other names than {}, {} and {}, which is not supported yet",
+                TENANCY.root, TENANCY.column, TENANCY.setting
+            )));
+        }
         let mut schema = Self::default();
+        let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         for def in defs {
-            let table = table(def).map_err(|what| ModelError(format!("{}: {what}", def.name)))?;
+            let times = by_name.entry(def.name).or_default();
+            *times += 1;
+            match *times {
+                1 => {}
+                2 => {
+                    refused
+                        .push(format!("{}: two entities have this table: leave one out", def.name));
+                    continue;
+                }
+                _ => continue,
+            }
+            let mut reader = Reader {
+                def,
+                is_scoped: tenancy.is_some() && def.scope == Scope::Tenant,
+                tenancy,
+                refused: Vec::new(),
+            };
+            let table = reader.table(&mut schema.enums);
+            refused.extend(reader.refused.into_iter().map(|what| format!("{}: {what}", def.name)));
             schema.tables.insert(table.name.clone(), table);
         }
-        check_order(defs, &schema)?;
-        schema.tables.values_mut().for_each(Table::secure);
-        schema.distribute();
-        let broken =
-            tenancy::violations(&schema).into_iter().chain(rules::violations(&schema)).next();
-        match broken {
-            Some(violation) => Err(ModelError(violation)),
-            None => Ok(schema.sorted()),
+        refused.extend(lost_targets(&schema));
+        refused.extend(wrong_order(defs, &schema));
+        if tenancy.is_some() {
+            schema.tables.values_mut().for_each(Table::secure);
+            schema.distribute();
         }
+        // One fault is told once: what is incomplete may break rules that it would keep.
+        if refused.is_empty() {
+            if tenancy.is_some() {
+                refused.extend(tenancy::violations(&schema));
+            }
+            refused.extend(rules::violations(&schema));
+        }
+        if refused.is_empty() { Ok(schema.sorted()) } else { Err(ModelError::of(&refused)) }
     }
 }
 
-/// Fails where a table is listed before one that it refers to, unless that refers back to it, over
-/// whichever tables.
-fn check_order(defs: &[TableDef], schema: &Schema) -> Result<(), ModelError> {
+/// Foreign keys to tables that are not there, or to columns that they do not have.
+fn lost_targets(schema: &Schema) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in schema.tables.values() {
+        for key in &table.foreign_keys {
+            let target = schema.tables.get(&key.ref_table);
+            let Some(target) = target else {
+                found.push(format!(
+                    "{}: the foreign key {key} refers to a table that no entity of the list has: add the entity \
+                     of {}",
+                    table.name, key.ref_table
+                ));
+                continue;
+            };
+            let lost = key.ref_columns.iter().filter(|name| target.column(name).is_none());
+            found.extend(lost.map(|name| {
+                format!(
+                    "{}: the foreign key {key} refers to {}.{name}, which is no column",
+                    table.name, target.name
+                )
+            }));
+        }
+    }
+    found
+}
+
+/// Tables that are listed before one that they refer to, unless that refers back, over whichever tables. Sample
+/// rows are inserted in the order of the list; where a table has none, the order means nothing.
+fn wrong_order(defs: &[TableDef], schema: &Schema) -> Vec<String> {
     let targets = |name: &str| -> Vec<&str> {
         let keys = schema.tables.get(name).into_iter().flat_map(|table| &table.foreign_keys);
         keys.map(|key| key.ref_table.as_str()).collect()
@@ -69,115 +133,213 @@ fn check_order(defs: &[TableDef], schema: &Schema) -> Result<(), ModelError> {
         }
         false
     };
-    for (at, def) in defs.iter().enumerate() {
+    let mut found = Vec::new();
+    for (at, def) in defs.iter().enumerate().filter(|(_, def)| def.code.is_some()) {
         for target in targets(def.name) {
             let later = defs[at + 1..].iter().any(|other| other.name == target);
             if later && !reaches(target, def.name) {
-                return Err(ModelError(format!(
+                found.push(format!(
                     "{} is listed before {target}, which it refers to: put {target} first in the list \
                      of entities",
                     def.name
-                )));
+                ));
             }
         }
     }
-    Ok(())
+    found
 }
 
-fn table(def: &TableDef) -> Result<Table, String> {
-    let create = def.create_table(DbBackend::Postgres);
-    let mut table = Table::new(def.name);
-    let mut key: Vec<String> = Vec::new();
-    for column in create.get_columns() {
-        let name = column.get_column_name();
-        let spec = column.get_column_spec();
+/// An entity that is read, and what is refused of it.
+struct Reader<'a> {
+    def: &'a TableDef,
+    /// Whether the rows belong to tenants.
+    is_scoped: bool,
+    tenancy: Option<Tenancy>,
+    refused: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn refuse(&mut self, what: impl Into<String>) {
+        self.refused.push(what.into());
+    }
+
+    fn table(&mut self, enums: &mut BTreeMap<String, Vec<String>>) -> Table {
+        let def = self.def;
+        if let Some(schema) = &def.schema_name {
+            self.refuse(format!(
+                "`schema_name = \"{schema}\"` is not supported: leave it out, and name the schema in the \
+                 search_path of the connection"
+            ));
+        }
+        let create = def.create_table(DbBackend::Postgres);
+        let mut table = Table::new(def.name);
+        let mut key: Vec<String> = Vec::new();
+        for (column, ty) in create.get_columns().iter().zip(def.column_types()) {
+            let spec = column.get_column_spec();
+            let name = column.get_column_name();
+            if spec.primary_key {
+                key.push(name);
+            }
+            let column = self.column(column, &ty, enums, &mut table);
+            table.columns.push(column);
+        }
+        for stmt in create.get_indexes().iter().filter(|stmt| stmt.is_primary_key()) {
+            key = stmt.get_index_spec().get_column_names();
+        }
+        // A key column is never NULL, whatever its attribute says.
+        for column in &mut table.columns {
+            column.nullable &= !key.contains(&column.name);
+        }
+        if !key.is_empty() {
+            table.primary_key = Some(PrimaryKey {
+                name: Some(names::primary_key(def.name)),
+                columns: key,
+                options: Vec::new(),
+            });
+        }
+        for stmt in create.get_foreign_key_create_stmts() {
+            let stmt = stmt.get_foreign_key();
+            let columns = stmt.get_columns();
+            let Some(ref_table) = table_name(stmt.get_ref_table()) else {
+                self.refuse(format!("the relation of ({}) has no target", columns.join(", ")));
+                continue;
+            };
+            let key = ForeignKey {
+                name: Some(names::foreign_key(def.name, &columns)),
+                columns,
+                ref_table,
+                ref_columns: stmt.get_ref_columns(),
+                on_delete: action(stmt.get_on_delete().as_ref()),
+                on_update: action(stmt.get_on_update().as_ref()),
+                options: Vec::new(),
+            };
+            self.add_foreign_key(&mut table, key);
+        }
+        for stmt in def.attribute_indexes(DbBackend::Postgres) {
+            let unique = stmt.is_unique_key();
+            let mut columns = stmt.get_index_spec().get_column_names();
+            if self.is_scoped && !unique {
+                columns.insert(0, TENANT_ID.to_owned());
+            }
+            let parts = columns.iter().map(IndexPart::new).collect();
+            table.indexes.push(index(def, parts, unique, None));
+        }
+        for stmt in def.extra_indexes() {
+            match parsed_index(def, &stmt) {
+                Ok(index) => table.indexes.push(index),
+                Err(what) => self.refuse(what),
+            }
+        }
+        add_foreign_key_indexes(def, &mut table);
+        table
+    }
+
+    /// Adds a foreign key, unless two relations of the entity are the same one.
+    fn add_foreign_key(&mut self, table: &mut Table, key: ForeignKey) {
+        match table.foreign_keys.iter().find(|other| other.is_like(&key)) {
+            None => table.foreign_keys.push(key),
+            Some(same) if same.acts_like(&key) => {}
+            Some(other) => self.refuse(format!(
+                "two relations are the foreign key ({}) to {}, and do different things: {other}, and {key}",
+                key.columns.join(", "),
+                key.ref_table
+            )),
+        }
+    }
+
+    /// One column. Its checks and its unique go to the table.
+    fn column(
+        &mut self,
+        column: &ColumnDef,
+        ty: &sea_query::ColumnType,
+        enums: &mut BTreeMap<String, Vec<String>>,
+        table: &mut Table,
+    ) -> Column {
+        let def = self.def;
+        let (name, spec) = (column.get_column_name(), column.get_column_spec());
         if let Some(extra) = &spec.extra {
-            let checks = checks(extra).ok_or_else(|| {
-                format!("`extra` of {name} may only be CHECK (…), once or more often")
-            })?;
-            for (number, expr) in checks.into_iter().enumerate() {
-                let own = names::check(def.name, &name, number);
-                table.checks.push(Check { name: Some(own), expr });
+            match checks(extra) {
+                Some(checks) => {
+                    for (number, expr) in checks.into_iter().enumerate() {
+                        let own = names::check(def.name, &name, number);
+                        table.checks.push(Check { name: Some(own), expr });
+                    }
+                }
+                None => self
+                    .refuse(format!("`extra` of {name} may only be CHECK (…), once or more often")),
             }
         }
         if spec.unique {
-            if def.scope == Scope::Tenant {
-                return Err(format!(
+            if self.is_scoped {
+                self.refuse(format!(
                     "`unique` on {name} would hold across all tenants; write \
                      `unique_key = \"tenant_{name}\"` on tenant_id and on {name}"
                 ));
+            } else if !spec.primary_key {
+                table.indexes.push(index(def, vec![IndexPart::new(&name)], true, None));
             }
-            table.indexes.push(index(def, vec![IndexPart::new(&name)], true, None));
         }
-        if spec.primary_key {
-            key.push(name.clone());
-        }
-        if spec.auto_increment {
-            return Err(format!(
+        let enum_type = self.enum_type(&name, ty, enums);
+        let ty = enum_type.unwrap_or_else(|| {
+            ColumnType::parse(&column.get_column_type().map_or_else(String::new, spelled))
+        });
+        if spec.auto_increment && self.tenancy.is_some() {
+            self.refuse(format!(
                 "{name} counts by itself, which tenant-aware databases refuse: write \
                  `auto_increment = false` and give it a UUID"
             ));
         }
         let mut default = spec.default.as_ref().map(sql_of);
-        let ty = column_type(column.get_column_type()).ok_or_else(|| {
-            format!(
-                "{name} is an enum type of the database: write `db_type = \"Text\"` and a CHECK, \
-                 which is the same on every engine"
-            )
-        })?;
         // The database's own ids, for rows that are not made through an ActiveModel.
-        if name == "id" && ty == ColumnType::Uuid && default.is_none() {
+        if self.tenancy.is_some() && name == "id" && ty == ColumnType::Uuid && default.is_none() {
             default = Some(RANDOM_UUID.to_owned());
         }
-        table.columns.push(Column {
+        // SeaORM says so of any key of one column, unless told otherwise.
+        let auto_increment = spec.auto_increment && ty.is_integer();
+        Column {
             name,
             ty,
             nullable: spec.nullable != Some(false),
             default,
+            auto_increment,
             options: Vec::new(),
-        });
-    }
-    for stmt in create.get_indexes().iter().filter(|stmt| stmt.is_primary_key()) {
-        key = stmt.get_index_spec().get_column_names();
-    }
-    // A key column is never NULL, whatever its attribute says.
-    for column in &mut table.columns {
-        column.nullable &= !key.contains(&column.name);
-    }
-    if !key.is_empty() {
-        table.primary_key = Some(PrimaryKey {
-            name: Some(names::primary_key(def.name)),
-            columns: key,
-            options: Vec::new(),
-        });
-    }
-    for stmt in create.get_foreign_key_create_stmts() {
-        let stmt = stmt.get_foreign_key();
-        let columns = stmt.get_columns();
-        table.foreign_keys.push(ForeignKey {
-            name: Some(names::foreign_key(def.name, &columns)),
-            columns,
-            ref_table: table_name(stmt.get_ref_table()).ok_or("a relation without a target")?,
-            ref_columns: stmt.get_ref_columns(),
-            on_delete: action(stmt.get_on_delete().as_ref()),
-            on_update: action(stmt.get_on_update().as_ref()),
-            options: Vec::new(),
-        });
-    }
-    for stmt in def.attribute_indexes(DbBackend::Postgres) {
-        let unique = stmt.is_unique_key();
-        let mut columns = stmt.get_index_spec().get_column_names();
-        if def.scope == Scope::Tenant && !unique {
-            columns.insert(0, TENANT_ID.to_owned());
         }
-        let parts = columns.iter().map(IndexPart::new).collect();
-        table.indexes.push(index(def, parts, unique, None));
     }
-    for stmt in def.extra_indexes() {
-        table.indexes.push(parsed_index(def, &stmt)?);
+
+    /// The type of a column whose values are those of an enum of the database, or lists of them.
+    fn enum_type(
+        &mut self,
+        column: &str,
+        ty: &sea_query::ColumnType,
+        enums: &mut BTreeMap<String, Vec<String>>,
+    ) -> Option<ColumnType> {
+        match ty {
+            sea_query::ColumnType::Enum { name, variants } => {
+                let name = name.to_string();
+                let values: Vec<String> = variants.iter().map(ToString::to_string).collect();
+                if values.is_empty() {
+                    self.refuse(format!("the enum {name} of {column} has no values"));
+                }
+                let known = enums.entry(name.clone()).or_insert_with(|| values.clone());
+                if *known != values {
+                    let all = known.join(", ");
+                    self.refuse(format!(
+                        "{column} has the enum {name} with the values {}, and another column with {all}: use one \
+                         Rust type, or give one of them another `enum_name`",
+                        values.join(", ")
+                    ));
+                }
+                Some(ColumnType::Enum(name))
+            }
+            sea_query::ColumnType::Array(element) => {
+                match self.enum_type(column, element, enums)? {
+                    ColumnType::Enum(name) => Some(ColumnType::EnumArray(name)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
-    add_foreign_key_indexes(def, &mut table);
-    Ok(table)
 }
 
 /// The conditions of `CHECK (…)`, once or more often, as they are written; `None` if there is anything
@@ -334,14 +496,6 @@ fn action(action: Option<&ForeignKeyAction>) -> Action {
         Some(ForeignKeyAction::SetNull) => Action::SetNull,
         Some(ForeignKeyAction::SetDefault) => Action::SetDefault,
         _ => Action::NoAction,
-    }
-}
-
-/// The type of a column; `None` for a native enum.
-fn column_type(ty: Option<&sea_query::ColumnType>) -> Option<ColumnType> {
-    match ty {
-        Some(sea_query::ColumnType::Enum { .. }) => None,
-        other => Some(ColumnType::parse(&other.map_or_else(String::new, spelled))),
     }
 }
 

@@ -115,12 +115,11 @@ fn assemble(
         } else {
             row.column_type
         };
+        let column = Column::new(row.column_name, ColumnType::parse(&ty), row.not_null == 0);
         table.columns.push(Column {
-            options: definition.options_of(&row.column_name),
-            name: row.column_name,
-            ty: ColumnType::parse(&ty),
-            nullable: row.not_null == 0,
+            options: definition.options_of(&column.name),
             default: row.default_expr.map(|text| expr::normalise(&text)),
+            ..column
         });
     }
     keys.sort();

@@ -1,6 +1,9 @@
 //! The schema as plain data: tables and what belongs to them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,9 @@ use super::{
 pub struct Schema {
     /// Tables by name.
     pub tables: BTreeMap<String, Table>,
+    /// The values of each enum type of the database, in their order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub enums: BTreeMap<String, Vec<String>>,
 }
 
 /// A table with everything that belongs to it.
@@ -92,6 +98,9 @@ pub struct Column {
     /// The default, as SQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// Whether the database gives each new row the next number: an identity column, `serial`, or the rowid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto_increment: bool,
     /// What a live one has besides, as SQL: `COLLATE "C"`, `GENERATED ALWAYS AS IDENTITY`. Entities have
     /// no words for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -194,7 +203,14 @@ impl Column {
     /// A column without a default.
     #[must_use]
     pub fn new(name: impl Into<String>, ty: ColumnType, nullable: bool) -> Self {
-        Self { name: name.into(), ty, nullable, default: None, options: Vec::new() }
+        Self {
+            name: name.into(),
+            ty,
+            nullable,
+            default: None,
+            auto_increment: false,
+            options: Vec::new(),
+        }
     }
 }
 
@@ -218,6 +234,12 @@ impl Schema {
         self
     }
 
+    /// Whether tables belong to tenants, or may: those of a project without tenancy are nowhere but where they are.
+    #[must_use]
+    pub fn has_tenancy(&self) -> bool {
+        self.tables.is_empty() || self.tables.values().any(|table| table.distribution.is_some())
+    }
+
     /// Says of every table where its rows belong.
     pub(super) fn distribute(&mut self) {
         for table in self.tables.values_mut() {
@@ -229,6 +251,17 @@ impl Schema {
     #[must_use]
     pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
         self.tables.retain(|name, _| keep(name));
+        self.without_unused_enums()
+    }
+
+    /// Only the enums that a column has.
+    #[must_use]
+    pub(crate) fn without_unused_enums(mut self) -> Self {
+        let columns = || self.tables.values().flat_map(|table| &table.columns);
+        let used: BTreeSet<&str> = columns().filter_map(|column| column.ty.enum_name()).collect();
+        let unused = self.enums.keys().filter(|name| !used.contains(name.as_str()));
+        let unused: Vec<String> = unused.cloned().collect();
+        self.enums.retain(|name, _| !unused.contains(name));
         self
     }
 

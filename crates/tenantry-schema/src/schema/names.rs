@@ -2,7 +2,7 @@
 
 use sqlparser::keywords::ALL_KEYWORDS;
 
-use crate::fingerprint::sha256;
+use crate::{fingerprint::sha256, sql::quoted};
 
 /// The longest name that PostgreSQL keeps, in bytes; it cuts longer ones without a word.
 pub const MAX_BYTES: usize = 63;
@@ -45,6 +45,11 @@ pub(super) fn needs_no_quotes(name: &str) -> bool {
     name.starts_with(is_letter)
         && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
         && !ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str())
+}
+
+/// A name as it stands in SQL, in quotes where it needs them.
+pub(super) fn as_sql(name: &str) -> String {
+    if needs_no_quotes(name) { name.to_owned() } else { quoted(name) }
 }
 
 /// Joins the parts by underscores. What exceeds [`MAX_BYTES`] is replaced by a hash of the whole

@@ -41,8 +41,13 @@ impl Schema {
         if !capability.keeps_expression_text {
             return self;
         }
+        self.enums.clear();
         for table in self.tables.values_mut() {
             for column in &mut table.columns {
+                if column.auto_increment {
+                    column.ty = ColumnType::Integer;
+                    column.auto_increment = false;
+                }
                 column.ty = column.ty.on_sqlite();
                 column.default = ddl::default_on(engine, column).map(|text| expr::normalise(&text));
             }
@@ -68,6 +73,35 @@ impl Schema {
             }
         }
         self.sorted()
+    }
+
+    /// What of this neutral schema `engine` cannot have in any form, in a sentence each.
+    #[must_use]
+    pub fn refused_by(&self, engine: Engine) -> Vec<String> {
+        if engine != Engine::Sqlite {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for table in self.tables.values() {
+            let name = &table.name;
+            let key = table.primary_key.as_ref().map(|key| key.columns.as_slice());
+            for column in &table.columns {
+                if column.auto_increment && key != Some(std::slice::from_ref(&column.name)) {
+                    found.push(format!(
+                        "{name}.{} is numbered by the database, which SQLite does for a key of one column only: \
+                         write `auto_increment = false`",
+                        column.name
+                    ));
+                }
+                if !column.ty.is_known_to_sqlite() {
+                    found.push(format!(
+                        "{name}.{} is of the type {}, which SQLite does not have",
+                        column.name, column.ty
+                    ));
+                }
+            }
+        }
+        found
     }
 
     /// What of this neutral schema `engine` refuses, so that rows are not kept by it there.
@@ -133,7 +167,18 @@ impl ColumnType {
     fn on_sqlite(&self) -> Self {
         match self {
             Self::BigInt => Self::Integer,
+            Self::Enum(_) => Self::Text,
             other => other.clone(),
+        }
+    }
+
+    /// Whether SQLite reads the type, as the declaration of a column at least: a list of values is none, nor is
+    /// what it would take for another word.
+    fn is_known_to_sqlite(&self) -> bool {
+        match self {
+            Self::EnumArray(_) => false,
+            Self::Other(text) => !text.contains(['[', '"', '.']),
+            _ => true,
         }
     }
 

@@ -13,8 +13,15 @@ const VERSION: u32 = 1;
 #[derive(Deserialize)]
 struct Snapshot {
     version: u32,
+    /// Whether tables belong to tenants.
+    #[serde(default = "usually")]
+    tenancy: bool,
     #[serde(flatten)]
     schema: Schema,
+}
+
+fn usually() -> bool {
+    true
 }
 
 impl Schema {
@@ -25,10 +32,19 @@ impl Schema {
     /// If something in the schema cannot be JSON, which nothing is.
     pub fn to_snapshot(&self) -> Result<String, serde_json::Error> {
         let tables: Result<Vec<String>, _> = self.tables.values().map(table).collect();
-        Ok(format!(
-            "{{\n\"version\": {VERSION},\n\"tables\": {{\n{}\n}}\n}}\n",
-            tables?.join(",\n")
-        ))
+        let mut head = format!("\"version\": {VERSION},\n");
+        if !self.has_tenancy() {
+            head.push_str("\"tenancy\": false,\n");
+        }
+        if !self.enums.is_empty() {
+            let one = |(name, values)| {
+                Ok(format!("{}: {}", serde_json::to_string(name)?, serde_json::to_string(values)?))
+            };
+            let enums: Result<Vec<String>, serde_json::Error> =
+                self.enums.iter().map(one).collect();
+            let _ = writeln!(head, "\"enums\": {{\n{}\n}},", enums?.join(",\n"));
+        }
+        Ok(format!("{{\n{head}\"tables\": {{\n{}\n}}\n}}\n", tables?.join(",\n")))
     }
 
     /// Reads a snapshot.
@@ -53,7 +69,9 @@ impl Schema {
         for (name, table) in &mut schema.tables {
             name.clone_into(&mut table.name);
         }
-        schema.distribute();
+        if snapshot.tenancy {
+            schema.distribute();
+        }
         Ok(schema)
     }
 }

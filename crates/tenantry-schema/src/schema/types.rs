@@ -5,6 +5,8 @@ use std::fmt;
 use sea_orm::sea_query::{self, StringLen};
 use serde::{Deserialize, Serialize};
 
+use super::names;
+
 /// The type of a column, as far as our entities and readers tell types apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -43,14 +45,28 @@ pub enum ColumnType {
     Jsonb,
     /// `bytea`
     Bytea,
+    /// An enum type of the database, by its name: see [`Schema::enums`](super::Schema::enums). SQLite keeps its
+    /// values as text.
+    Enum(String),
+    /// Lists of values of an enum type.
+    EnumArray(String),
     /// Any other type, as the engine spells it.
     Other(String),
 }
+
+/// How an enum type begins in a snapshot, which tells it from other types.
+const ENUM: &str = "enum ";
 
 impl ColumnType {
     /// Reads a type as PostgreSQL's `format_type` or an SQLite column declaration spells it.
     #[must_use]
     pub fn parse(text: &str) -> Self {
+        if let Some(name) = text.strip_prefix(ENUM) {
+            return match name.strip_suffix("[]") {
+                Some(name) => Self::EnumArray(name.to_owned()),
+                None => Self::Enum(name.to_owned()),
+            };
+        }
         let lower = text.trim().to_ascii_lowercase();
         match lower.as_str() {
             "uuid" | "uuid_text" => return Self::Uuid,
@@ -113,8 +129,24 @@ impl ColumnType {
             Self::Json => Sea::Json,
             Self::Jsonb => Sea::JsonBinary,
             Self::Bytea => Sea::Blob,
+            Self::Enum(_) | Self::EnumArray(_) => Sea::custom(self.to_string()),
             Self::Other(text) => Sea::custom(text.clone()),
         }
+    }
+
+    /// The name of the enum type that it is, or is a list of.
+    #[must_use]
+    pub fn enum_name(&self) -> Option<&str> {
+        match self {
+            Self::Enum(name) | Self::EnumArray(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it is one of the whole numbers.
+    #[must_use]
+    pub fn is_integer(&self) -> bool {
+        matches!(self, Self::SmallInt | Self::Integer | Self::BigInt)
     }
 }
 
@@ -140,6 +172,8 @@ impl fmt::Display for ColumnType {
             Self::Json => f.write_str("json"),
             Self::Jsonb => f.write_str("jsonb"),
             Self::Bytea => f.write_str("bytea"),
+            Self::Enum(name) => f.write_str(&names::as_sql(name)),
+            Self::EnumArray(name) => write!(f, "{}[]", names::as_sql(name)),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -153,6 +187,10 @@ impl From<String> for ColumnType {
 
 impl From<ColumnType> for String {
     fn from(ty: ColumnType) -> Self {
-        ty.to_string()
+        match ty {
+            ColumnType::Enum(name) => format!("{ENUM}{name}"),
+            ColumnType::EnumArray(name) => format!("{ENUM}{name}[]"),
+            other => other.to_string(),
+        }
     }
 }

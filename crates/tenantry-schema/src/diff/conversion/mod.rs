@@ -9,8 +9,8 @@ mod sqlite;
 use super::Hazard;
 use crate::{
     schema::ColumnType::{
-        self, BigInt, Boolean, Bytea, Date, Double, Integer, Json, Jsonb, Numeric, Other, Real,
-        SmallInt, Text, Time, Timestamp, TimestampTz, Uuid, Varchar,
+        self, BigInt, Boolean, Bytea, Date, Double, Enum, EnumArray, Integer, Json, Jsonb, Numeric,
+        Other, Real, SmallInt, Text, Time, Timestamp, TimestampTz, Uuid, Varchar,
     },
     sql::quoted,
 };
@@ -105,6 +105,10 @@ const TIME_OF_DAY: &str = "the time of day";
 pub fn conversion(column: &str, from: &ColumnType, to: &ColumnType) -> Option<Conversion> {
     let c = &quoted(column);
     let mut conversion = match (from, to) {
+        // On SQLite both are texts, and of any value.
+        (Text | Varchar(_) | Enum(_), Enum(_)) | (EnumArray(_), EnumArray(_)) => {
+            Conversion::new(Fidelity::Checked).using(postgres::enum_value(column, to)?)
+        }
         (Text | Varchar(_), Text | Varchar(_)) => between_texts(c, from, to),
         (Text | Varchar(_), _) => from_text(column, to)?,
         (_, Text | Varchar(_)) => to_text(c, from, to)?,
@@ -159,7 +163,7 @@ pub fn conversion(column: &str, from: &ColumnType, to: &ColumnType) -> Option<Co
         }
         _ => return None,
     };
-    if conversion.fidelity != Fidelity::Lossless {
+    if conversion.fidelity != Fidelity::Lossless && to.enum_name().is_none() {
         conversion.require = conforms(column, to);
     }
     // What no column of that type should have, a computed value would be made of all the same.

@@ -61,12 +61,35 @@ pub(super) fn write_text(c: &str, from: &ColumnType) -> Option<String> {
         TimestampTz => {
             format!(r#"to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"#)
         }
-        SmallInt | Integer | BigInt | Real | Double | Numeric(_) | Boolean | Uuid | Json
-        | Jsonb => {
+        SmallInt
+        | Integer
+        | BigInt
+        | Real
+        | Double
+        | Numeric(_)
+        | Boolean
+        | Uuid
+        | Json
+        | Jsonb
+        | ColumnType::Enum(_)
+        | ColumnType::EnumArray(_) => {
             format!("{c}::text")
         }
         // A cast of its own may say more: an address gets its mask.
         Other(_) => format!("CASE WHEN {c} IS NOT NULL THEN format('%s', {c}) END"),
         Text | Varchar(_) | ColumnType::Bytea => return None,
     })
+}
+
+/// A value of an enum type, or a list of them, as one of another type with a value of that name.
+pub(super) fn enum_value(column: &str, to: &ColumnType) -> Option<String> {
+    let c = quoted(column);
+    let (name, list, is_in) = match to {
+        ColumnType::Enum(name) => (name, "", "= ANY"),
+        ColumnType::EnumArray(name) => (name, "[]", "<@"),
+        _ => return None,
+    };
+    let all = format!("enum_range(NULL::{})::text[]", ColumnType::Enum(name.clone()));
+    let fits = format!("{c}::text{list} {is_in} ({all})");
+    Some(where_fitting(column, to, &fits, &format!("{c}::text{list}::{to}")))
 }

@@ -44,11 +44,11 @@ pub fn conforms(column: &str, ty: &ColumnType) -> Option<String> {
         }
         Boolean => format!("{c} IN (0, 1)"),
         Uuid => format!("typeof({c}) = 'blob' AND length({c}) = 16"),
-        Text | Varchar(None) => format!("typeof({c}) = 'text'"),
+        Text | Varchar(None) | ColumnType::Enum(_) => format!("typeof({c}) = 'text'"),
         Varchar(Some(length)) => format!("typeof({c}) = 'text' AND length({c}) <= {length}"),
         Bytea => format!("typeof({c}) = 'blob'"),
         Date | Time | Timestamp | TimestampTz | Json | Jsonb => form(ty, c)?,
-        Other(_) => return None,
+        Other(_) | ColumnType::EnumArray(_) => return None,
     })
 }
 
@@ -220,7 +220,15 @@ pub(super) fn write_text(c: &str, from: &ColumnType) -> Option<String> {
             in_utc(c),
             microseconds(&fraction_before_zone(c))
         ),
-        Text | Varchar(_) | Date | Json | Jsonb | Bytea | Other(_) => return None,
+        Text
+        | Varchar(_)
+        | Date
+        | Json
+        | Jsonb
+        | Bytea
+        | Other(_)
+        | ColumnType::Enum(_)
+        | ColumnType::EnumArray(_) => return None,
     })
 }
 
