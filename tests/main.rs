@@ -63,4 +63,5 @@ mod seeding;
 mod shape;
 mod tenant_api;
 mod trials;
+mod types;
 mod validation;

@@ -532,10 +532,13 @@ fn column(column: &Column) -> String {
         ColumnType::Bytea => ("blob", String::new()),
         ColumnType::Enum(name) => ("v1::enum_column", format!(", {}", text(name))),
         ColumnType::EnumArray(name) => ("v1::enum_array_column", format!(", {}", text(name))),
+        ColumnType::Other(ty) if column.ty.is_kept_as_text() => {
+            ("v1::custom_or_text", format!(", {}", text(ty)))
+        }
         ColumnType::Other(ty) => ("custom", format!(", {}", text(ty))),
     };
     let name = text(&column.name);
-    let source = match (column.ty.enum_name(), column.nullable) {
+    let source = match (function.strip_prefix("v1::"), column.nullable) {
         (Some(_), nullable) => {
             let null = if nullable { "null" } else { "not_null" };
             format!("{function}(manager, {name}{more}).{null}().take()")

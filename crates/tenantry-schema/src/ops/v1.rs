@@ -18,7 +18,7 @@ pub use create::{is_column, is_left_out, is_unique_kept};
 pub use distribute::{distribute, distribute_beside, replicate, undistribute};
 pub use distribute::{distribute_online_sql, is_distribution, replicate_sql};
 pub use enums::{
-    add_enum_value, add_enum_value_before, create_enum, create_enum_sql, drop_enum,
+    add_enum_value, add_enum_value_before, create_enum, create_enum_sql, custom_or_text, drop_enum,
     enum_array_column, enum_column, rename_enum,
 };
 pub use rebuild::FOREIGN_KEYS_ENFORCED;

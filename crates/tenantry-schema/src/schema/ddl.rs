@@ -176,10 +176,11 @@ pub fn column_def(column: &Column, engine: Engine) -> ColumnDef {
     if column.auto_increment { v1::counting(engine, def) } else { def }
 }
 
-/// A type in SeaQuery's words for an engine. SQLite keeps the values of enums as text.
+/// A type in SeaQuery's words for an engine. SQLite keeps the values of many as text.
 fn type_on(engine: Engine, ty: &ColumnType) -> sea_query::ColumnType {
     match ty {
         ColumnType::Enum(_) if engine == Engine::Sqlite => sea_query::ColumnType::Text,
+        other if engine == Engine::Sqlite && other.is_kept_as_text() => sea_query::ColumnType::Text,
         other => other.in_sea_query(),
     }
 }

@@ -279,6 +279,10 @@ impl Reader<'_> {
                 table.indexes.push(index(def, vec![IndexPart::new(&name)], true, None));
             }
         }
+        if let Some(why) = without_counterpart(ty) {
+            self.refuse(format!("{name} is {why}"));
+            return Column::new(name, ColumnType::Text, true);
+        }
         let enum_type = self.enum_type(&name, ty, enums);
         let ty = enum_type.unwrap_or_else(|| {
             ColumnType::parse(&column.get_column_type().map_or_else(String::new, spelled))
@@ -496,6 +500,21 @@ fn action(action: Option<&ForeignKeyAction>) -> Action {
         Some(ForeignKeyAction::SetNull) => Action::SetNull,
         Some(ForeignKeyAction::SetDefault) => Action::SetDefault,
         _ => Action::NoAction,
+    }
+}
+
+/// Why there is no such type on PostgreSQL.
+fn without_counterpart(ty: &sea_query::ColumnType) -> Option<&'static str> {
+    match ty {
+        sea_query::ColumnType::Year => {
+            Some("a year, which is a type of MySQL only: write `column_type = \"SmallInteger\"`")
+        }
+        sea_query::ColumnType::Money(Some(_)) => Some(
+            "money with a number of digits, which PostgreSQL's does not take: write \
+             `column_type = \"Decimal(Some((19, 4)))\"`",
+        ),
+        sea_query::ColumnType::Array(element) => without_counterpart(element),
+        _ => None,
     }
 }
 

@@ -162,24 +162,68 @@ impl Index {
     }
 }
 
+/// Types of PostgreSQL and its extensions whose values are written as a text.
+const TEXTS: [&str; 25] = [
+    "bit",
+    "bpchar",
+    "char",
+    "character",
+    "cidr",
+    "citext",
+    "daterange",
+    "hstore",
+    "inet",
+    "int4range",
+    "int8range",
+    "interval",
+    "jsonpath",
+    "ltree",
+    "macaddr",
+    "macaddr8",
+    "name",
+    "numrange",
+    "timetz",
+    "tsquery",
+    "tsrange",
+    "tstzrange",
+    "tsvector",
+    "varbit",
+    "xml",
+];
+
 impl ColumnType {
     /// The type as SQLite's columns are declared: it has no integer wider than another.
     fn on_sqlite(&self) -> Self {
         match self {
             Self::BigInt => Self::Integer,
             Self::Enum(_) => Self::Text,
+            Self::Other(_) if self.is_kept_as_text() => Self::Text,
             other => other.clone(),
         }
     }
 
-    /// Whether SQLite reads the type, as the declaration of a column at least: a list of values is none, nor is
-    /// what it would take for another word.
+    /// Whether SQLite has a counterpart: not of a list of values, and not of a name that says nothing to it, for which
+    /// it would make a number of what looks like one. It leaves what is declared as some `blob` as it is.
     fn is_known_to_sqlite(&self) -> bool {
         match self {
             Self::EnumArray(_) => false,
-            Self::Other(text) => !text.contains(['[', '"', '.']),
+            Self::Other(text) => {
+                self.is_kept_as_text() || text.to_ascii_lowercase().ends_with("blob")
+            }
             _ => true,
         }
+    }
+
+    /// Whether SQLite keeps the values of a type of PostgreSQL as the text that they are written as. Declared under
+    /// its own name, a column would turn what looks like a number into one: <https://www.sqlite.org/datatype3.html#affinity>
+    #[must_use]
+    pub fn is_kept_as_text(&self) -> bool {
+        let Self::Other(text) = self else { return false };
+        let text = text.to_ascii_lowercase();
+        let word = text.split(['(', ' ']).next().unwrap_or_default();
+        // `time(3)`, and with a zone or without.
+        let is_time = ["time", "timestamp"].contains(&word);
+        !text.contains('[') && (is_time || TEXTS.contains(&word))
     }
 
     /// Whether a column of the `other` type takes what is meant for one of this type.

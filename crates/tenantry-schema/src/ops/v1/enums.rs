@@ -1,4 +1,4 @@
-//! Enum types of the database. SQLite has none, and keeps the values as text.
+//! Enum types of the database, and columns whose values SQLite keeps as text, since it does not have the type.
 //!
 //! <https://www.postgresql.org/docs/15/sql-altertype.html>
 
@@ -84,6 +84,12 @@ pub fn enum_column(manager: &SchemaManager<'_>, column: &str, name: &str) -> Col
 #[must_use]
 pub fn enum_array_column(manager: &SchemaManager<'_>, column: &str, name: &str) -> ColumnDef {
     column_of(manager, column, format!("{}[]", quoted(name)))
+}
+
+/// A column of any other type whose values SQLite keeps as text.
+#[must_use]
+pub fn custom_or_text(manager: &SchemaManager<'_>, column: &str, ty: &str) -> ColumnDef {
+    column_of(manager, column, ty.to_owned())
 }
 
 fn column_of(manager: &SchemaManager<'_>, column: &str, ty: String) -> ColumnDef {
