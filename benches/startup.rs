@@ -175,6 +175,7 @@ static MANY: Project = Project {
     name: "bench",
     version: "0.1.0",
     tables: entity::all,
+    schema_name: None,
     tenancy: Some(migration::TENANCY),
     engines: &migration::Engine::ALL,
     migrations: many,

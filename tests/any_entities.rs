@@ -119,6 +119,7 @@ const BLOG: Project = Project {
     name: "blog",
     version: "1.0.0",
     tables: blog,
+    schema_name: None,
     tenancy: None,
     engines: &Engine::ALL,
     migrations: blog_migrations,
@@ -426,6 +427,74 @@ async fn a_changed_enum_is_found() {
     assert_eq!(found, ["the enum type Mood of the day loses gone, which no row may have"]);
 }
 
+mod elsewhere {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+    #[sea_orm(rs_type = "String", db_type = "Enum", enum_name = "size")]
+    pub enum Size {
+        #[sea_orm(string_value = "small")]
+        Small,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "things", schema_name = "elsewhere")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub size: Option<Size>,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+const ELSEWHERE: Project = Project {
+    tables: || tables![elsewhere::Entity],
+    migrations: || made(&ELSEWHERE),
+    engines: &[Engine::Postgres],
+    schema_name: Some("elsewhere"),
+    ..BLOG
+};
+
+/// Entities that name a schema of the database: everything is there, and SeaORM finds it.
+#[tokio::test]
+async fn a_schema_of_the_database_may_be_named() {
+    static PROJECT: Project = ELSEWHERE;
+    let db = TestDb::new(Engine::Postgres);
+    let args = |schema: Option<&str>| migration::config::DatabaseArgs {
+        database_url: Some(db.url.clone()),
+        database_schema: schema.map(str::to_owned),
+        ..Default::default()
+    };
+    let refused = args(Some("public")).target(&PROJECT).err().unwrap();
+    assert_eq!(refused.code(), "schema-name-contradicted", "{refused}");
+    let target = args(None).target(&PROJECT).unwrap();
+    let open = || migration::db::Database::open(&PROJECT, &target, migration::db::Absent::Fail);
+    assert_eq!(open().await.err().unwrap().code(), "no-such-schema");
+    let owner = "DO $$ BEGIN EXECUTE format('CREATE SCHEMA elsewhere AUTHORIZATION %I', \
+         (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database())); END $$";
+    db.damage(owner).await;
+    let open = open().await.unwrap();
+    let connection = &open.connection;
+    PROJECT.runner(&open).unwrap().up(None).await.unwrap();
+    let thing =
+        elsewhere::ActiveModel { size: Set(Some(elsewhere::Size::Small)), ..Default::default() };
+    assert_eq!(thing.insert(connection).await.unwrap().id, 1);
+    let accepted = Accepted::compiled_in(&PROJECT).unwrap();
+    let found = drift(&PROJECT, connection, db.engine, "tenantry_app", &accepted).await.unwrap();
+    assert!(found.changes.is_empty(), "{:?}", found.changes);
+    connection.execute_unprepared("DELETE FROM elsewhere.things").await.unwrap();
+    PROJECT.runner(&open).unwrap().down(None).await.unwrap();
+    open.close().await;
+
+    let nowhere = Project { schema_name: None, ..ELSEWHERE };
+    let said = nowhere.schema().unwrap_err().to_string();
+    assert!(said.contains("write `schema_name: Some(\"elsewhere\")` in the project"), "{said}");
+}
+
 mod refused {
     use sea_orm::entity::prelude::*;
 
@@ -512,7 +581,7 @@ fn refusals_are_told_all_at_once() {
     defs.extend(tables![refused::Entity, tag::Entity]);
     let said = Schema::from_tables(&defs, None).unwrap_err().to_string();
     for part in [
-        "refused: `schema_name = \"elsewhere\"` is not supported",
+        "the entities name several schemas of the database by `schema_name` (none, elsewhere)",
         "refused: `extra` of number may only be CHECK (…)",
         "refused: mood has the enum Mood of the day with the values blue, and another column with glad, it's fine",
         "refused: two relations are the foreign key (author_id) to authors, and do different things",
@@ -560,6 +629,11 @@ fn relations_without_an_end_are_a_sentence() {
     let said = said.expect_code(2);
     let wanted = "SeaORM never comes to the end of the relation ";
     assert!(said.stderr.contains(wanted) && said.stderr.contains("`belongs_to`"), "{said:?}");
+    let way = r#"def.without_relations("left_things", &["Others"])"#;
+    assert!(said.stderr.contains(way), "{said:?}");
+    let run = Bin::at(&program_with_more(), folder);
+    let written = run.env("TENANTRY_TEST_PROJECT", "ended").args(&["generate", "first"]).run().ok();
+    assert!(written.stdout.contains("safe: the table left_things is added"), "{written:?}");
 }
 
 /// What has to do with tenants says that there are none.

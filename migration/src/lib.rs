@@ -32,6 +32,7 @@ pub static PROJECT: Project = Project {
     name: "tenantry",
     version: env!("CARGO_PKG_VERSION"),
     tables: entity::all,
+    schema_name: None,
     tenancy: Some(TENANCY),
     engines: &Engine::ALL,
     migrations,

@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, RelationTrait as _, Schema,
-    sea_query::{ColumnType, IndexCreateStatement, TableCreateStatement},
+    sea_query::{ColumnType, Index, IndexCreateStatement, TableCreateStatement},
 };
 
 /// How tenants are told apart: the names on which every rule of tenancy rests.
@@ -161,8 +161,10 @@ pub struct TableDef {
     /// The database's schema that `schema_name` asks for.
     pub schema_name: Option<String>,
     column_types: fn() -> Vec<ColumnType>,
-    follow_relations: fn(Named<'_>),
-    create_table: fn(DbBackend) -> TableCreateStatement,
+    /// Relations that are not read, by the names of their variants.
+    skipped: Vec<&'static str>,
+    follow_relations: fn(&[&str], Named<'_>),
+    create_table: fn(&[&str], DbBackend) -> TableCreateStatement,
     create_indexes: fn(DbBackend) -> Vec<IndexCreateStatement>,
     indexes: fn() -> Vec<IndexCreateStatement>,
 }
@@ -188,13 +190,14 @@ impl TableDef {
                 let types = E::Column::iter().map(|column| column.def().get_column_type().clone());
                 types.collect()
             },
-            follow_relations: |before| {
-                for relation in E::Relation::iter() {
+            skipped: Vec::new(),
+            follow_relations: |skipped, before| {
+                for relation in relations::<E>(skipped) {
                     before(&format!("{relation:?}"));
                     let _ = relation.def();
                 }
             },
-            create_table: |backend| Schema::new(backend).create_table_from_entity(E::default()),
+            create_table: create_table::<E>,
             create_indexes: |backend| Schema::new(backend).create_index_from_entity(E::default()),
             indexes: Vec::new,
         }
@@ -209,7 +212,24 @@ impl TableDef {
     /// Lets SeaORM define each relation, after its name was given to `before`. Where both sides of one are
     /// `has_many` or `has_one`, each asks the other for its foreign key, and the stack overflows.
     pub fn follow_relations(&self, before: Named<'_>) {
-        (self.follow_relations)(before);
+        (self.follow_relations)(&self.skipped, before);
+    }
+
+    /// The same without relations that are no foreign keys and that SeaORM cannot come to the end of, by the names of
+    /// their variants.
+    ///
+    /// ```
+    /// # use tenantry_entity::TableDef;
+    /// # fn tables(all: Vec<TableDef>) -> Vec<TableDef> {
+    /// all.into_iter().map(|def| def.without_relations("orders", &["Invoices"])).collect()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn without_relations(mut self, table: &str, relations: &[&'static str]) -> Self {
+        if self.name == table {
+            self.skipped.extend(relations);
+        }
+        self
     }
 
     /// The types of the columns, in the order of [`columns`](Self::columns), as the entity names them: in
@@ -222,7 +242,7 @@ impl TableDef {
     /// The table as SeaORM reads the entity's attributes, before the tenancy rules.
     #[must_use]
     pub fn create_table(&self, backend: DbBackend) -> TableCreateStatement {
-        (self.create_table)(backend)
+        (self.create_table)(&self.skipped, backend)
     }
 
     /// The indexes that `indexed` and `unique_key` ask for, before the tenancy rules.
@@ -236,6 +256,35 @@ impl TableDef {
     pub fn extra_indexes(&self) -> Vec<IndexCreateStatement> {
         (self.indexes)()
     }
+}
+
+/// The relations of an entity but for those that are skipped.
+fn relations<E: EntityTrait>(skipped: &[&str]) -> impl Iterator<Item = E::Relation> {
+    E::Relation::iter().filter(|relation| !skipped.contains(&&*format!("{relation:?}")))
+}
+
+/// As `Schema::create_table_from_entity` of SeaORM, which reads all relations.
+fn create_table<E: EntityTrait>(skipped: &[&str], backend: DbBackend) -> TableCreateStatement {
+    let schema = Schema::new(backend);
+    let mut create = TableCreateStatement::new();
+    for column in E::Column::iter() {
+        create.col(schema.get_column_def::<E>(column));
+    }
+    let key: Vec<E::PrimaryKey> = E::PrimaryKey::iter().collect();
+    if key.len() > 1 {
+        let mut index = Index::create();
+        for column in key {
+            index.col(column);
+        }
+        create.primary_key(&mut index);
+    }
+    for relation in relations::<E>(skipped) {
+        let relation = relation.def();
+        if !relation.is_owner && !relation.skip_fk {
+            create.foreign_key(&mut relation.into());
+        }
+    }
+    create.table(E::default().table_ref()).take()
 }
 
 /// An entity in the list of [`tables!`](crate::tables): the definition is that of its [`Table`], if it is one.

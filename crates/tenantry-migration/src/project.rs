@@ -29,6 +29,9 @@ pub struct Project {
     pub version: &'static str,
     /// Every entity, a table after all tables that it refers to.
     pub tables: fn() -> Vec<TableDef>,
+    /// The schema of the database, where the entities name one by `schema_name`: commands work in it unless another
+    /// is named, which would be a mistake.
+    pub schema_name: Option<&'static str>,
     /// How tenants are told apart; `None` for a schema without tenants: no policies, no application role, nothing
     /// to attack, and any keys.
     pub tenancy: Option<Tenancy>,
@@ -56,6 +59,13 @@ impl Project {
     /// As [`Schema::from_tables`].
     pub fn schema(&self) -> Result<Schema, ModelError> {
         let schema = Schema::from_tables(&(self.tables)(), self.tenancy)?;
+        if schema.name.as_deref() != self.schema_name && !schema.tables.is_empty() {
+            return Err(ModelError(format!(
+                "the entities say `schema_name` {}: write `schema_name: {:?}` in the project",
+                schema.name.as_deref().map_or("nowhere".to_owned(), |name| format!("= \"{name}\"")),
+                schema.name.as_deref()
+            )));
+        }
         let mut refused = Vec::new();
         if self.engines.contains(&Engine::Sqlite) {
             refused = schema.refused_by(Engine::Sqlite);

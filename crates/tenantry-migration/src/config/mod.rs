@@ -128,7 +128,17 @@ impl DatabaseArgs {
                     "the database schema is a URL: name a schema with -s, a URL with -u",
                 ));
             }
-            other => other.map(ToOwned::to_owned),
+            Some(other) if project.schema_name.is_some_and(|name| name != other) => {
+                return Err(Error::config(
+                    "schema-name-contradicted",
+                    format!(
+                        "the entities say `schema_name = \"{}\"`, and the database schema is said to be {other}: \
+                         unset DATABASE_SCHEMA",
+                        project.schema_name.unwrap_or_default()
+                    ),
+                ));
+            }
+            other => other.or(project.schema_name).map(ToOwned::to_owned),
         };
         let engine = self.engine.as_deref().map(engine_named).transpose()?;
         let not_sqlite = || match engine {
@@ -260,6 +270,7 @@ mod tests {
         name: "shop",
         version: "0.1.0",
         tables: Vec::new,
+        schema_name: None,
         tenancy: None,
         engines: &Engine::ALL,
         migrations: Vec::new,

@@ -58,6 +58,7 @@ pub(crate) fn check() -> Result<()> {
     Err(Error::Model(ModelError(format!(
         "{table}: SeaORM never comes to the end of the relation {relation}: here and in the other entity it is \
          `has_many` or `has_one`, and each asks the other for the foreign key. Make the side that has the column a \
-         `belongs_to`"
+         `belongs_to`; or, if there is no such column, have it left out: \
+         `def.without_relations(\"{table}\", &[\"{relation}\"])` in the project's `tables`"
     ))))
 }

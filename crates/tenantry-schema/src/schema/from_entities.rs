@@ -1,6 +1,6 @@
 //! The schema that the entities describe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
     DbBackend,
@@ -67,6 +67,18 @@ impl Schema {
             let table = reader.table(&mut schema.enums);
             refused.extend(reader.refused.into_iter().map(|what| format!("{}: {what}", def.name)));
             schema.tables.insert(table.name.clone(), table);
+        }
+        let names: BTreeSet<Option<&str>> =
+            defs.iter().map(|def| def.schema_name.as_deref()).collect();
+        if names.len() > 1 {
+            let names: Vec<&str> = names.into_iter().map(|name| name.unwrap_or("none")).collect();
+            refused.push(format!(
+                "the entities name several schemas of the database by `schema_name` ({}): all tables of a project are \
+                 in one",
+                names.join(", ")
+            ));
+        } else {
+            schema.name = names.into_iter().next().flatten().map(str::to_owned);
         }
         refused.extend(lost_targets(&schema));
         refused.extend(wrong_order(defs, &schema));
@@ -165,12 +177,6 @@ impl Reader<'_> {
 
     fn table(&mut self, enums: &mut BTreeMap<String, Vec<String>>) -> Table {
         let def = self.def;
-        if let Some(schema) = &def.schema_name {
-            self.refuse(format!(
-                "`schema_name = \"{schema}\"` is not supported: leave it out, and name the schema in the \
-                 search_path of the connection"
-            ));
-        }
         let create = def.create_table(DbBackend::Postgres);
         let mut table = Table::new(def.name);
         let mut key: Vec<String> = Vec::new();

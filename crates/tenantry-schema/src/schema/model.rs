@@ -21,6 +21,9 @@ pub struct Schema {
     /// The values of each enum type of the database, in their order.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub enums: BTreeMap<String, Vec<String>>,
+    /// The schema of the database that the entities name by `schema_name`.
+    #[serde(skip)]
+    pub name: Option<String>,
 }
 
 /// A table with everything that belongs to it.

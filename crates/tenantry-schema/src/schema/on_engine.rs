@@ -82,6 +82,11 @@ impl Schema {
             return Vec::new();
         }
         let mut found = Vec::new();
+        if let Some(name) = &self.name {
+            found.push(format!(
+                "the entities say `schema_name = \"{name}\"`, and SQLite has no schemas"
+            ));
+        }
         for table in self.tables.values() {
             let name = &table.name;
             let key = table.primary_key.as_ref().map(|key| key.columns.as_slice());

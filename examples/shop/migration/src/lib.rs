@@ -7,6 +7,7 @@ pub static PROJECT: Project = Project {
     name: "shop",
     version: env!("CARGO_PKG_VERSION"),
     tables: entity::all,
+    schema_name: None,
     tenancy: Some(TENANCY),
     engines: &Engine::ALL,
     migrations,
