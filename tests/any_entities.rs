@@ -531,6 +531,19 @@ mod refused {
             to = "super::author::Column::Id"
         )]
         Again,
+        #[sea_orm(
+            belongs_to = "super::author::Entity",
+            from = "Column::AuthorId",
+            to = "super::author::Column::MentorId"
+        )]
+        Join,
+        /// Another table by the same column, which is a key of its own.
+        #[sea_orm(
+            belongs_to = "super::post::Entity",
+            from = "Column::AuthorId",
+            to = "super::post::Column::Id"
+        )]
+        Post,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -574,6 +587,46 @@ async fn the_readme_leads_to_a_database() {
     }
 }
 
+mod twice {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "twice")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub about: i64,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::author::Entity",
+            from = "Column::About",
+            to = "super::author::Column::Id"
+        )]
+        Author,
+        #[sea_orm(
+            belongs_to = "super::post::Entity",
+            from = "Column::About",
+            to = "super::post::Column::Id"
+        )]
+        Post,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Foreign keys of one column have names of their own, as PostgreSQL would number them.
+#[test]
+fn foreign_keys_of_one_column_are_numbered() {
+    let defs = tables![twice::Entity, author::Entity, post::Entity];
+    let schema = Schema::from_tables(&defs, None).unwrap();
+    let keys = &schema.tables["twice"].foreign_keys;
+    let names: Vec<&str> = keys.iter().filter_map(|key| key.name.as_deref()).collect();
+    assert_eq!(names, ["twice_about_fkey", "twice_about_fkey1"]);
+}
+
 /// All refusals at once, each with the table, the field, and what to write.
 #[test]
 fn refusals_are_told_all_at_once() {
@@ -585,11 +638,13 @@ fn refusals_are_told_all_at_once() {
         "refused: `extra` of number may only be CHECK (…)",
         "refused: mood has the enum Mood of the day with the values blue, and another column with glad, it's fine",
         "refused: two relations are the foreign key (author_id) to authors, and do different things",
+        "refused: the foreign key (author_id) -> authors(mentor_id) ON DELETE NO ACTION ON UPDATE NO ACTION refers to \
+         columns that are not unique: make them so, or write `skip_fk`",
         "order: two entities have this table: leave one out",
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }
-    assert_eq!(said.lines().count(), 6, "{said}");
+    assert_eq!(said.lines().count(), 7, "{said}");
     let alone = Schema::from_tables(&tables![post_tag::Entity], None).unwrap_err().to_string();
     assert!(
         alone.contains("refers to a table that no entity of the list has: add the entity of posts"),

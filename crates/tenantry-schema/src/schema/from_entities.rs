@@ -97,7 +97,7 @@ impl Schema {
     }
 }
 
-/// Foreign keys to tables that are not there, or to columns that they do not have.
+/// Foreign keys to tables that are not there, to columns that they do not have, or to columns that are not unique.
 fn lost_targets(schema: &Schema) -> Vec<String> {
     let mut found = Vec::new();
     for table in schema.tables.values() {
@@ -111,16 +111,34 @@ fn lost_targets(schema: &Schema) -> Vec<String> {
                 ));
                 continue;
             };
-            let lost = key.ref_columns.iter().filter(|name| target.column(name).is_none());
-            found.extend(lost.map(|name| {
-                format!(
+            let mut lost = key.ref_columns.iter().filter(|name| target.column(name).is_none());
+            if let Some(name) = lost.next() {
+                found.push(format!(
                     "{}: the foreign key {key} refers to {}.{name}, which is no column",
                     table.name, target.name
-                )
-            }));
+                ));
+            } else if !is_unique(target, &key.ref_columns) {
+                found.push(format!(
+                    "{}: the foreign key {key} refers to columns that are not unique: make them so, or write \
+                     `skip_fk` if the relation is to be none",
+                    table.name
+                ));
+            }
         }
     }
     found
+}
+
+/// Whether no two rows of a table have the same values in these columns, in whichever order.
+fn is_unique(table: &Table, columns: &[String]) -> bool {
+    let wanted: BTreeSet<&String> = columns.iter().collect();
+    let by_key =
+        table.primary_key.iter().any(|key| key.columns.iter().collect::<BTreeSet<_>>() == wanted);
+    let has_them = |index: &Index| {
+        let parts: BTreeSet<&String> = index.parts.iter().map(|part| &part.expr).collect();
+        index.unique && index.predicate.is_none() && parts == wanted
+    };
+    by_key || table.indexes.iter().any(has_them)
 }
 
 /// Tables that are listed before one that they refer to, unless that refers back, over whichever tables. Sample
@@ -243,7 +261,13 @@ impl Reader<'_> {
     /// Adds a foreign key, unless two relations of the entity are the same one.
     fn add_foreign_key(&mut self, table: &mut Table, key: ForeignKey) {
         match table.foreign_keys.iter().find(|other| other.is_like(&key)) {
-            None => table.foreign_keys.push(key),
+            None => {
+                // As PostgreSQL numbers those that would be called the same.
+                let same = table.foreign_keys.iter().filter(|other| other.columns == key.columns);
+                let number = same.count();
+                let name = Some(names::numbered_foreign_key(&table.name, &key.columns, number));
+                table.foreign_keys.push(ForeignKey { name, ..key });
+            }
             Some(same) if same.acts_like(&key) => {}
             Some(other) => self.refuse(format!(
                 "two relations are the foreign key ({}) to {}, and do different things: {other}, and {key}",

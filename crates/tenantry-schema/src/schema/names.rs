@@ -19,6 +19,15 @@ pub fn foreign_key(table: &str, columns: &[String]) -> String {
     join(table, columns, "fkey")
 }
 
+/// Of several foreign keys of the same columns, `orders_customer_id_fkey1` is the next one.
+#[must_use]
+pub fn numbered_foreign_key(table: &str, columns: &[String], number: usize) -> String {
+    match number {
+        0 => foreign_key(table, columns),
+        number => join(table, columns, &format!("fkey{number}")),
+    }
+}
+
 /// `leads_tenant_id_email_idx`, or `domains_tenant_id_name_key` for a unique.
 #[must_use]
 pub fn index(table: &str, parts: &[String], unique: bool) -> String {
