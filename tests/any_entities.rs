@@ -7,7 +7,7 @@ use migration::{
     diff::{Change, Renames, diff},
     drift::{Accepted, drift},
     generate::{Answers, propose},
-    plan::PlannedMigration,
+    plan::{Operation, PlannedMigration},
     runner::{Down, Up},
     schema::{Column, ColumnType, PrimaryKey, Schema, Table, expected, read},
 };
@@ -412,6 +412,46 @@ async fn enums_change_with_rows_in_them() {
         steps.run("UPDATE things SET mood = 'other' WHERE name = 'c'").await;
         let refused = steps.to(moody(&["ok", "sad"], None, &mood)).await.unwrap_err().to_string();
         assert!(refused.contains("nothing was changed") && !refused.contains("other"), "{refused}");
+    }
+}
+
+/// A value that one migration adds in place is used by the next one, which PostgreSQL lets no transaction do: the
+/// first is committed before. What fails after that, changes nothing more.
+#[tokio::test]
+async fn a_new_value_is_committed_before_it_is_used() {
+    let mood = ColumnType::Enum("mood".to_owned());
+    let schemas = [
+        Schema::default(),
+        moody(&["ok"], None, &mood),
+        moody(&["ok", "new"], None, &mood),
+        moody(&["ok", "new"], Some("new"), &mood),
+    ];
+    let migrations = |fails: bool| -> Vec<Box<dyn MigrationTrait>> {
+        let pairs = schemas.windows(2).enumerate();
+        let planned =
+            pairs.map(|(number, pair)| migration(&format!("m{number}"), &pair[0], &pair[1]));
+        let mut all: Vec<PlannedMigration> = planned.collect();
+        if fails {
+            all[2].up.push(Operation::DropTable { table: "nothing".to_owned() });
+        }
+        all.into_iter().map(|it| Box::new(it) as Box<dyn MigrationTrait>).collect()
+    };
+    for at_first in [None, Some(1), Some(2)] {
+        let db = TestDb::new(Engine::Postgres);
+        let open = db.open().await;
+        let runner = |fails: bool| {
+            let runner = Runner::of(&open.connection, migrations(fails), "applied").unwrap();
+            runner.on(Engine::Postgres)
+        };
+        if at_first.is_some() {
+            runner(false).up(at_first).await.unwrap();
+        }
+        runner(true).up(None).await.unwrap_err();
+        let applied = texts(&open.connection, "SELECT version FROM applied ORDER BY 1").await;
+        assert_eq!(applied, ["m0", "m1"], "after {at_first:?}");
+        runner(false).up(None).await.unwrap();
+        runner(false).down(None).await.unwrap();
+        open.close().await;
     }
 }
 

@@ -60,8 +60,8 @@ fn grow(workspace: &Workspace) {
     workspace.replace(lead, "'qualified', 'converted')", "'qualified', 'converted', 'lost')");
     workspace.replace(
         lead,
-        "impl tenantry_entity::Table for Entity {}",
-        "impl tenantry_entity::Table for Entity {\n    fn indexes() -> Vec<sea_orm::sea_query::IndexCreateStatement> {\n\
+        "tenantry_entity::tenant_scoped!();",
+        "tenantry_entity::tenant_scoped!();\n\nimpl tenantry_entity::Table for Entity {\n    fn indexes() -> Vec<sea_orm::sea_query::IndexCreateStatement> {\n\
          use sea_orm::sea_query::{ConditionalStatement as _, Expr, ExprTrait as _, Index, IntoIndexColumn as _};\n\
          vec![\n\
          Index::create().table(Entity).col(Column::TenantId).col(Column::Status).col(Column::Email)\n\
@@ -129,7 +129,6 @@ pub struct Model {
 
 tenantry_entity::active_model_behavior!(created: [created_at]);
 
-impl tenantry_entity::Table for Entity {}
 "#;
 
 const NOTE: &str = r#"//! `notes`: of no table in particular, for now.
@@ -155,7 +154,6 @@ pub struct Model {
 
 tenantry_entity::active_model_behavior!(created: [created_at]);
 
-impl tenantry_entity::Table for Entity {}
 "#;
 
 /// A table and columns renamed, NULL refused and taken, a foreign key's action, a unique, an

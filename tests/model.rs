@@ -1,6 +1,6 @@
 //! What the entities may not ask for is one sentence, before a file is written; what they may is made.
 
-use entity::{Engine, TableDef, tenancy::APPLICATION_ROLE};
+use entity::{Engine, tenancy::APPLICATION_ROLE};
 use migration::{
     diff::diff,
     schema::{Schema, ddl, expected, read},
@@ -156,8 +156,8 @@ mod emptied_tenant {
 
 /// The definitions of entities.
 macro_rules! defs {
-    ($($entity:path),+) => {
-        Vec::from([$(TableDef::of::<$entity>()),+])
+    ($($entity:ty),+) => {
+        tenantry_entity::tables![$($entity),+]
     };
 }
 

@@ -41,6 +41,4 @@ pub struct Model {
 
 tenantry_entity::active_model_behavior!(created: [created_at]);
 
-impl tenantry_entity::Table for Entity {}
-
 tenantry_entity::tenant_scoped!();

@@ -107,6 +107,4 @@ pub struct Model {
 
 tenantry_entity::active_model_behavior!(created: [joined_at, created_at], updated: updated_at);
 
-impl tenantry_entity::Table for Entity {}
-
 tenantry_entity::tenant_scoped!();

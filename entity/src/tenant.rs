@@ -70,4 +70,3 @@ pub struct Model {
 
 tenantry_entity::active_model_behavior!(created: [created], updated: updated);
 
-impl tenantry_entity::Table for Entity {}

@@ -54,7 +54,9 @@ macro_rules! entities {
         /// Every entity, in foreign-key order: a table comes after all tables it refers to.
         #[must_use]
         pub fn all() -> Vec<$crate::TableDef> {
-            vec![$($crate::TableDef::sampled::<$module::Entity>()),*]
+            let codes = [$($code),*];
+            let all = $crate::tables![$($module::Entity),*].into_iter().zip(codes);
+            all.map(|(def, code)| def.with_code(code)).collect()
         }
     };
 }

@@ -84,7 +84,7 @@ pub enum Scope {
     Shared,
 }
 
-/// An entity that the engine works with.
+/// An entity that says more to the engine than its attributes can. Any other one needs no implementation.
 pub trait Table: EntityTrait {
     /// Indexes that no attribute can express, in SeaQuery's words.
     ///
@@ -93,15 +93,11 @@ pub trait Table: EntityTrait {
     fn indexes() -> Vec<IndexCreateStatement> {
         Vec::new()
     }
-
-    /// Whom the rows belong to, derived from the columns.
-    #[must_use]
-    fn scope() -> Scope {
-        scope_of::<Self>()
-    }
 }
 
-fn scope_of<E: EntityTrait>() -> Scope {
+/// Whom the rows of an entity belong to, derived from its columns.
+#[must_use]
+pub fn scope_of<E: EntityTrait>() -> Scope {
     if E::Column::iter().any(|column| column.as_str() == TENANT_ID) {
         Scope::Tenant
     } else {
@@ -110,7 +106,7 @@ fn scope_of<E: EntityTrait>() -> Scope {
 }
 
 /// An entity that may have sample rows.
-pub trait SampleCode: Table {
+pub trait SampleCode: EntityTrait {
     /// The table's code within [sample ids](crate::sample_id): a part of every id, so that it is
     /// never changed, and never given to another table.
     const CODE: u8;
@@ -119,7 +115,7 @@ pub trait SampleCode: Table {
 /// A tenant-scoped entity: one with a `tenant_id` column, which [`TenantScope`] can filter by.
 ///
 /// [`TenantScope`]: crate::TenantScope
-pub trait TenantScoped: Table {
+pub trait TenantScoped: EntityTrait {
     /// The column `tenant_id`.
     fn tenant_column() -> Self::Column;
 
@@ -173,7 +169,7 @@ impl TableDef {
     /// The definition of the entity `E`.
     #[must_use]
     pub fn of<E: Table>() -> Self {
-        Self { scope: E::scope(), indexes: E::indexes, ..Self::plain::<E>() }
+        Self { indexes: E::indexes, ..Self::plain::<E>() }
     }
 
     /// The definition of an entity that says nothing to the engine: it has no indexes beside those of its
@@ -203,10 +199,10 @@ impl TableDef {
         }
     }
 
-    /// The definition of the entity `E`, which may have sample rows.
+    /// The same with a code within [sample ids](crate::sample_id), so that the table may have sample rows.
     #[must_use]
-    pub fn sampled<E: SampleCode>() -> Self {
-        Self { code: Some(E::CODE), ..Self::of::<E>() }
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     /// Lets SeaORM define each relation, after its name was given to `before`. Where both sides of one are

@@ -241,6 +241,10 @@ pub fn explain_sqlx(error: &sqlx::Error) -> String {
                 "let the schema's owner run `GRANT CREATE ON SCHEMA … TO …`"
             }
             Some("42501") => "connect as the owner of the tables, or ask for the right",
+            Some("55P04") => {
+                "no statement of the same transaction may use a value that an enum type has just got: apply the \
+                 migration that adds it by a call of its own, with `up --to`"
+            }
             Some("40P01") => "two commands were in each other's way: try again",
             Some("25006") => {
                 "transactions are read-only here: connect to the primary if this is a standby, else look \

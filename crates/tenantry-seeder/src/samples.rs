@@ -13,7 +13,10 @@ use sea_orm::{
     prelude::Uuid,
     sea_query::{Expr, SelectStatement},
 };
-use tenantry_entity::{SampleCode, Scope, tenancy::TENANT_ID};
+use tenantry_entity::{
+    SampleCode, Scope,
+    tenancy::{self, TENANT_ID},
+};
 use tenantry_migration::schema::tenancy::ROOT;
 
 use crate::{spec::Spec, tenant::Tenant};
@@ -116,7 +119,7 @@ impl TableInfo {
         let key = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
         Self {
             name: E::default().table_name(),
-            scope: E::scope(),
+            scope: tenancy::scope_of::<E>(),
             id: columns.iter().position(|name| *name == "id"),
             columns,
             key,

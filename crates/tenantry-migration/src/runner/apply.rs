@@ -71,9 +71,12 @@ impl Runner<'_> {
             note.fingerprint = Some(self.fingerprint(*migration).await?);
             unrecorded.push(note);
             outcome.applied.push(migration.name().to_owned());
-            if runs_outside(*migration) {
+            let later = &pending[done + 1..];
+            if runs_outside(*migration)
+                || self.adds_values_for(later, *migration, Direction::Up).await?
+            {
                 self.record(session, &mut unrecorded).await?;
-                if done + 1 < pending.len() {
+                if !later.is_empty() {
                     self.keep_record(session).await?;
                 }
             }
@@ -126,9 +129,12 @@ impl Runner<'_> {
             let name = migration.name();
             unrecorded.push(Note::new(Event::RolledBack, name).took(began.elapsed()));
             outcome.rolled_back.push(name.to_owned());
-            if runs_outside(*migration) {
+            let later = &to_roll_back[done + 1..];
+            if runs_outside(*migration)
+                || self.adds_values_for(later, *migration, Direction::Down).await?
+            {
                 self.record(session, &mut unrecorded).await?;
-                if done + 1 < to_roll_back.len() {
+                if !later.is_empty() {
                     self.keep_record(session).await?;
                 }
             }
@@ -163,7 +169,8 @@ impl Runner<'_> {
         if self.observer.is_some() { "rehearsing: " } else { "" }
     }
 
-    /// Commits the record of what ran outside of a transaction: that stays done, whatever fails later.
+    /// Commits the record of what ran outside of a transaction, or what the next migration needs committed: that stays
+    /// done, whatever fails later.
     async fn keep_record(&self, session: &mut Session) -> Result<()> {
         if self.observer.is_some() {
             return Ok(());

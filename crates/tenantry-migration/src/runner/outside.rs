@@ -43,6 +43,32 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Whether a migration adds values to an enum type that one of those after it uses: PostgreSQL lets no statement
+    /// use them before they are committed.
+    /// <https://www.postgresql.org/docs/15/sql-altertype.html#SQL-ALTERTYPE-NOTES>
+    pub(super) async fn adds_values_for(
+        &self,
+        later: &[&dyn MigrationTrait],
+        migration: &dyn MigrationTrait,
+        direction: Direction,
+    ) -> Result<bool> {
+        if later.is_empty() || self.engine == Engine::Sqlite {
+            return Ok(false);
+        }
+        let sent = self.recorded(migration, direction).await?;
+        let values: Vec<&str> = sent.iter().filter_map(|sent| added_value(&sent.sql)).collect();
+        if values.is_empty() {
+            return Ok(false);
+        }
+        for other in later {
+            let sent = self.recorded(*other, direction).await?;
+            if sent.iter().any(|sent| values.iter().any(|value| sent.sql.contains(value))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Fails if an index is there that a migration makes outside of a transaction: once that is half
     /// done, it could not be told whose index it is.
     pub(super) async fn check_no_index_in_the_way(
@@ -101,5 +127,31 @@ impl Runner<'_> {
             .into());
         }
         Ok(())
+    }
+}
+
+/// The value, in its quotes, that a statement adds to an enum type.
+fn added_value(sql: &str) -> Option<&str> {
+    let (_, value) = sql.strip_prefix("ALTER TYPE ")?.split_once(" ADD VALUE ")?;
+    let value = value.strip_prefix("IF NOT EXISTS ").unwrap_or(value);
+    let end = value.rfind(" BEFORE '").or_else(|| value.rfind(" AFTER '")).unwrap_or(value.len());
+    Some(&value[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::added_value;
+
+    #[test]
+    fn added_values_are_read() {
+        let cases = [
+            (r#"ALTER TYPE "mood" ADD VALUE 'new'"#, Some("'new'")),
+            (r#"ALTER TYPE "mood" ADD VALUE 'it''s' BEFORE 'ok'"#, Some("'it''s'")),
+            ("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'a' AFTER 'b'", Some("'a'")),
+            (r#"ALTER TYPE "mood" RENAME TO "m""#, None),
+        ];
+        for (sql, value) in cases {
+            assert_eq!(added_value(sql), value, "{sql}");
+        }
     }
 }

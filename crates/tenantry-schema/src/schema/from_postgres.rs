@@ -243,7 +243,9 @@ const COLUMN_OPTIONS: &str = "ARRAY[CASE a.attidentity WHEN 'a' THEN 'GENERATED 
      ELSE 'COLLATE ' || quote_ident((SELECT collname FROM pg_collation WHERE oid = a.attcollation)) \
      END, \
      CASE WHEN d.adbin IS NOT NULL AND a.attgenerated = '' AND a.atttypid IN (20, 21, 23) \
-     AND pg_get_serial_sequence(quote_ident(c.relname), a.attname) IS NOT NULL \
+     AND EXISTS (SELECT 1 FROM pg_depend o JOIN pg_class q ON q.oid = o.objid AND q.relkind = 'S' \
+     WHERE o.refclassid = 'pg_class'::regclass AND o.refobjid = c.oid AND o.refobjsubid = a.attnum \
+     AND o.classid = 'pg_class'::regclass AND o.deptype = 'a') \
      THEN 'SERIAL' ELSE '' END]";
 
 /// SQL for what the table `c` is besides its columns. Where its pages are and how full, changes nothing.

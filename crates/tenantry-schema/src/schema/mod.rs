@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod ddl;
+mod enums;
 pub mod expr;
 mod from_entities;
 mod from_postgres;

@@ -8,7 +8,7 @@
 use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
 use tenantry_entity::{Engine, tenancy::SEALED_TENANT};
 
-use super::{Policy, Schema, ddl, from_postgres, from_sqlite, reduced::Reduced};
+use super::{Policy, Schema, ddl, enums, from_postgres, from_sqlite, reduced::Reduced};
 use crate::{error::sqlstate, ops::v1, sql::in_memory};
 
 /// What a database should hold, in its own words.
@@ -102,6 +102,7 @@ where
             if is_sealed(sql) { sql.replace(&called(SEALED_TENANT), STAND_IN) } else { sql.clone() }
         })
         .collect();
+    let local = enums::with_values_at_once(local);
     let only_creates = local.iter().all(|sql| is_creation(sql));
     let reduced = if only_creates { Reduced::of(&local) } else { None };
     let mut outcome = None;
