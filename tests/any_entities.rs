@@ -607,7 +607,6 @@ async fn the_readme_leads_to_a_database() {
     let program = || copy.keep("migration");
     let written = Bin::at(&program(), copy.root()).args(&["generate", "create_tables"]).run().ok();
     assert!(written.stdout.contains("safe: the enum type Mood of the day is added"), "{written:?}");
-    copy.cargo(&["fmt", "--package", "migration", "--check"]);
     build();
     let program = program();
     Bin::at(&program, copy.root()).args(&["generate", "--check"]).run().ok();

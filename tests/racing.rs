@@ -105,8 +105,11 @@ async fn eight_of_every_kind_leave_a_sound_database(db: TestDb) {
             // A seeder that comes after a `down` says so; whoever validates then has findings.
             let may_find = name == "seeder" || name == "tenantry";
             assert!(ran.code == 0 || (may_find && ran.code <= 2), "{name} {args:?}: {ran:#?}");
+            // A reader and a change of tables may be in each other's way: then the reader tries again.
+            let kept = ran.stderr.lines().filter(|line| !line.contains("; trying again in "));
+            let said = kept.collect::<Vec<_>>().join("\n");
             for broken in ["already exists", "deadlock", "UNIQUE", "duplicate key", "locked"] {
-                assert!(!ran.stderr.contains(broken), "{name} {args:?}: {ran:#?}");
+                assert!(!said.contains(broken), "{name} {args:?}: {ran:#?}");
             }
         }
         db.tenantry(&["run"]).ok();
