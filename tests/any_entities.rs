@@ -726,6 +726,10 @@ fn relations_without_an_end_are_a_sentence() {
     let way = r#"def.without_relations("left_things", &["Others"])"#;
     assert!(said.stderr.contains(way), "{said:?}");
     let run = Bin::at(&program_with_more(), folder);
+    let said = run.env("TENANTRY_TEST_PROJECT", "panics").args(&["generate", "first"]).run();
+    let wanted = "without: the relation Unknown panics when SeaORM asks for it";
+    assert!(said.expect_code(2).stderr.contains(wanted));
+    let run = Bin::at(&program_with_more(), folder);
     let written = run.env("TENANTRY_TEST_PROJECT", "ended").args(&["generate", "first"]).run().ok();
     assert!(written.stdout.contains("safe: the table left_things is added"), "{written:?}");
 }

@@ -99,6 +99,7 @@ static NONE: Project = Project {
 };
 
 static ENDLESS: Project = Project { tables: endless::all, engines: &Engine::ALL, ..NONE };
+static PANICS: Project = Project { tables: endless::panics, ..ENDLESS };
 static ENDED: Project = Project { tables: endless::ended, ..ENDLESS };
 
 /// Two entities whose relations ask each other for the foreign key, for ever.
@@ -114,6 +115,36 @@ mod endless {
         let all = all().into_iter();
         let all = all.map(|def| def.without_relations("left_things", &["Others"]));
         all.map(|def| def.without_relations("right_things", &["Others"])).collect()
+    }
+
+    pub(crate) fn panics() -> Vec<TableDef> {
+        tables![without::Entity]
+    }
+
+    /// As the generator of entities leaves a table whose relations it does not know.
+    #[allow(clippy::panic, unreachable_pub, reason = "as SeaORM's entities are")]
+    mod without {
+        use sea_orm::entity::prelude::*;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(table_name = "without")]
+        pub struct Model {
+            #[sea_orm(primary_key)]
+            pub id: i32,
+        }
+
+        #[derive(Clone, Copy, Debug, EnumIter)]
+        pub enum Relation {
+            Unknown,
+        }
+
+        impl RelationTrait for Relation {
+            fn def(&self) -> RelationDef {
+                panic!("No RelationDef")
+            }
+        }
+
+        impl ActiveModelBehavior for ActiveModel {}
     }
 
     macro_rules! side {
@@ -160,6 +191,7 @@ fn main() -> ExitCode {
         return migration::cli::main(match which.as_str() {
             "endless" => &ENDLESS,
             "ended" => &ENDED,
+            "panics" => &PANICS,
             _ => &NONE,
         });
     }

@@ -55,10 +55,19 @@ pub(crate) fn check() -> Result<()> {
     let Some((table, relation)) = said.lines().last().and_then(|line| line.split_once(' ')) else {
         return Ok(());
     };
-    Err(Error::Model(ModelError(format!(
-        "{table}: SeaORM never comes to the end of the relation {relation}: here and in the other entity it is \
-         `has_many` or `has_one`, and each asks the other for the foreign key. Make the side that has the column a \
-         `belongs_to`; or, if there is no such column, have it left out: \
-         `def.without_relations(\"{table}\", &[\"{relation}\"])` in the project's `tables`"
-    ))))
+    let way = format!(
+        "`def.without_relations(\"{table}\", &[\"{relation}\"])` in the project's `tables`"
+    );
+    // Who panics ends by itself, with a code; who has no stack left is ended by a signal.
+    Err(Error::Model(ModelError(if output.status.code().is_some() {
+        format!(
+            "{table}: the relation {relation} panics when SeaORM asks for it: mend it, or have it left out: {way}"
+        )
+    } else {
+        format!(
+            "{table}: SeaORM never comes to the end of the relation {relation}: here and in the other entity it is \
+             `has_many` or `has_one`, and each asks the other for the foreign key. Make the side that has the column \
+             a `belongs_to`; or, if there is no such column, have it left out: {way}"
+        )
+    })))
 }

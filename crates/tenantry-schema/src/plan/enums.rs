@@ -1,7 +1,7 @@
 //! How enum types are created, altered and dropped, around what happens to the tables.
 //!
 //! A new value is added in place, unless something of the same plan has it already: PostgreSQL lets no statement
-//! of the same transaction use it. Then, and where a value goes or the order changes, the type is made anew under
+//! of the same transaction use it. Then, and where a value goes or the order changes, the type is created again under
 //! the same name, and its columns are converted by way of text, which fails where a row has a value that goes.
 //!
 //! <https://www.postgresql.org/docs/15/sql-altertype.html#SQL-ALTERTYPE-NOTES>
@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Enums {
     /// Before tables are altered.
     pub before: Vec<Operation>,
-    /// The change of type of each column whose type is made anew.
+    /// The change of type of each column whose type is created again.
     pub conversions: Vec<Change>,
     /// After tables are altered.
     pub after: Vec<Operation>,
@@ -42,7 +42,9 @@ impl Enums {
                 {
                     found.add_values(name, from, to);
                 }
-                Change::AlterEnum { name, to, .. } => found.make_anew(name, to, base, request.to),
+                Change::AlterEnum { name, to, .. } => {
+                    found.create_again(name, to, base, request.to);
+                }
                 _ => {}
             }
         }
@@ -57,7 +59,7 @@ impl Enums {
         }
     }
 
-    fn make_anew(&mut self, name: &str, values: &[String], base: &Schema, to: &Schema) {
+    fn create_again(&mut self, name: &str, values: &[String], base: &Schema, to: &Schema) {
         let taken = |other: &String| {
             [base, to]
                 .iter()
