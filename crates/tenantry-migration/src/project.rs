@@ -27,7 +27,7 @@ pub struct Project {
     pub name: &'static str,
     /// The application's version, for the journal.
     pub version: &'static str,
-    /// Every entity, a table after all tables that it refers to.
+    /// Every entity; one with sample rows after all that it refers to.
     pub tables: fn() -> Vec<TableDef>,
     /// The schema of the database, where the entities name one by `schema_name`: commands work in it unless another
     /// is named, which would be a mistake.

@@ -15,6 +15,8 @@ pub const TENANTRY_ENGINE: &str = "TENANTRY_ENGINE";
 pub const TENANTRY_SHARDS: &str = "TENANTRY_SHARDS";
 /// How many sample rows, as the seeder's `--preset` says it.
 pub const SEED_PRESET: &str = "SEED_PRESET";
+/// Set by `generate` for a process of its own, which only reads the relations of the entities and ends.
+pub const TENANTRY_ONLY_RELATIONS: &str = "TENANTRY_ONLY_RELATIONS";
 /// Who the journal says it was; without it, the user of the operating system.
 pub const TENANTRY_ACTOR: &str = "TENANTRY_ACTOR";
 /// The folder of the migration crate, for `generate` and `diff`.

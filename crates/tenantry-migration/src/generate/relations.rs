@@ -11,11 +11,9 @@ use std::{
 
 use crate::{
     Project,
+    config::env::TENANTRY_ONLY_RELATIONS,
     error::{Error, ModelError, Result},
 };
-
-/// With it in the environment, a program only reads the relations.
-const ONLY_RELATIONS: &str = "TENANTRY_ONLY_RELATIONS";
 
 /// Enough for any relation that ends, and soon used up by one that does not.
 const STACK: usize = 256 * 1024;
@@ -23,7 +21,7 @@ const STACK: usize = 256 * 1024;
 /// Reads the relations and says which, if that is what this process is for.
 #[must_use]
 pub(crate) fn read_only(project: &'static Project) -> Option<ExitCode> {
-    std::env::var_os(ONLY_RELATIONS)?;
+    std::env::var_os(TENANTRY_ONLY_RELATIONS)?;
     let read = || {
         let mut out = io::stdout();
         for def in (project.tables)() {
@@ -46,7 +44,7 @@ pub(crate) fn read_only(project: &'static Project) -> Option<ExitCode> {
 pub(crate) fn check() -> Result<()> {
     let Ok(program) = std::env::current_exe() else { return Ok(()) };
     let mut child = Command::new(program);
-    child.env(ONLY_RELATIONS, "1").stdin(Stdio::null()).stderr(Stdio::null());
+    child.env(TENANTRY_ONLY_RELATIONS, "1").stdin(Stdio::null()).stderr(Stdio::null());
     let Ok(output) = child.output() else { return Ok(()) };
     if output.status.success() {
         return Ok(());
