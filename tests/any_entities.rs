@@ -696,7 +696,7 @@ fn refusals_are_told_all_at_once() {
         said.contains("readings.notes is of the type text[], which SQLite does not have"),
         "{said}"
     );
-    assert!(said.contains("leave SQLite out of the project's `engines`"), "{said}");
+    assert!(said.contains("leave `Engine::Sqlite` out of the project's `engines`"), "{said}");
 }
 
 /// A database of an engine that the project is not for.

@@ -507,7 +507,7 @@ async fn what_is_sent_is_pinned() {
     options.max_connections(1);
     let pool = sea_orm::Database::connect(options).await.unwrap();
     let scope = TenantScope::options().engine(Engine::Citus);
-    let scope = scope.begin(&pool, A.parse().unwrap()).await.unwrap();
+    let scope = scope.begin(&pool, A.parse::<Uuid>().unwrap()).await.unwrap();
     let seen = Tenant::find().all(&scope).await.unwrap();
     assert_eq!(seen.iter().map(|tenant| tenant.id.to_string()).collect::<Vec<_>>(), [A]);
     let set = "SELECT current_setting('citus.propagate_set_commands')";

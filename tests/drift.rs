@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use entity::tenancy::APPLICATION_ROLE;
+use migration::TENANCY;
 use migration::{
     MigratorTrait as _, Runner,
     db::{Database, literal},
@@ -325,7 +325,7 @@ fn access_edits() -> Vec<Edit> {
         edit(
             "a policy for one role",
             "leads",
-            |t| t.policies[0].roles = vec![APPLICATION_ROLE.to_owned()],
+            |t| t.policies[0].roles = vec![TENANCY.application_role.to_owned()],
             "policy-differs",
         ),
         edit(
@@ -379,8 +379,9 @@ fn grant(table: &mut Table, grantee: Grantee, privileges: &[&str]) {
 }
 
 async fn findings(db: &Database, accepted: &Accepted) -> Vec<String> {
-    let found =
-        drift(db.project, &db.connection, db.engine, APPLICATION_ROLE, accepted).await.unwrap();
+    let found = drift(db.project, &db.connection, db.engine, TENANCY.application_role, accepted)
+        .await
+        .unwrap();
     assert!(found.exact);
     found.findings().iter().map(|f| format!("{} {}", f.table, f.code)).collect()
 }
@@ -421,8 +422,9 @@ async fn check(db: TestDb, edits: Vec<Edit>) {
         };
         assert_eq!(findings(&db, &none).await, expected, "{name}");
 
-        let found =
-            drift(db.project, &db.connection, db.engine, APPLICATION_ROLE, &none).await.unwrap();
+        let found = drift(db.project, &db.connection, db.engine, TENANCY.application_role, &none)
+            .await
+            .unwrap();
         let script = mend(&found, db.engine).await.unwrap();
         assert_eq!(script.is_empty(), expected.is_empty(), "{name}");
         let done = db.connection.execute_unprepared(&script).await;
@@ -838,7 +840,7 @@ async fn every_word_of_sql_may_be_a_column() {
     let schema = Schema { tables: [(table.name.clone(), table)].into(), ..Schema::default() };
     let all = ddl::create(&schema, Engine::Postgres).join(";\n");
     open.connection.execute_unprepared(&all).await.unwrap();
-    let live = read(&open.connection, Engine::Postgres, APPLICATION_ROLE).await.unwrap();
+    let live = read(&open.connection, Engine::Postgres, TENANCY.application_role).await.unwrap();
     let wanted = expected(&open.connection, Engine::Postgres, schema).await.unwrap();
     assert!(wanted.exact);
     let indexes = |schema: &Schema| schema.tables["words"].indexes.clone();

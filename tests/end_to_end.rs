@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use entity::prelude::*;
-use entity::tenancy::APPLICATION_ROLE;
+use migration::TENANCY;
 use migration::schema::{Schema, read};
 use serde_json::Value;
 
@@ -354,7 +354,7 @@ async fn there_and_back(program: &Path, db: &TestDb) {
 /// All that the schema model knows; a column that was dropped comes back at the end.
 async fn structure(db: &TestDb) -> Schema {
     let db = db.open().await;
-    let mut schema = read(&db.connection, db.engine, APPLICATION_ROLE).await.unwrap();
+    let mut schema = read(&db.connection, db.engine, TENANCY.application_role).await.unwrap();
     for table in schema.tables.values_mut() {
         table.columns.sort_by(|a, b| a.name.cmp(&b.name));
     }

@@ -82,9 +82,12 @@ fn the_list_has_all_tables_in_foreign_key_order() {
         for key in &schema.tables[def.name].foreign_keys {
             assert!(seen.contains(key.ref_table.as_str()), "{} before {}", def.name, key.ref_table);
         }
-        let scope =
-            if matches!(def.name, "tenants" | "users") { Scope::Shared } else { Scope::Tenant };
-        assert_eq!(def.scope, scope, "{}", def.name);
+        let scope = match def.name {
+            "tenants" => Scope::Root,
+            "users" => Scope::Shared,
+            _ => Scope::Tenant,
+        };
+        assert_eq!(def.scope(&migration::TENANCY), scope, "{}", def.name);
         seen.insert(def.name);
     }
     assert_eq!(seen.len(), tables());

@@ -1,7 +1,7 @@
 //! Replaying all migrations makes what the entities describe, on both engines; and the comparison
 //! that says so sees every kind of difference.
 
-use entity::tenancy::APPLICATION_ROLE;
+use migration::TENANCY;
 use migration::{
     Migrator, MigratorTrait as _,
     diff::{Change, Hazard, diff},
@@ -18,7 +18,7 @@ async fn migrations_make_what_the_entities_describe(db: TestDb) {
     let db = db.open().await;
     Migrator::up(&db.connection, None).await.unwrap();
     let neutral = migration::PROJECT.schema().unwrap();
-    let live = read(&db.connection, db.engine, APPLICATION_ROLE)
+    let live = read(&db.connection, db.engine, TENANCY.application_role)
         .await
         .unwrap()
         .filtered(|name| !migration::PROJECT.is_bookkeeping(name));
@@ -32,7 +32,7 @@ async fn migrations_make_what_the_entities_describe(db: TestDb) {
 async fn names_are_those_of_the_model(db: TestDb) {
     let db = db.open().await;
     Migrator::up(&db.connection, None).await.unwrap();
-    let live = read(&db.connection, db.engine, APPLICATION_ROLE).await.unwrap();
+    let live = read(&db.connection, db.engine, TENANCY.application_role).await.unwrap();
     for (name, table) in migration::PROJECT.schema().unwrap().on(db.engine).tables {
         let live = &live.tables[&name];
         assert_eq!(live.primary_key, table.primary_key, "{name}");

@@ -265,7 +265,7 @@ fn what_weakens_isolation_is_asked_about() {
     let narrowing = Policy { name: "narrow".to_owned(), restrictive: true, ..other("score > 0") };
     let restricted = changed(&|schema| lead(schema).policies.push(narrowing.clone()));
     let cases: [(&str, &Schema, Schema); 7] = [
-        ("sealed", &now.clone().sealed(), now.clone()),
+        ("sealed", &now.clone().sealed(&migration::TENANCY), now.clone()),
         ("off", &now, changed(&|schema| lead(schema).row_security = RowSecurity::Disabled)),
         ("all rows", &now, changed(&|schema| lead(schema).policies[0] = other("true"))),
         (

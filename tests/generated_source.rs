@@ -49,7 +49,7 @@ fn samples() -> Vec<Pair> {
     }
     // Policies of sealed scopes.
     let from = migration::PROJECT.schema().unwrap();
-    let to = from.clone().sealed();
+    let to = from.clone().sealed(&migration::TENANCY);
     assert!(to.is_sealed() && !from.is_sealed());
     samples.push(Pair::plain(&from, &to));
     // Enum types, and keys that the database numbers.

@@ -23,7 +23,7 @@ use crate::{
 async fn open(url: &str, role: &str) -> Database {
     let args = DatabaseArgs {
         database_url: Some(url.to_owned()),
-        app_role: role.to_owned(),
+        app_role: Some(role.to_owned()),
         ..DatabaseArgs::default()
     };
     Database::open(&migration::PROJECT, &args.target(&migration::PROJECT).unwrap(), Absent::Fail)
@@ -35,8 +35,8 @@ async fn open(url: &str, role: &str) -> Database {
 fn assert_safe(matrix: &Matrix) {
     assert_eq!(matrix.findings, []);
     let tried: Vec<&str> = matrix.attacks.iter().map(|line| line.attack).collect();
-    let all: Vec<&str> = CATALOGUE.iter().map(|attack| attack.code).collect();
-    assert_eq!(tried, all);
+    let usual = CATALOGUE.iter().filter(|attack| !attack.is_of_some_shapes());
+    assert_eq!(tried, usual.map(|attack| attack.code).collect::<Vec<_>>());
     for line in &matrix.attacks {
         assert!(!line.tables.is_empty(), "{} was tried on nothing", line.attack);
         for (table, outcome) in &line.tables {

@@ -61,6 +61,7 @@ mod scope;
 mod sealed;
 mod seeding;
 mod shape;
+mod tenancy_shapes;
 mod tenant_api;
 mod trials;
 mod types;

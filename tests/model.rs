@@ -1,6 +1,7 @@
 //! What the entities may not ask for is one sentence, before a file is written; what they may is made.
 
-use entity::{Engine, tenancy::APPLICATION_ROLE};
+use entity::Engine;
+use migration::TENANCY;
 use migration::{
     diff::diff,
     schema::{Schema, ddl, expected, read},
@@ -280,7 +281,7 @@ async fn made_as_described(engine: Engine) {
                 open.connection.execute_unprepared(&sql).await.unwrap();
             }
         }
-        let live = read(&open.connection, engine, APPLICATION_ROLE).await.unwrap();
+        let live = read(&open.connection, engine, TENANCY.application_role).await.unwrap();
         let mut wanted = expected(&open.connection, engine, schema).await.unwrap().schema;
         for table in wanted.tables.values_mut() {
             table.grants.clear();

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, env};
 
-use entity::tenancy::APPLICATION_ROLE;
+use migration::TENANCY;
 use migration::{
     Error, Runner,
     db::Database,
@@ -405,7 +405,7 @@ async fn wanted(db: &Database, schema: &Schema) -> Schema {
 
 /// Fails unless the database holds exactly this schema.
 async fn equal(db: &Database, wanted: &Schema) -> Result<(), String> {
-    let live = read(&db.connection, db.engine, APPLICATION_ROLE)
+    let live = read(&db.connection, db.engine, TENANCY.application_role)
         .await
         .map_err(|error| error.to_string())?;
     let live = live.filtered(|name| !name.starts_with(BOOKKEEPING));

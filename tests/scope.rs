@@ -90,7 +90,7 @@ async fn a_scope_sees_and_changes_its_own_rows(db: TestDb) {
     let of_b = Lead::find().filter(lead::COLUMN.tenant_id.eq(b)).one(&pool).await.unwrap().unwrap();
 
     let scope = TenantScope::begin(&pool, a).await.unwrap();
-    assert_eq!(scope.tenant(), a);
+    assert_eq!(*scope.tenant(), a);
     assert_eq!(scope.find::<Lead>().all(&scope).await.unwrap().len(), 1);
     if db.engine == Engine::Postgres {
         // The database's own doing: nothing here filters.

@@ -18,7 +18,7 @@
 //! # Tenancy
 //!
 //! A table with a `tenant_id` column is [tenant-scoped](Scope::Tenant), every other one is
-//! [shared](Scope::Shared); see [`tenancy`] for the rules that follow from it. How to add a table
+//! [shared](Scope::Shared), but for `tenants` itself; see [`tenancy`] for the rules that follow from it. How to add a table
 //! is written in the README, under "Add a table".
 
 #![allow(

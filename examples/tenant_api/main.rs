@@ -18,7 +18,7 @@ mod app;
 use std::{env, error::Error};
 
 use entity::TenantScope;
-use migration::{Migrator, MigratorTrait as _, config};
+use migration::{Migrator, MigratorTrait as _, PROJECT, config};
 use sea_orm::{ConnectOptions, Database};
 use tokio::net::TcpListener;
 
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let db = Database::connect(options).await?;
     Migrator::up(&db, None).await?;
 
-    let mut scopes = TenantScope::options().role(config::application_role()?);
+    let mut scopes = TenantScope::options().role(config::application_role(&PROJECT)?);
     if let Some(engine) = config::engine()? {
         scopes = scopes.engine(engine);
     }

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 
 pub use command::{Bin, Ran};
 pub use entity::Engine;
-use entity::tenancy::APPLICATION_ROLE;
+use migration::TENANCY;
 
 /// Declares each test function once for SQLite and once for PostgreSQL. The function takes a
 /// [`TestDb`] that is empty.
@@ -75,7 +75,10 @@ pub fn sample_rows() -> u64 {
 
 /// How many of them belong to tenants.
 pub fn scoped_tables() -> usize {
-    entity::all().iter().filter(|def| def.scope == entity::Scope::Tenant).count()
+    entity::all()
+        .iter()
+        .filter(|def| def.scope(&migration::TENANCY) == entity::Scope::Tenant)
+        .count()
 }
 
 fn folder() -> TempDir {
@@ -256,8 +259,9 @@ impl TestDb {
 
     /// As [`TestDb::catalogue`], over a connection that is open already.
     pub async fn catalogue_of(&self, db: &Database) -> String {
-        let schema =
-            migration::schema::read(&db.connection, self.engine, APPLICATION_ROLE).await.unwrap();
+        let schema = migration::schema::read(&db.connection, self.engine, TENANCY.application_role)
+            .await
+            .unwrap();
         let sql = match self.engine {
             Engine::Sqlite => "SELECT type || ' ' || name AS name FROM sqlite_schema ORDER BY 1",
             _ => {
@@ -272,8 +276,9 @@ impl TestDb {
     /// The names of all tables.
     pub async fn tables(&self) -> Vec<String> {
         let db = self.open().await;
-        let schema =
-            migration::schema::read(&db.connection, self.engine, APPLICATION_ROLE).await.unwrap();
+        let schema = migration::schema::read(&db.connection, self.engine, TENANCY.application_role)
+            .await
+            .unwrap();
         db.close().await;
         schema.tables.into_keys().collect()
     }

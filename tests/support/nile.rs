@@ -323,7 +323,10 @@ fn written(sql: &str, upper: &str) -> Option<(Whose, usize)> {
     let name = sql[verb.len()..].trim_start().split([' ', '(']).next().unwrap_or_default();
     let name = name.replace('"', "");
     let rows = upper.matches("), (").count() + 1;
-    let scope = entity::all().into_iter().find(|def| def.name == name).map(|def| def.scope);
+    let scope = entity::all()
+        .into_iter()
+        .find(|def| def.name == name)
+        .map(|def| def.scope(&migration::TENANCY));
     Some(match scope {
         _ if migration::PROJECT.is_bookkeeping(&name) => (Whose::Ledger, rows),
         _ if name == "tenants" => (Whose::Tenants, rows),

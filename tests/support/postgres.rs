@@ -10,7 +10,7 @@ use std::{
     sync::OnceLock,
 };
 
-use entity::tenancy::APPLICATION_ROLE;
+use migration::TENANCY;
 use sea_orm::sqlx::{
     self, Connection as _, PgConnection, Row as _,
     postgres::{PgConnectOptions, PgRow},
@@ -120,7 +120,7 @@ impl Server {
         std::mem::forget(keeper.spawn().unwrap());
         let server = Self { port: free_port(), folder };
         server.come_back();
-        let role = format!("CREATE ROLE {APPLICATION_ROLE} NOLOGIN");
+        let role = format!("CREATE ROLE {} NOLOGIN", TENANCY.application_role);
         superuser_at(server.port, "postgres", &[&role]);
         server
     }
@@ -179,7 +179,10 @@ impl OwnDatabase {
             port,
             "postgres",
             &[
-                &format!("CREATE ROLE {name} LOGIN PASSWORD '{SECRET}' IN ROLE {APPLICATION_ROLE}"),
+                &format!(
+                    "CREATE ROLE {name} LOGIN PASSWORD '{SECRET}' IN ROLE {}",
+                    TENANCY.application_role
+                ),
                 &format!("CREATE DATABASE {name} OWNER {name}{}", server.copies()),
                 // From PostgreSQL 15 on, the owner alone may create in public, before that everybody.
                 &format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"),

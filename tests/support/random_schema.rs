@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use chrono::DateTime;
-use entity::tenancy::APPLICATION_ROLE;
+use migration::TENANCY;
 use migration::{
     diff::{Renames, conversion},
     plan::{Backfills, Plan, PlannedMigration, Request, plan},
@@ -626,7 +626,7 @@ fn add_access(table: &mut Table, spec: &TableSpec) {
         match policy.command {
             1 => (built.command, built.with_check) = ("SELECT".to_owned(), None),
             2 => (built.command, built.using) = ("INSERT".to_owned(), None),
-            3 => built.roles = vec![APPLICATION_ROLE.to_owned()],
+            3 => built.roles = vec![TENANCY.application_role.to_owned()],
             _ => {}
         }
         table.policies.push(built);

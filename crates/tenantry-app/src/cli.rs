@@ -159,6 +159,10 @@ fn print_run(report: &RunReport, out: &mut Printer) -> Result<u8> {
             }
             false
         }
+        Seeding::Unknown => {
+            out.line("seed      not done: there are no factories of sample rows")?;
+            false
+        }
         Seeding::Production => {
             out.line("seed      skipped: this is production, as APP_ENV or the database says")?;
             false

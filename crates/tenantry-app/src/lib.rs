@@ -17,29 +17,43 @@ pub use tenantry_migration::{
 pub use tenantry_seeder::{SampleSet, Seeder};
 pub use validation::{ValidateOptions, Validation};
 
-/// An application: its entities, its migrations and its sample rows.
+/// An application: its entities, its migrations and its sample rows, if it has any.
 #[derive(Clone, Copy, Debug)]
 pub struct Application {
-    seeder: &'static Seeder,
+    project: &'static Project,
+    seeder: Option<&'static Seeder>,
 }
 
 impl Application {
     /// The application whose sample rows these are.
     #[must_use]
     pub const fn of(seeder: &'static Seeder) -> Self {
-        Self { seeder }
+        Self { project: seeder.project, seeder: Some(seeder) }
     }
 
-    /// The sample rows.
+    /// An application without sample rows.
+    ///
+    /// ```
+    /// # use tenantry_app::{Application, Project};
+    /// # const fn of(project: &'static Project) -> Application {
+    /// Application::without_samples(project)
+    /// # }
+    /// ```
     #[must_use]
-    pub const fn seeder(&self) -> &'static Seeder {
+    pub const fn without_samples(project: &'static Project) -> Self {
+        Self { project, seeder: None }
+    }
+
+    /// The sample rows, if there are factories.
+    #[must_use]
+    pub const fn seeder(&self) -> Option<&'static Seeder> {
         self.seeder
     }
 
     /// The entities and migrations.
     #[must_use]
     pub const fn project(&self) -> &'static Project {
-        self.seeder.project
+        self.project
     }
 
     /// Opens the database that `args` mean.

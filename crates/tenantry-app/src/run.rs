@@ -45,6 +45,8 @@ pub struct RunReport {
 pub enum Seeding {
     /// They are there.
     Done(tenantry_seeder::Report),
+    /// None were inserted: the application has no factories.
+    Unknown,
     /// None were inserted, because this is production.
     Production,
     /// None were inserted, because of what the refusal says.
@@ -100,7 +102,7 @@ impl Application {
         let production = options.production || runner.standing().await?.is_production();
         let (seeding, failure) = if production {
             (Seeding::Production, None)
-        } else {
+        } else if let Some(seeder) = self.seeder() {
             tracing::info!("seeding");
             let options = tenantry_seeder::Options {
                 alongside: options.alongside,
@@ -110,13 +112,15 @@ impl Application {
                 ..tenantry_seeder::Options::default()
             };
             let watch = seeding();
-            let seeded = self.seeder().seed(&db.connection, &options).await;
+            let seeded = seeder.seed(&db.connection, &options).await;
             drop(watch);
             match seeded {
                 Ok(report) => (Seeding::Done(report), None),
                 Err(Error::Refused(refusal)) => (Seeding::Refused(refusal), None),
                 Err(error) => (Seeding::Failed(error.to_string()), Some(error)),
             }
+        } else {
+            (Seeding::Unknown, None)
         };
         tracing::info!("validating");
         let validation = self.validate(db, &ValidateOptions::default()).await?;

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use serde::Serialize;
-use tenantry_entity::{
-    Engine,
-    tenancy::{Scope, TENANT_ID},
-};
+use tenantry_entity::{Engine, IdType, Tenancy, TenantId};
 use tenantry_migration::{
     cluster::{Place, places_of, shard_sizes},
-    db::{Database, begin_read, listed, quoted, table_size},
+    db::{Database, begin_read, listed_tenants, quoted, read_tenant, table_size},
     error::Result,
-    schema::tenancy,
 };
-use uuid::Uuid;
+
+/// The column of the root table that says what a tenant is called, where it has one.
+const NAME: &str = "name";
 
 /// The tenants of a database.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -29,8 +27,8 @@ pub struct Tenants {
 #[derive(Clone, Debug, Serialize)]
 pub struct TenantFacts {
     /// Its id.
-    pub id: Uuid,
-    /// Its name.
+    pub id: TenantId,
+    /// Its name; empty where the root table has no column `name`.
     pub name: String,
     /// Its rows in all tenant-scoped tables, and the one in `tenants`.
     pub rows: u64,
@@ -55,29 +53,28 @@ pub async fn tenants(db: &Database, limit: u32) -> Result<Tenants> {
 }
 
 async fn tenants_in(tx: &DatabaseTransaction, db: &Database, limit: u32) -> Result<Tenants> {
-    let engine = db.engine;
-    let mut tables: Vec<(&str, BTreeMap<Uuid, u64>)> = Vec::new();
-    let mut rows: BTreeMap<Uuid, u64> = BTreeMap::new();
+    let (engine, tenancy) = (db.engine, db.project.tenants()?);
+    let mut has_names = false;
+    let mut tables: Vec<(&str, BTreeMap<TenantId, u64>)> = Vec::new();
+    let mut rows: BTreeMap<TenantId, u64> = BTreeMap::new();
     for def in (db.project.tables)() {
-        let column = match def.scope {
-            Scope::Tenant => TENANT_ID,
-            Scope::Shared if def.name == tenancy::ROOT => "id",
-            Scope::Shared => continue,
-        };
-        let counts = count(tx, engine, def.name, column).await?;
+        has_names |= def.name == tenancy.root && def.columns.contains(&NAME);
+        let Some(column) = tenancy.column_of(def.scope(&tenancy)) else { continue };
+        let counts = count(tx, engine, def.name, column, tenancy.id).await?;
         for (tenant, more) in &counts {
-            *rows.entry(*tenant).or_default() += more;
+            *rows.entry(tenant.clone()).or_default() += more;
         }
         tables.push((def.name, counts));
     }
-    let ids: Vec<Uuid> = rows.keys().copied().collect();
-    let places = places_of(tx, engine, &ids).await?;
-    let places: BTreeMap<Uuid, Place> =
-        ids.iter().zip(places).filter_map(|(id, place)| Some((*id, place?))).collect();
-    let sizes = shard_sizes(tx, engine).await?;
-    let shard_of = |id: &Uuid| places.get(id).map(|place| place.shard);
+    let ids: Vec<TenantId> = rows.keys().cloned().collect();
+    let places = places_of(tx, engine, &tenancy, &ids).await?;
+    let places: BTreeMap<TenantId, Place> =
+        ids.iter().zip(places).filter_map(|(id, place)| Some((id.clone(), place?))).collect();
+    let sizes = shard_sizes(tx, engine, &tenancy).await?;
+    let shard_of = |id: &TenantId| places.get(id).map(|place| place.shard);
 
-    let mut bytes: BTreeMap<Uuid, Option<i64>> = ids.iter().map(|id| (*id, Some(0))).collect();
+    let mut bytes: BTreeMap<TenantId, Option<i64>> =
+        ids.iter().map(|id| (id.clone(), Some(0))).collect();
     for (table, counts) in &tables {
         let mut parts: BTreeMap<Option<i64>, u64> = BTreeMap::new();
         for (id, rows) in counts {
@@ -100,17 +97,18 @@ async fn tenants_in(tx: &DatabaseTransaction, db: &Database, limit: u32) -> Resu
         }
     }
 
-    let mut largest: Vec<(Uuid, u64)> = rows.into_iter().collect();
-    largest.sort_by_key(|(id, rows)| (std::cmp::Reverse(*rows), *id));
+    let mut largest: Vec<(TenantId, u64)> = rows.into_iter().collect();
+    largest.sort_by_key(|(id, rows)| (std::cmp::Reverse(*rows), id.clone()));
     let all = largest.len() as u64;
     largest.truncate(limit as usize);
-    let mut names = names(tx, engine, &largest).await?;
-    let facts = |(id, rows): (Uuid, u64)| TenantFacts {
-        id,
+    let mut names =
+        if has_names { names(tx, engine, &tenancy, &largest).await? } else { BTreeMap::new() };
+    let facts = |(id, rows): (TenantId, u64)| TenantFacts {
         name: names.remove(&id).unwrap_or_default(),
         rows,
         bytes: bytes.get(&id).copied().flatten(),
         place: places.get(&id).cloned(),
+        id,
     };
     Ok(Tenants { all, tenants: largest.into_iter().map(facts).collect() })
 }
@@ -121,34 +119,47 @@ async fn count(
     engine: Engine,
     table: &str,
     column: &str,
-) -> std::result::Result<BTreeMap<Uuid, u64>, DbErr> {
+    ty: IdType,
+) -> std::result::Result<BTreeMap<TenantId, u64>, DbErr> {
     let (table, column) = (quoted(table), quoted(column));
     let sql = format!("SELECT {column} AS tenant, count(*) AS n FROM {table} GROUP BY {column}");
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
-    rows.iter()
-        .map(|row| {
-            let n: i64 = row.try_get("", "n")?;
-            Ok((row.try_get("", "tenant")?, u64::try_from(n).unwrap_or_default()))
-        })
-        .collect()
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        let n: i64 = row.try_get("", "n")?;
+        // Rows of no tenant are nobody's.
+        if let Some(tenant) = read_tenant(&row, "tenant", ty)? {
+            counts.insert(tenant, u64::try_from(n).unwrap_or_default());
+        }
+    }
+    Ok(counts)
 }
 
 async fn names(
     tx: &DatabaseTransaction,
     engine: Engine,
-    of: &[(Uuid, u64)],
-) -> std::result::Result<BTreeMap<Uuid, String>, DbErr> {
-    let ids: Vec<Uuid> = of.iter().map(|(id, _)| *id).collect();
+    tenancy: &Tenancy,
+    of: &[(TenantId, u64)],
+) -> std::result::Result<BTreeMap<TenantId, String>, DbErr> {
+    let ids: Vec<TenantId> = of.iter().map(|(id, _)| id.clone()).collect();
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
     let sql = format!(
-        "SELECT id, name FROM {} WHERE id IN ({})",
-        quoted(tenancy::ROOT),
-        listed(engine, &ids)
+        "SELECT {key} AS id, {NAME} FROM {} WHERE {key} IN ({})",
+        quoted(tenancy.root),
+        listed_tenants(engine, &ids),
+        key = quoted(tenancy.root_key),
     );
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
-    rows.iter().map(|row| Ok((row.try_get("", "id")?, row.try_get("", "name")?))).collect()
+    let mut names = BTreeMap::new();
+    for row in rows {
+        let name: Option<String> = row.try_get("", NAME)?;
+        if let (Some(id), Some(name)) = (read_tenant(&row, "id", tenancy.id)?, name) {
+            names.insert(id, name);
+        }
+    }
+    Ok(names)
 }
 
 /// The part of `size` that `own` of `all` rows take.

@@ -17,7 +17,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::tenancy::TENANT_SETTING;
+use crate::tenancy::NILE_SETTING;
 
 /// A database engine that Tenantry runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -329,7 +329,7 @@ impl Engine {
 ///
 /// If the server does not answer.
 pub async fn refuses_unknown_tenant(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let no_tenant = format!("SET LOCAL {TENANT_SETTING} = '{}'", Uuid::nil());
+    let no_tenant = format!("SET LOCAL {NILE_SETTING} = '{}'", Uuid::nil());
     let mut tx = connection.begin().await?;
     let taken = sqlx::raw_sql(AssertSqlSafe(no_tenant)).execute(&mut *tx).await;
     tx.rollback().await?;

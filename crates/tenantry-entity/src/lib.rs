@@ -15,8 +15,8 @@ pub mod tenancy;
 
 pub use current::{Currency, ensure_current};
 pub use engine::{Capability, Engine};
-pub use scope::{SealKey, TenantScope};
-pub use tenancy::{SampleCode, Scope, Table, TableDef, TenantScoped};
+pub use scope::{SealKey, TenantId, TenantScope};
+pub use tenancy::{IdType, Keys, SampleCode, Scope, Table, TableDef, Tenancy, TenantScoped};
 
 #[doc(hidden)]
 pub use sea_orm;

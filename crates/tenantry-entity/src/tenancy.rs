@@ -1,13 +1,14 @@
 //! Which tables belong to a tenant, and what follows from it.
 //!
-//! A table with a `tenant_id` column is tenant-scoped; nothing else declares it. For such a table
+//! One value says how tenants are told apart: [`Tenancy`]. A table with its tenant column (`tenant_id`, where
+//! nothing else is said) is tenant-scoped; exceptions are listed in [`Tenancy::tables`]. For such a table
 //!
-//! - the primary key is `(tenant_id, id)` and `tenant_id` refers to `tenants(id)`, so that a
-//!   tenant's rows go with the tenant;
-//! - a foreign key to another tenant-scoped table carries `tenant_id` on both sides, so that no row
-//!   can point at another tenant's row, on any engine;
+//! - the tenant column refers to the root table, so that a tenant's rows go with the tenant;
+//! - with [`Keys::Composite`], the primary key begins with the tenant column, and a foreign key to another
+//!   tenant-scoped table carries the tenant on both sides, so that no row can point at another tenant's row, on
+//!   any engine;
 //! - `indexed` on a column means an index on `(tenant_id, column)`;
-//! - a unique is `unique_key = "tenant_<column>"` on `tenant_id` *and* on the column, which also
+//! - a unique is `unique_key = "tenant_<column>"` on the tenant column *and* on the column, which also
 //!   makes SeaORM generate a finder that asks for the tenant. A bare `unique` would be unique
 //!   across all tenants and is refused by the schema model.
 //!
@@ -21,36 +22,150 @@ use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, RelationTrait as _, Schema,
     sea_query::{ColumnType, Index, IndexCreateStatement, TableCreateStatement},
 };
+use uuid::Uuid;
 
-/// How tenants are told apart: the names on which every rule of tenancy rests.
+use crate::scope::TenantId;
+
+/// How tenants are told apart: the one value on which every rule of tenancy rests.
+///
+/// ```
+/// use tenantry_entity::{IdType, Keys, Scope, Tenancy, tenancy::TENANCY};
+///
+/// const ORGANIZATIONS: Tenancy = Tenancy {
+///     root: "organizations",
+///     column: "organization_id",
+///     id: IdType::BigInteger,
+///     setting: "app.organization_id",
+///     application_role: "billing_app",
+///     keys: Keys::Single,
+///     tables: &[("plans", Scope::OptionalTenant), ("order_lines", Scope::Through("order_id"))],
+///     ..TENANCY
+/// };
+/// assert_eq!(ORGANIZATIONS.scope_of("orders", ["id", "organization_id"]), Scope::Tenant);
+/// assert_eq!(ORGANIZATIONS.scope_of("currencies", ["code"]), Scope::Shared);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tenancy {
-    /// The table with a row for each tenant, to whose `id` every tenant column refers.
+    /// The table with a row for each tenant, to which every tenant column refers.
     pub root: &'static str,
+    /// The primary key of that table.
+    pub root_key: &'static str,
     /// The column that makes a table tenant-scoped.
     pub column: &'static str,
-    /// The setting that names the tenant whose rows the policies show.
+    /// The type of that column, and of the key it refers to.
+    pub id: IdType,
+    /// The setting that names the tenant whose rows the policies show. PostgreSQL wants a dot in it.
     pub setting: &'static str,
     /// The role that applications work as, unless another is named.
     pub application_role: &'static str,
+    /// What the primary keys of tenant-scoped tables are like.
+    pub keys: Keys,
+    /// Tables that are otherwise than their columns say, by name.
+    pub tables: &'static [(&'static str, Scope)],
+    /// Whether a uuid column `id` without a default gets `DEFAULT gen_random_uuid()`, for rows that are not made
+    /// through an `ActiveModel`.
+    pub random_id_default: bool,
 }
 
-/// The names as Nile has them, and the role as every cluster may have it.
+/// The type of tenants' keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdType {
+    /// `uuid`
+    Uuid,
+    /// `bigint`
+    BigInteger,
+    /// `integer`
+    Integer,
+    /// `text`, or `varchar` of any length.
+    Text,
+}
+
+/// What the primary keys of tenant-scoped tables are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Keys {
+    /// The tenant column comes first in the primary key, and foreign keys between tenant-scoped tables carry it:
+    /// no reference can cross tenants.
+    Composite,
+    /// Primary keys are what they are, mostly `id` alone. A foreign key that does not carry the tenant can refer to
+    /// a row of another tenant; each is a finding of `validate` until it does or is accepted by name.
+    Single,
+}
+
+/// Nile's names, keys of uuid, and the role as every cluster may have it.
 pub const TENANCY: Tenancy = Tenancy {
     root: "tenants",
+    root_key: "id",
     column: "tenant_id",
+    id: IdType::Uuid,
     setting: "nile.tenant_id",
     application_role: "tenantry_app",
+    keys: Keys::Composite,
+    tables: &[],
+    random_id_default: true,
 };
 
-/// [`Tenancy::root`]
-pub const ROOT: &str = TENANCY.root;
+impl Tenancy {
+    /// Whom the rows of a table with these columns belong to.
+    #[must_use]
+    pub fn scope_of<'c>(&self, table: &str, columns: impl IntoIterator<Item = &'c str>) -> Scope {
+        if table == self.root {
+            return Scope::Root;
+        }
+        match self.tables.iter().find(|(name, _)| *name == table) {
+            Some((_, scope)) => *scope,
+            None if columns.into_iter().any(|column| column == self.column) => Scope::Tenant,
+            None => Scope::Shared,
+        }
+    }
 
-/// [`Tenancy::column`]
-pub const TENANT_ID: &str = TENANCY.column;
+    /// The column of a table of that scope that says whose a row is.
+    #[must_use]
+    pub fn column_of(&self, scope: Scope) -> Option<&'static str> {
+        match scope {
+            Scope::Root => Some(self.root_key),
+            Scope::Tenant | Scope::OptionalTenant => Some(self.column),
+            Scope::Through(_) | Scope::Shared => None,
+        }
+    }
+}
 
-/// [`Tenancy::setting`]
-pub const TENANT_SETTING: &str = TENANCY.setting;
+impl IdType {
+    /// The type's name in PostgreSQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uuid => "uuid",
+            Self::BigInteger => "bigint",
+            Self::Integer => "integer",
+            Self::Text => "text",
+        }
+    }
+
+    /// The key that a text names; `None` if no key of the type is written so.
+    #[must_use]
+    pub fn parse(self, text: &str) -> Option<TenantId> {
+        match self {
+            Self::Uuid => Uuid::try_parse(text).ok().map(TenantId::from),
+            Self::BigInteger => text.parse::<i64>().ok().map(TenantId::from),
+            Self::Integer => text.parse::<i32>().ok().map(TenantId::from),
+            Self::Text => (!text.is_empty()).then(|| TenantId::from(text)),
+        }
+    }
+
+    /// What makes a value of the type of a text, as the end of an SQL expression.
+    #[must_use]
+    pub const fn cast(self) -> &'static str {
+        match self {
+            Self::Uuid => "::uuid",
+            Self::BigInteger => "::bigint",
+            Self::Integer => "::integer",
+            Self::Text => "",
+        }
+    }
+}
+
+/// The setting by which Nile is told the tenant.
+pub const NILE_SETTING: &str = TENANCY.setting;
 
 /// The setting with the token of a [sealed scope](crate::scope::ScopeOptions::sealed).
 pub const SEAL_SETTING: &str = "tenantry.seal";
@@ -60,9 +175,6 @@ pub const SEALED_TENANT: &str = "tenantry_sealed_tenant";
 
 /// The table with the keys that seal scopes, which only its owner reads.
 pub const SEAL_KEYS: &str = "tenantry_seal_keys";
-
-/// [`Tenancy::application_role`]
-pub const APPLICATION_ROLE: &str = TENANCY.application_role;
 
 /// What a transaction on Citus that works for one tenant begins with.
 ///
@@ -78,10 +190,24 @@ pub const SETTINGS_ON_EACH_NODE: &str = "SET LOCAL citus.enable_local_execution 
 /// Whom the rows of a table belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Each row belongs to the tenant in its `tenant_id`.
+    /// Each row is a tenant.
+    Root,
+    /// Each row belongs to the tenant in its tenant column.
     Tenant,
-    /// Rows belong to no tenant: `tenants` itself, and `users`.
+    /// The same, but the tenant column may be NULL: those rows are every tenant's to read, and no tenant's to write.
+    OptionalTenant,
+    /// The table has no tenant column: each row belongs to the tenant of the row to which this column refers.
+    Through(&'static str),
+    /// Rows belong to no tenant.
     Shared,
+}
+
+impl Scope {
+    /// Whether a row belongs to a tenant, whichever way.
+    #[must_use]
+    pub fn is_of_a_tenant(self) -> bool {
+        matches!(self, Self::Tenant | Self::OptionalTenant | Self::Through(_))
+    }
 }
 
 /// An entity that says more to the engine than its attributes can. Any other one needs no implementation.
@@ -95,16 +221,6 @@ pub trait Table: EntityTrait {
     }
 }
 
-/// Whom the rows of an entity belong to, derived from its columns.
-#[must_use]
-pub fn scope_of<E: EntityTrait>() -> Scope {
-    if E::Column::iter().any(|column| column.as_str() == TENANT_ID) {
-        Scope::Tenant
-    } else {
-        Scope::Shared
-    }
-}
-
 /// An entity that may have sample rows.
 pub trait SampleCode: EntityTrait {
     /// The table's code within [sample ids](crate::sample_id): a part of every id, so that it is
@@ -112,29 +228,41 @@ pub trait SampleCode: EntityTrait {
     const CODE: u8;
 }
 
-/// A tenant-scoped entity: one with a `tenant_id` column, which [`TenantScope`] can filter by.
+/// A tenant-scoped entity: one with a tenant column, which [`TenantScope`] can filter by.
 ///
 /// [`TenantScope`]: crate::TenantScope
 pub trait TenantScoped: EntityTrait {
-    /// The column `tenant_id`.
+    /// The tenant column.
     fn tenant_column() -> Self::Column;
 
-    /// The column `id`, the other part of the key.
+    /// The column that tells the tenant's rows apart, mostly `id`.
     fn id_column() -> Self::Column;
 }
 
-/// Implements [`TenantScoped`] for the entity of the calling module. One without the columns does
-/// not compile.
+/// Implements [`TenantScoped`] for the entity of the calling module: with the columns `tenant_id` and `id`, or with
+/// those that are named. One without the columns does not compile.
+///
+/// ```ignore
+/// tenantry_entity::tenant_scoped!();
+/// tenantry_entity::tenant_scoped!(OrganizationId);
+/// tenantry_entity::tenant_scoped!(OrganizationId, Code);
+/// ```
 #[macro_export]
 macro_rules! tenant_scoped {
     () => {
+        $crate::tenant_scoped!(TenantId, Id);
+    };
+    ($tenant:ident) => {
+        $crate::tenant_scoped!($tenant, Id);
+    };
+    ($tenant:ident, $id:ident) => {
         impl $crate::TenantScoped for Entity {
             fn tenant_column() -> Column {
-                Column::TenantId
+                Column::$tenant
             }
 
             fn id_column() -> Column {
-                Column::Id
+                Column::$id
             }
         }
     };
@@ -148,8 +276,6 @@ pub type Named<'a> = &'a mut dyn FnMut(&str);
 pub struct TableDef {
     /// The table's name.
     pub name: &'static str,
-    /// Whom the rows belong to.
-    pub scope: Scope,
     /// Column names, in the order of the model's fields.
     pub columns: Vec<&'static str>,
     /// The code within [sample ids](crate::sample_id); `None` for a table without sample rows.
@@ -178,7 +304,6 @@ impl TableDef {
     pub fn plain<E: EntityTrait>() -> Self {
         Self {
             name: E::default().table_name(),
-            scope: scope_of::<E>(),
             columns: E::Column::iter().map(|column| column.as_str()).collect(),
             code: None,
             schema_name: E::default().schema_name().map(str::to_owned),
@@ -203,6 +328,12 @@ impl TableDef {
     #[must_use]
     pub fn with_code(self, code: u8) -> Self {
         Self { code: Some(code), ..self }
+    }
+
+    /// Whom the rows belong to.
+    #[must_use]
+    pub fn scope(&self, tenancy: &Tenancy) -> Scope {
+        tenancy.scope_of(self.name, self.columns.iter().copied())
     }
 
     /// Lets SeaORM define each relation, after its name was given to `before`. Where both sides of one are

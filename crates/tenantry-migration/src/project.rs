@@ -3,9 +3,9 @@
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 use tenantry_entity::{
-    Currency, Engine, ensure_current,
+    Currency, Engine, IdType, Scope, ensure_current,
     sample_id::SampleCodes,
-    tenancy::{SEAL_KEYS, TableDef, Tenancy},
+    tenancy::{SEAL_KEYS, TENANCY, TableDef, Tenancy},
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     db::Database,
     error::{Error, ModelError, Result, explain},
     runner::{Runner, Samples, journal_beside},
-    schema::Schema,
+    schema::{Schema, tenancy},
 };
 
 /// An application's entities and migrations. One value, which every command and function of the
@@ -67,14 +67,27 @@ impl Project {
             )));
         }
         let mut refused = Vec::new();
-        if self.engines.contains(&Engine::Sqlite) {
-            refused = schema.refused_by(Engine::Sqlite);
+        for engine in self.engines {
+            let mut by_engine = schema.refused_by(*engine);
+            let tenancies = self.tenancy.iter();
+            by_engine.extend(tenancies.flat_map(|it| tenancy::refused_by(&schema, it, *engine)));
+            if !by_engine.is_empty() {
+                by_engine
+                    .push(format!("Or leave `Engine::{engine:?}` out of the project's `engines`."));
+            }
+            refused.append(&mut by_engine);
+        }
+        let sealed = self.tenancy.filter(|_| self.sealed);
+        if let Some(tenancy) = &sealed {
+            refused.extend(not_sealed(tenancy));
         }
         if !refused.is_empty() {
-            refused.push("Or leave SQLite out of the project's `engines`.".to_owned());
             return Err(ModelError::of(&refused));
         }
-        Ok(if self.sealed { schema.sealed() } else { schema })
+        Ok(match &sealed {
+            Some(tenancy) => schema.sealed(tenancy),
+            None => schema,
+        })
     }
 
     /// How tenants are told apart, for what cannot be done without them.
@@ -88,6 +101,12 @@ impl Project {
             Error::config("no-tenancy", what)
         };
         self.tenancy.ok_or_else(why)
+    }
+
+    /// The names of tenancy; the usual ones for a project without tenants, where nothing has them.
+    #[must_use]
+    pub fn names(&self) -> Tenancy {
+        self.tenancy.unwrap_or(TENANCY)
     }
 
     /// Fails where the project's migrations are not for `engine`.
@@ -134,7 +153,7 @@ impl Project {
         Ok(runner
             .on(engine)
             .environment(config::environment())
-            .application_role(config::application_role()?))
+            .application_role(config::application_role(self)?))
     }
 
     /// A runner with the settings of a library call: PostgreSQL or SQLite as the connection says.
@@ -165,7 +184,7 @@ impl Project {
     /// The part of the journal that is about sample rows.
     #[must_use]
     pub fn samples(&self, engine: Engine) -> Samples {
-        Samples::new(engine, self.codes(), self.bookkeeping, &self.tool())
+        Samples::new(engine, self.codes(), self.names(), self.bookkeeping, &self.tool())
     }
 
     /// The codes of the tables within sample ids.
@@ -194,4 +213,23 @@ impl Project {
     pub fn default_file(&self) -> String {
         format!("{}.db", self.name)
     }
+}
+
+/// What of the tenancy has no sealed scopes.
+fn not_sealed(tenancy: &Tenancy) -> Vec<String> {
+    let mut found = Vec::new();
+    if tenancy.id != IdType::Uuid {
+        found.push(
+            "`sealed` needs tenants with keys of uuid, which is what its tokens name".to_owned(),
+        );
+    }
+    let is_plain = |scope: &Scope| !scope.is_of_a_tenant() || *scope == Scope::Tenant;
+    found.extend(tenancy.tables.iter().filter(|(_, scope)| !is_plain(scope)).map(
+        |(table, scope)| {
+            format!(
+                "{table}: `sealed` has no policies for `{scope:?}`: give each row a tenant column"
+            )
+        },
+    ));
+    found
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use sea_orm::ConnectionTrait;
-use tenantry_entity::{Engine, TableDef};
+use tenantry_entity::{Engine, TableDef, Tenancy};
 use tenantry_migration::{
     Error, IntoSchemaManagerConnection, Result, called,
     db::{count_rows, quoted},
     error::List,
     refusal::Refusal,
     runner::{NotedSeeding, SeedingStage, State},
-    schema::{self, Schema, Table, tenancy::ROOT},
+    schema::{self, Schema, Table},
 };
 
 use crate::{
@@ -157,9 +157,10 @@ pub(crate) async fn noted<C: ConnectionTrait>(
 /// How many tenants there are that the seeder did not make; and how many tenants and shared rows that
 /// it did.
 async fn tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<(u64, u64)> {
-    let samples = on.journal.ids("id", ROOT);
+    let Tenancy { root, root_key, .. } = on.names();
+    let samples = on.journal.ids(root_key, root);
     let mut asked =
-        vec![(quoted(ROOT), format!("({samples}) IS NOT TRUE")), (quoted(ROOT), samples)];
+        vec![(quoted(root), format!("({samples}) IS NOT TRUE")), (quoted(root), samples)];
     for info in on.tables().iter().filter(|info| info.is_shared()) {
         asked.push((quoted(info.name), on.journal.ids("id", info.name)));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, Tenancy, TenantId};
 use tenantry_migration::{
     Result,
     cluster::{Node, places_of},
@@ -31,6 +31,7 @@ const AT_ONCE: usize = 10_000;
 pub(crate) async fn by_node<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
+    names: &Tenancy,
     set: &DataSet,
 ) -> Result<Vec<NodeReport>> {
     let mut by_node: BTreeMap<Node, (u64, u64)> = BTreeMap::new();
@@ -41,8 +42,8 @@ pub(crate) async fn by_node<C: ConnectionTrait>(
     while tenants.peek().is_some() {
         let some: Vec<_> =
             tenants.by_ref().take(AT_ONCE).map(|tenant| (tenant.id, tenant.own())).collect();
-        let ids: Vec<_> = some.iter().map(|(id, _)| *id).collect();
-        for (place, (_, rows)) in places_of(db, engine, &ids).await?.into_iter().zip(some) {
+        let ids: Vec<_> = some.iter().map(|(id, _)| TenantId::from(*id)).collect();
+        for (place, (_, rows)) in places_of(db, engine, names, &ids).await?.into_iter().zip(some) {
             let Some(place) = place else { continue };
             let on_node = by_node.entry(place.node).or_default();
             on_node.0 += 1;

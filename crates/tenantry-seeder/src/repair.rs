@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, mem};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, sea_query::OnConflict};
-use tenantry_entity::{Engine, tenancy::TENANT_ID};
+use tenantry_entity::Engine;
 use tenantry_migration::{
     Result,
     db::{begin_for_tenant, finish, listed, quoted},
@@ -60,7 +60,7 @@ pub(crate) async fn by_tenant(
     let mut mending = Mending::new(on)?;
     mending.shared_tables(db, set).await?;
     for tenant in set.tenants() {
-        let tx = begin_for_tenant(db, tenant.id).await?;
+        let tx = begin_for_tenant(db, on.names().setting, tenant.id).await?;
         let mended = mending.tenant(&tx, &tenant).await;
         finish(tx, mended).await?;
     }
@@ -80,7 +80,7 @@ impl<'o> Mending<'o> {
 
     async fn shared_tables<C: ConnectionTrait>(&mut self, db: &C, set: &DataSet) -> Result<()> {
         let shared = set.tables().iter().enumerate();
-        for (at, info) in shared.filter(|(_, info)| info.owner() != Some(TENANT_ID)) {
+        for (at, info) in shared.filter(|(_, info)| info.tenant_column().is_none()) {
             let samples = shared_samples(&self.on.journal, info, set, in_order(set, at));
             let rows = || Comparison::new(db, info, samples.clone(), in_order(set, at));
             self.table(db, info, rows).await?;
@@ -90,8 +90,9 @@ impl<'o> Mending<'o> {
 
     async fn tenant<C: ConnectionTrait>(&mut self, db: &C, tenant: &SampleTenant) -> Result<()> {
         let own = self.on.tables().iter().enumerate();
-        for (at, info) in own.filter(|(_, info)| info.owner() == Some(TENANT_ID)) {
-            let rows = || Comparison::new(db, info, of_tenant(tenant.id), tenant.rows_of(at));
+        for (at, info) in own.filter(|(_, info)| info.tenant_column().is_some()) {
+            let own = || of_tenant(info, tenant.id);
+            let rows = || Comparison::new(db, info, own(), tenant.rows_of(at));
             self.table(db, info, rows).await?;
         }
         Ok(())

@@ -15,9 +15,8 @@ use sea_orm::{
 };
 use tenantry_entity::{
     SampleCode, Scope,
-    tenancy::{self, TENANT_ID},
+    tenancy::{TENANCY, Tenancy},
 };
-use tenantry_migration::schema::tenancy::ROOT;
 
 use crate::{spec::Spec, tenant::Tenant};
 
@@ -47,6 +46,9 @@ pub trait Samples: Sized + Send + Sync + 'static {
     /// A tenant with what the application draws for it once: its counts, its name.
     type Tenant: Deref<Target = Tenant> + Send + Sync;
 
+    /// How tenants are told apart, as in the project.
+    const TENANCY: Tenancy = TENANCY;
+
     /// Completes a tenant. It is a pure function: the same tenant, whenever it is asked for.
     fn tenant(tenant: Tenant) -> Self::Tenant;
 
@@ -74,7 +76,7 @@ impl<S: Samples> SampleTable<S> {
         row: fn(&S::Tenant, u32) -> E::ActiveModel,
     ) -> Self {
         let row = Box::new(move |tenant: &S::Tenant, n| values(row(tenant, n)));
-        Self { info: TableInfo::of::<E>(), count, row }
+        Self { info: TableInfo::of::<E>(&S::TENANCY), count, row }
     }
 
     /// For a table whose number of rows follows from others: no `--factor` changes it.
@@ -99,6 +101,7 @@ pub struct TableInfo {
     pub code: u8,
     /// Whether a spec may ask for more or fewer of its rows.
     pub takes_factor: bool,
+    owner: Option<&'static str>,
     id: Option<usize>,
     select: fn() -> SelectStatement,
     decode: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
@@ -114,17 +117,19 @@ impl fmt::Debug for TableInfo {
 impl TableInfo {
     /// The table of the entity `E`.
     #[must_use]
-    pub fn of<E: SampleCode>() -> Self {
+    pub fn of<E: SampleCode>(tenancy: &Tenancy) -> Self {
         let columns: Vec<&str> = E::Column::iter().map(|column| column.as_str()).collect();
         let key = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
+        let scope = tenancy.scope_of(E::default().table_name(), columns.iter().copied());
         Self {
             name: E::default().table_name(),
-            scope: tenancy::scope_of::<E>(),
+            scope,
+            owner: tenancy.column_of(scope),
             id: columns.iter().position(|name| *name == "id"),
             columns,
             key,
             code: E::CODE,
-            takes_factor: E::default().table_name() != ROOT,
+            takes_factor: scope != Scope::Root,
             #[allow(clippy::disallowed_methods, reason = "it looks at the rows of all tenants")]
             select: || E::find().into_query(),
             decode: |row| {
@@ -140,21 +145,22 @@ impl TableInfo {
 
     /// Whether it is the table of the tenants themselves.
     pub(crate) fn is_root(&self) -> bool {
-        self.name == ROOT
+        self.scope == Scope::Root
     }
 
     /// Whether its rows belong to no tenant, but for the tenants themselves.
     pub(crate) fn is_shared(&self) -> bool {
-        self.scope == Scope::Shared && !self.is_root()
+        self.scope == Scope::Shared
     }
 
     /// The column that says whose a row is; `None` for a shared table.
     pub(crate) fn owner(&self) -> Option<&'static str> {
-        match self.scope {
-            Scope::Tenant => Some(TENANT_ID),
-            Scope::Shared if self.is_root() => Some("id"),
-            Scope::Shared => None,
-        }
+        self.owner
+    }
+
+    /// The tenant column, where it has one.
+    pub(crate) fn tenant_column(&self) -> Option<&'static str> {
+        self.owner.filter(|_| !self.is_root())
     }
 
     /// Whether it has a column `id`, by which sample rows are known.
@@ -199,6 +205,9 @@ pub(crate) fn values<A: ActiveModelTrait>(mut row: A) -> Vec<Value> {
 
 /// The sample rows of an application, without its types: what the engine works with.
 pub trait SampleSet: fmt::Debug + Send + Sync + 'static {
+    /// How tenants are told apart.
+    fn tenancy(&self) -> Tenancy;
+
     /// Its tables in foreign-key order.
     fn tables(&'static self) -> &'static [TableInfo];
 
@@ -243,6 +252,10 @@ impl<S: Samples> fmt::Debug for Set<S> {
 }
 
 impl<S: Samples> SampleSet for Set<S> {
+    fn tenancy(&self) -> Tenancy {
+        S::TENANCY
+    }
+
     fn tables(&'static self) -> &'static [TableInfo] {
         &self.parts().0
     }

@@ -1,7 +1,7 @@
 //! The seeder of an application.
 
 use sea_orm::DatabaseConnection;
-use tenantry_entity::{Engine, TableDef};
+use tenantry_entity::{Engine, IdType, TableDef, Tenancy};
 use tenantry_migration::{Error, Project, Result, runner::Samples as Journal};
 
 use crate::{
@@ -30,6 +30,20 @@ impl Seeder {
         let tables = (self.project.tables)();
         let made = self.samples.tables();
         let wrong = |what: String| Err(Error::config("factories-incomplete", what));
+        let tenancy = self.project.tenants()?;
+        if self.samples.tenancy() != tenancy {
+            return wrong(
+                "the sample rows have another tenancy than the project: write it as `const TENANCY` of \
+                 `Samples`"
+                    .to_owned(),
+            );
+        }
+        if tenancy.id != IdType::Uuid {
+            return Err(Error::config(
+                "samples-need-uuid",
+                "sample rows are known by ids of uuid, and the tenancy has other keys",
+            ));
+        }
         if let Some(def) = tables.iter().find(|def| !made.iter().any(|it| it.name == def.name)) {
             return wrong(format!(
                 "the entity of {} has no factory: add it to the tables of the sample rows",
@@ -86,6 +100,11 @@ impl Bound {
     /// The tables with their factories, in foreign-key order.
     pub(crate) fn tables(&self) -> &'static [TableInfo] {
         self.seeder.samples.tables()
+    }
+
+    /// How tenants are told apart.
+    pub(crate) fn names(&self) -> Tenancy {
+        self.seeder.project.names()
     }
 
     /// What a spec describes.

@@ -182,7 +182,7 @@ async fn locked(
         admitted.check_there(tx, on, &set).await?;
     }
     noting(tx, on, &set, &tally, done).await?;
-    let nodes = if done { by_node(tx, on.engine, &set).await? } else { Vec::new() };
+    let nodes = if done { by_node(tx, on.engine, &on.names(), &set).await? } else { Vec::new() };
     Ok(Begun::Done(Report { nodes, ..report(&set, &tally, done) }))
 }
 

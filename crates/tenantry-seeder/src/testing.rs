@@ -26,7 +26,6 @@ use sea_orm::{
     sqlx::{ConnectOptions as _, postgres::PgConnectOptions},
 };
 use sha2::{Digest as _, Sha256};
-use tenantry_entity::tenancy::APPLICATION_ROLE;
 use tenantry_migration::{
     Error, Project, Result,
     config::{DatabaseArgs, FileMode, Target},
@@ -90,7 +89,8 @@ impl Drop for SeededDb {
                     let runtime =
                         tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                     runtime.block_on(async {
-                        let db = Database::open(project, &server(&admin), Absent::Fail).await?;
+                        let db =
+                            Database::open(project, &server(project, &admin), Absent::Fail).await?;
                         let sql =
                             format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&dropped));
                         db.connection.execute_unprepared(&sql).await?;
@@ -199,7 +199,7 @@ fn file(path: &Path, mode: FileMode) -> Target {
 
 async fn on_server(seeder: &Seeder, admin: &PgConnectOptions, spec: &Spec) -> Result<SeededDb> {
     let template = format!("tenantry_{}", key(seeder, spec)?);
-    let db = Database::open(seeder.project, &server(admin), Absent::Fail).await?;
+    let db = Database::open(seeder.project, &server(seeder.project, admin), Absent::Fail).await?;
     // One at a time, for as long as the connection is there.
     db.connection
         .execute_unprepared("SELECT pg_advisory_lock(hashtext('tenantry seeded'))")
@@ -212,9 +212,12 @@ async fn on_server(seeder: &Seeder, admin: &PgConnectOptions, spec: &Spec) -> Re
         // A process was killed on the way.
         run(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&making))).await?;
         run(format!("CREATE DATABASE {}", quoted(&making))).await?;
-        let own =
-            Database::open(seeder.project, &server(&admin.clone().database(&making)), Absent::Fail)
-                .await?;
+        let own = Database::open(
+            seeder.project,
+            &server(seeder.project, &admin.clone().database(&making)),
+            Absent::Fail,
+        )
+        .await?;
         let filled = fill(seeder, &own, spec).await;
         own.close().await;
         filled?;
@@ -231,15 +234,17 @@ async fn on_server(seeder: &Seeder, admin: &PgConnectOptions, spec: &Spec) -> Re
     // From here on, it is dropped whatever happens.
     let mut own = SeededDb { connection: DatabaseConnection::default(), url, place };
     own.connection =
-        Database::open(seeder.project, &server(&options), Absent::Fail).await?.connection;
+        Database::open(seeder.project, &server(seeder.project, &options), Absent::Fail)
+            .await?
+            .connection;
     Ok(own)
 }
 
-fn server(options: &PgConnectOptions) -> Target {
+fn server(project: &Project, options: &PgConnectOptions) -> Target {
     Target::Postgres {
         options: Box::new(options.clone()),
         schema: None,
-        application_role: APPLICATION_ROLE.to_owned(),
+        application_role: project.names().application_role.to_owned(),
         engine: None,
         name: format!("{}:{}", options.get_host(), options.get_port()),
     }

@@ -9,7 +9,7 @@ use sea_orm::{
     sea_query::{Condition, Expr, ExprTrait as _},
 };
 use serde::Serialize;
-use tenantry_entity::{Engine, tenancy::TENANT_ID};
+use tenantry_entity::Engine;
 use tenantry_migration::{
     Error, Result,
     db::begin_read,
@@ -143,7 +143,7 @@ pub(crate) async fn verified(
     let set = known(tx, on, only).await?;
     let mut verification = Verification::default();
     for (at, info) in set.tables().iter().enumerate() {
-        if info.owner() == Some(TENANT_ID) {
+        if info.tenant_column().is_some() {
             verification.scoped(tx, on, &live, &set, at).await?;
         } else {
             verification.shared(tx, on, &set, at).await?;
@@ -183,8 +183,8 @@ pub(crate) fn shared_samples(
 }
 
 /// Which rows of a table belong to a tenant.
-pub(crate) fn of_tenant(tenant: Uuid) -> Condition {
-    Condition::all().add(Expr::col(TENANT_ID).eq(tenant))
+pub(crate) fn of_tenant(info: &TableInfo, tenant: Uuid) -> Condition {
+    Condition::all().add_option(info.tenant_column().map(|column| Expr::col(column).eq(tenant)))
 }
 
 impl Verification {
@@ -255,12 +255,13 @@ impl Verification {
                 self.sum_up(info.name, digest, digest);
                 continue;
             }
-            let comparison = Comparison::new(db, info, of_tenant(tenant.id), tenant.rows_of(at));
+            let comparison =
+                Comparison::new(db, info, of_tenant(info, tenant.id), tenant.rows_of(at));
             let label = format!("{} ({})", tenant.name, tenant.token);
             self.add(Some(label), info, comparison).await?;
         }
         for tenant in sums.into_keys().flatten() {
-            let comparison = Comparison::new(db, info, of_tenant(tenant), std::iter::empty());
+            let comparison = Comparison::new(db, info, of_tenant(info, tenant), std::iter::empty());
             self.add(Some(tenant.to_string()), info, comparison).await?;
         }
         Ok(())

@@ -8,11 +8,10 @@ use tenantry_migration::{
     cluster::{IsolateOptions, Node, Place, isolate},
     config::DatabaseArgs,
     db::Absent,
-    error::Result,
+    error::{Error, Result},
     refusal::size,
     report::{Envelope, Finding},
 };
-use uuid::Uuid;
 
 use crate::tenants::{Tenants, tenants};
 
@@ -36,7 +35,7 @@ pub(super) enum Action {
     /// on the nodes has to be `logical`.
     Isolate {
         /// The tenant's id
-        id: Uuid,
+        id: String,
         /// Node to move to, as host:port; without it, the one with the least on it
         #[arg(long, value_name = "NODE", conflicts_with = "stay")]
         to: Option<Node>,
@@ -60,9 +59,14 @@ pub(super) async fn run(
     match action {
         Action::List { limit, json } => list(project, args, limit, json, out).await,
         Action::Isolate { id, to, stay, block_writes, waiting } => {
+            let ty = project.tenants()?.id;
+            let id = ty.parse(&id).ok_or_else(|| {
+                let what = format!("the tenant's id has to be {}", ty.name());
+                Error::config("tenant-id-unusable", what)
+            })?;
             let db = open_patiently(project, args, Absent::Fail, waiting, out).await?;
             let options = IsolateOptions { to, stay, block_writes };
-            let done = isolate(&db, id, &options, &mut |line| tracing::info!("{line}")).await;
+            let done = isolate(&db, &id, &options, &mut |line| tracing::info!("{line}")).await;
             db.close().await;
             let done = done?;
             out.done(&if done.before == done.after {

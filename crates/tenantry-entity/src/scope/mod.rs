@@ -4,6 +4,7 @@ mod query;
 mod seal;
 mod session;
 mod statement;
+mod tenant_id;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -12,12 +13,14 @@ use sea_orm::{
     QueryResult, Statement, TransactionError, TransactionOptions, TransactionSession,
     TransactionTrait, prelude::async_trait,
 };
-use uuid::Uuid;
 
 pub use self::seal::{LONGEST_LIFETIME, SEAL_KEY_VARIABLE, SEALED_TEXT, SealKey, SealKeyError};
 use self::session::Session;
-pub use self::statement::check;
-use crate::{Engine, tenancy::APPLICATION_ROLE};
+pub use self::{statement::check, tenant_id::TenantId};
+use crate::{
+    Engine,
+    tenancy::{TENANCY, Tenancy},
+};
 
 /// A transaction that works for one tenant and sees nothing of any other.
 ///
@@ -92,6 +95,7 @@ pub struct TenantScope {
 #[derive(Clone, Debug)]
 pub struct ScopeOptions {
     role: String,
+    setting: &'static str,
     engine: Option<Engine>,
     unnamed_statements: bool,
     seal: Option<SealKey>,
@@ -101,7 +105,8 @@ pub struct ScopeOptions {
 impl Default for ScopeOptions {
     fn default() -> Self {
         Self {
-            role: APPLICATION_ROLE.to_owned(),
+            role: TENANCY.application_role.to_owned(),
+            setting: TENANCY.setting,
             engine: None,
             unnamed_statements: false,
             seal: None,
@@ -111,6 +116,24 @@ impl Default for ScopeOptions {
 }
 
 impl ScopeOptions {
+    /// Names the tenant by the setting of this tenancy, and works as its application role.
+    ///
+    /// ```no_run
+    /// # use sea_orm::entity::prelude::*;
+    /// # use tenantry_entity::{Tenancy, TenantScope, tenancy::TENANCY};
+    /// # const ORGANIZATIONS: Tenancy = TENANCY;
+    /// # async fn example(db: &DatabaseConnection) -> Result<(), DbErr> {
+    /// let scope = TenantScope::options().tenancy(&ORGANIZATIONS).begin(db, 7).await?;
+    /// # scope.rollback().await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn tenancy(mut self, tenancy: &Tenancy) -> Self {
+        tenancy.application_role.clone_into(&mut self.role);
+        self.setting = tenancy.setting;
+        self
+    }
+
     /// Works as the application role of this name.
     #[must_use]
     pub fn role(mut self, name: impl Into<String>) -> Self {
@@ -185,8 +208,13 @@ impl ScopeOptions {
     /// # Errors
     ///
     /// If the pool has no connection to give, if the application role does not exist or may not be
-    /// worked as, or if this kind of database is not supported.
-    pub async fn begin(&self, db: &DatabaseConnection, tenant: Uuid) -> Result<TenantScope, DbErr> {
+    /// worked as, if the key can be no tenant's, or if this kind of database is not supported.
+    pub async fn begin(
+        &self,
+        db: &DatabaseConnection,
+        tenant: impl Into<TenantId>,
+    ) -> Result<TenantScope, DbErr> {
+        let tenant = tenant.into();
         let session = match db.get_database_backend() {
             _ if db.is_mock_connection() => return Err(unsupported()),
             DbBackend::Postgres => {
@@ -195,7 +223,7 @@ impl ScopeOptions {
                 Session::on_postgres(pool, tenant, engine, self).await?
             }
             DbBackend::Sqlite => {
-                Session::on_sqlite(db.get_sqlite_connection_pool(), tenant).await?
+                Session::on_sqlite(db.get_sqlite_connection_pool(), tenant, self).await?
             }
             _ => return Err(unsupported()),
         };
@@ -208,13 +236,16 @@ fn unsupported() -> DbErr {
 }
 
 impl TenantScope {
-    /// Begins to work for a tenant, as the role [`APPLICATION_ROLE`]. Does not ask whether the
+    /// Begins to work for a tenant, as the role of [`TENANCY`]. Does not ask whether the
     /// tenant exists: one that does not has no rows.
     ///
     /// # Errors
     ///
     /// As [`ScopeOptions::begin`].
-    pub async fn begin(db: &DatabaseConnection, tenant: Uuid) -> Result<Self, DbErr> {
+    pub async fn begin(
+        db: &DatabaseConnection,
+        tenant: impl Into<TenantId>,
+    ) -> Result<Self, DbErr> {
         Self::options().begin(db, tenant).await
     }
 
@@ -226,8 +257,8 @@ impl TenantScope {
 
     /// The tenant.
     #[must_use]
-    pub fn tenant(&self) -> Uuid {
-        self.session.tenant
+    pub fn tenant(&self) -> &TenantId {
+        &self.session.tenant
     }
 
     /// Keeps what was done. Inside another scope's transaction, that is up to the outer one.

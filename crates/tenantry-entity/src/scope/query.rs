@@ -6,7 +6,6 @@ use sea_orm::{
     EntityTrait, InsertMany, IntoActiveModel, ModelTrait, QueryFilter as _, Select, UpdateMany,
     Value, sea_query::Expr,
 };
-use uuid::Uuid;
 
 use super::TenantScope;
 use crate::tenancy::TenantScoped;
@@ -20,8 +19,8 @@ impl TenantScope {
 
     /// The tenant's row of that id.
     #[must_use]
-    pub fn find_by_id<E: TenantScoped>(&self, id: Uuid) -> Select<E> {
-        self.find::<E>().filter(E::id_column().eq(id))
+    pub fn find_by_id<E: TenantScoped>(&self, id: impl Into<Value>) -> Select<E> {
+        self.find::<E>().filter(E::id_column().eq(id.into()))
     }
 
     /// Updates rows of the tenant.
@@ -36,7 +35,7 @@ impl TenantScope {
         E::delete_many().filter(self.owns::<E>())
     }
 
-    /// Inserts a row of the tenant, filling in `tenant_id`.
+    /// Inserts a row of the tenant, filling in its tenant column.
     ///
     /// # Errors
     ///
@@ -50,7 +49,7 @@ impl TenantScope {
         self.own(row)?.insert(self).await
     }
 
-    /// Inserts rows of the tenant, filling in `tenant_id`; to be given to `exec`.
+    /// Inserts rows of the tenant, filling in its tenant column; to be given to `exec`.
     ///
     /// # Errors
     ///
@@ -83,8 +82,9 @@ impl TenantScope {
     /// # Errors
     ///
     /// If the database refuses it, because other rows refer to the row, say.
-    pub async fn delete_by_id<E: TenantScoped>(&self, id: Uuid) -> Result<bool, DbErr> {
-        let deleted = self.delete_many::<E>().filter(E::id_column().eq(id)).exec(self).await?;
+    pub async fn delete_by_id<E: TenantScoped>(&self, id: impl Into<Value>) -> Result<bool, DbErr> {
+        let deleted =
+            self.delete_many::<E>().filter(E::id_column().eq(id.into())).exec(self).await?;
         Ok(deleted.rows_affected > 0)
     }
 
@@ -94,21 +94,26 @@ impl TenantScope {
         M: ModelTrait,
         M::Entity: TenantScoped,
     {
-        row.get(M::Entity::tenant_column()) == Value::from(self.tenant())
+        row.get(M::Entity::tenant_column()) == self.value_for::<M::Entity>()
     }
 
     fn owns<E: TenantScoped>(&self) -> Expr {
-        E::tenant_column().eq(self.tenant())
+        E::tenant_column().eq(self.value_for::<E>())
     }
 
-    /// The row with its `tenant_id`.
+    /// The tenant as a value of the tenant column.
+    fn value_for<E: TenantScoped>(&self) -> Value {
+        self.tenant().value(E::tenant_column().def().get_column_type())
+    }
+
+    /// The row with its tenant column.
     fn own<A>(&self, mut row: A) -> Result<A, DbErr>
     where
         A: ActiveModelTrait,
         A::Entity: TenantScoped,
     {
         let column = A::Entity::tenant_column();
-        let tenant = Value::from(self.tenant());
+        let tenant = self.value_for::<A::Entity>();
         match row.get(column) {
             ActiveValue::NotSet => row.set(column, tenant),
             ActiveValue::Set(value) | ActiveValue::Unchanged(value) if value == tenant => {}

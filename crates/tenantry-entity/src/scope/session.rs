@@ -28,21 +28,23 @@ use sqlx_core::transaction::TransactionManager as _;
 use uuid::Uuid;
 
 use super::{
-    ScopeOptions,
+    ScopeOptions, TenantId,
     seal::{self, SealKey},
     statement,
 };
 use crate::{
     Engine,
-    sql::quoted,
-    tenancy::{SEAL_SETTING, SETTINGS_ON_EACH_NODE, TENANT_SETTING},
+    sql::{literal, quoted},
+    tenancy::{SEAL_SETTING, SETTINGS_ON_EACH_NODE},
 };
 
 type Manager<DB> = <DB as Database>::TransactionManager;
 
 /// What the statements of a scope run on.
 pub(super) struct Session {
-    pub tenant: Uuid,
+    pub tenant: TenantId,
+    /// The setting that names the tenant.
+    setting: &'static str,
     pub engine: Engine,
     /// The role that the scope works as; `None` where the engine has none.
     role: Option<String>,
@@ -191,7 +193,7 @@ impl Session {
     /// which is what Nile asks for; it has no roles, and a `SET LOCAL ROLE` would break its scope.
     pub(super) async fn on_postgres(
         pool: &PgPool,
-        tenant: Uuid,
+        tenant: TenantId,
         engine: Engine,
         options: &ScopeOptions,
     ) -> Result<Self, DbErr> {
@@ -207,7 +209,7 @@ impl Session {
         if engine.capability().distributes_tables {
             begin.push_str(SETTINGS_ON_EACH_NODE);
         }
-        let _ = write!(begin, "SET LOCAL {TENANT_SETTING} = '{tenant}'");
+        let _ = write!(begin, "SET LOCAL {} = {}", options.setting, tenant.literal()?);
         if let Some(role) = &role {
             // `SET ROLE none` means no role, however it is quoted, and longer names are cut.
             if role == "none" || role.is_empty() || role.len() > 63 {
@@ -231,35 +233,47 @@ impl Session {
             seal::ensure_bound(pool, &mut connection, role).await?;
         }
         let named = !options.unnamed_statements;
-        let seal = seal.map(|key| (key, SealFor { tenant, lifetime: options.seal_lifetime }));
+        let seal = match (seal, &tenant) {
+            (None, _) => None,
+            (Some(key), TenantId::Uuid(tenant)) => {
+                Some((key, SealFor { tenant: *tenant, lifetime: options.seal_lifetime }))
+            }
+            _ => {
+                return Err(DbErr::Custom("tokens of sealed tenant scopes name a uuid".to_owned()));
+            }
+        };
         let connection = Beginning(Some(connection)).begin(begin, seal, named).await;
         let connection = connection.map_err(|error| match &role {
             Some(role) => not_as(role, error),
             None => failed(error),
         })?;
-        Ok(Self::of(Connection::Postgres(connection), tenant, engine, role, named))
+        let connection = Connection::Postgres(connection);
+        let mut session = Self::of(connection, tenant, options.setting, engine);
+        (session.role, session.named) = (role, named);
+        Ok(session)
     }
 
     /// Begins on SQLite, where scopes wait for each other: it has one writer.
-    pub(super) async fn on_sqlite(pool: &SqlitePool, tenant: Uuid) -> Result<Self, DbErr> {
+    pub(super) async fn on_sqlite(
+        pool: &SqlitePool,
+        tenant: TenantId,
+        options: &ScopeOptions,
+    ) -> Result<Self, DbErr> {
+        tenant.literal()?;
         let mut connection = pool.acquire().await.map_err(failed)?;
         let begin = AssertSqlSafe("BEGIN IMMEDIATE".to_owned()).into_sql_str();
         Manager::<Sqlite>::begin(&mut connection, Some(begin)).await.map_err(failed)?;
-        Ok(Self::of(Connection::Sqlite(connection), tenant, Engine::Sqlite, None, true))
+        let connection = Connection::Sqlite(connection);
+        Ok(Self::of(connection, tenant, options.setting, Engine::Sqlite))
     }
 
-    fn of(
-        connection: Connection,
-        tenant: Uuid,
-        engine: Engine,
-        role: Option<String>,
-        named: bool,
-    ) -> Self {
+    fn of(connection: Connection, tenant: TenantId, setting: &'static str, engine: Engine) -> Self {
         Self {
             tenant,
+            setting,
             engine,
-            role,
-            named,
+            role: None,
+            named: true,
             live: Mutex::new(Some(connection)),
             state: StdMutex::new(State { open: Vec::new(), next: 1, undo_to: None, ended: None }),
             busy: AtomicBool::new(false),
@@ -406,7 +420,8 @@ impl Session {
             None => ("''::text", "false"),
         };
         format!(
-            "SELECT pg_catalog.current_setting('{TENANT_SETTING}', true), {role}, {has_temporary_tables}"
+            "SELECT pg_catalog.current_setting('{}', true), {role}, {has_temporary_tables}",
+            self.setting
         )
     }
 
@@ -416,10 +431,11 @@ impl Session {
         let role = self.role.as_deref().unwrap_or_default().replace('\'', "''");
         format!(
             "SELECT CASE WHEN {HAS_TEMPORARY_TABLES} THEN '{TEMPORARY_TABLES}' \
-             WHEN pg_catalog.current_setting('{TENANT_SETTING}', true) OPERATOR(pg_catalog.=) '{tenant}' \
+             WHEN pg_catalog.current_setting('{setting}', true) OPERATOR(pg_catalog.=) {tenant} \
              AND current_user OPERATOR(pg_catalog.=) '{role}'::pg_catalog.name THEN 'true' \
              ELSE '{OTHER_HANDS}' END::pg_catalog.bool",
-            tenant = self.tenant,
+            setting = self.setting,
+            tenant = literal(&self.tenant.to_string()),
         )
     }
 
@@ -431,8 +447,9 @@ impl Session {
     /// every change of them.
     fn is_clean(&self, is_committed: bool) -> String {
         let mut sql = format!(
-            "SELECT pg_catalog.concat(pg_catalog.current_setting('{TENANT_SETTING}', true), \
-             pg_catalog.current_setting('{SEAL_SETTING}', true)) OPERATOR(pg_catalog.=) ''"
+            "SELECT pg_catalog.concat(pg_catalog.current_setting('{}', true), \
+             pg_catalog.current_setting('{SEAL_SETTING}', true)) OPERATOR(pg_catalog.=) ''",
+            self.setting
         );
         if is_committed && self.engine == Engine::Postgres {
             let _ = write!(

@@ -60,7 +60,7 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     let target = RuleSet::ALL.into_iter().find(|target| target.name() == named);
     let target = target.unwrap_or(RuleSet::Nile);
     let (catalogue, read) = if args.files.is_empty() {
-        (empty(target), scripts(&(project.migrations)(), target.engine()).await?)
+        (empty(target, project.names()), scripts(&(project.migrations)(), target.engine()).await?)
     } else {
         let files = args.files.iter().map(|file| {
             let shown = file.display().to_string();
@@ -70,7 +70,7 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
             Ok(Script::of_file(shown, &text))
         });
         let files: Result<Vec<Script>> = files.collect();
-        (holding(target, &project.schema()?), files?)
+        (holding(target, project.names(), &project.schema()?), files?)
     };
     let mut findings = lint(target, catalogue, &read);
     findings.retain(|found| !args.allow.iter().any(|code| code == found.finding.code));

@@ -22,7 +22,7 @@ use crate::{
     },
     plan::Operation,
     refusal::Refusal,
-    schema::{Distribution, ForeignKey, Table, ddl, tenancy},
+    schema::{Distribution, ForeignKey, Table, ddl},
 };
 
 /// What [`distribute`] did.
@@ -182,7 +182,7 @@ async fn at_once(db: &Database, done: &mut Distributed) -> Result<()> {
         for (table, distribution) in &work.tables {
             let before = count(&tx, db.engine, &table.name).await?;
             tracing::info!("distributing {}: {before} rows", table.name);
-            let operation = operation(table, distribution);
+            let operation = Operation::distribute(table, distribution.clone());
             context(db).during(operation.run(&manager)).await?;
             let after = count(&tx, db.engine, &table.name).await?;
             if before != after {
@@ -231,14 +231,10 @@ async fn adding<C: ConnectionTrait>(
     Ok(add.into_iter().chain([validate]).collect())
 }
 
-fn operation(table: &Table, distribution: &Distribution) -> Operation {
-    Operation::Distribute { table: table.name.clone(), distribution: distribution.clone() }
-}
-
 /// What operations are told outside of a runner.
 fn context(db: &Database) -> Context {
     let application_role = ApplicationRole { name: db.application_role.clone(), exists: true };
-    Context { engine: db.engine, application_role }
+    Context { engine: db.engine, application_role, tenancy: db.project.names() }
 }
 
 async fn count<C: ConnectionTrait>(db: &C, engine: Engine, table: &str) -> Result<u64> {
@@ -306,8 +302,7 @@ async fn steps(db: &Database, work: Work, done: &mut Distributed) -> Result<()> 
     for (table, distribution) in &work.tables {
         let sql = match distribution {
             Distribution::By(column) => {
-                let beside = (table.name != tenancy::ROOT).then_some(tenancy::ROOT);
-                v1::distribute_online_sql(&table.name, column, beside)
+                v1::distribute_online_sql(&table.name, column, table.beside())
             }
             // There is no such form of it, and shared tables are small.
             _ => v1::replicate_sql(&table.name),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, Tenancy};
 
 use super::Node;
 use crate::{
@@ -46,6 +46,7 @@ const NAMED: usize = 4;
 pub async fn health<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
+    names: &Tenancy,
     live: &Schema,
 ) -> Result<Health, DbErr> {
     let mut health = Health::default();
@@ -53,7 +54,7 @@ pub async fn health<C: ConnectionTrait>(
         return Ok(health);
     }
     let is_ours = |table: &str| live.tables.contains_key(table);
-    let apart = apart(db, engine, live).await?;
+    let apart = apart(db, engine, names, live).await?;
     let is_spread = |table: &&Table| {
         matches!(table.distribution, Some(Distribution::By(_) | Distribution::Replicated))
     };
@@ -195,6 +196,7 @@ async fn missing<'p, C: ConnectionTrait>(
 async fn apart<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
+    names: &Tenancy,
     live: &Schema,
 ) -> Result<Vec<Finding>, DbErr> {
     let sql = "SELECT c.relname::text AS tbl, d.colocationid::bigint AS colocation \
@@ -206,9 +208,9 @@ async fn apart<C: ConnectionTrait>(
         .iter()
         .map(|row| Ok((row.try_get("", "tbl")?, row.try_get("", "colocation")?)))
         .collect::<Result<_, DbErr>>()?;
-    let Some(root) = groups.get(tenancy::ROOT) else { return Ok(Vec::new()) };
+    let Some(root) = groups.get(names.root) else { return Ok(Vec::new()) };
     let is_apart = |table: &&Table| {
-        let by_tenant = tenancy::distribution(table);
+        let by_tenant = tenancy::distribution(names, table);
         table.distribution == Some(by_tenant.clone())
             && by_tenant != Distribution::Replicated
             && groups.get(&table.name).is_some_and(|group| group != root)
@@ -220,14 +222,14 @@ async fn apart<C: ConnectionTrait>(
         message: format!(
             "rows are not on the node where the same tenant's row of {} is: joins and foreign keys \
              between them cross nodes, or fail",
-            tenancy::ROOT
+            names.root
         ),
         help: format!(
             "run `SELECT update_distributed_table_colocation({}, colocate_with => '{}')`; if that is \
              refused, drop its foreign keys, run `SELECT undistribute_table({})`, and `migration \
              distribute`, which adds them again",
             literal(&quoted(&table.name)),
-            tenancy::ROOT,
+            names.root,
             literal(&quoted(&table.name))
         ),
     };

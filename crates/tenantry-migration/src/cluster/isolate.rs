@@ -1,14 +1,13 @@
 //! Giving a tenant a shard of its own, on a node of its own choice.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, slice, time::Duration};
 
 use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DbErr, Statement,
     sqlx::{PgPool, postgres::PgPoolOptions},
 };
 use serde::Serialize;
-use tenantry_entity::Engine;
-use uuid::Uuid;
+use tenantry_entity::{Engine, Tenancy, TenantId};
 
 use super::{
     Node, Place,
@@ -20,7 +19,6 @@ use crate::{
     error::{Error, Result, sqlstate},
     lock::{self, Purpose},
     refusal::{Refusal, size},
-    schema::tenancy,
 };
 
 /// How [`isolate`] should go about it.
@@ -44,8 +42,10 @@ pub struct Isolated {
     pub after: Place,
 }
 
-async fn place_of(db: &Database, tenant: Uuid) -> Result<Option<Place>> {
-    Ok(places_of(&db.connection, db.engine, &[tenant]).await?.pop().flatten())
+async fn place_of(db: &Database, tenant: &TenantId) -> Result<Option<Place>> {
+    let tenant = slice::from_ref(tenant);
+    let places = places_of(&db.connection, db.engine, &db.project.names(), tenant).await?;
+    Ok(places.into_iter().next().flatten())
 }
 
 /// Gives a tenant shards of its own, and moves them to another node. Applications go on meanwhile, but
@@ -59,7 +59,7 @@ async fn place_of(db: &Database, tenant: Uuid) -> Result<Option<Place>> {
 /// before has put it.
 pub async fn isolate(
     db: &Database,
-    tenant: Uuid,
+    tenant: &TenantId,
     options: &IsolateOptions,
     said: &mut dyn FnMut(&str),
 ) -> Result<Isolated> {
@@ -71,7 +71,9 @@ pub async fn isolate(
         ))
         .into());
     };
-    let sql = format!("SELECT name FROM {} WHERE id = '{tenant}'", quoted(tenancy::ROOT));
+    let Tenancy { root, root_key, .. } = db.project.names();
+    let own = literal(&tenant.to_string());
+    let sql = format!("SELECT 1 FROM {} WHERE {} = {own}", quoted(root), quoted(root_key));
     let row = connection.query_one_raw(Statement::from_string(db.engine.backend(), sql)).await?;
     if row.is_none() {
         return Err(Refusal::plain(
@@ -105,13 +107,14 @@ pub async fn isolate(
 
 async fn steps(
     db: &Database,
-    tenant: Uuid,
+    tenant: &TenantId,
     before: &Place,
     to: &Node,
     mode: &str,
     said: &mut dyn FnMut(&str),
 ) -> Result<Place> {
     db.connection.execute_unprepared(NOTICE).await?;
+    let names = db.project.names();
     let lost =
         || Error::unusable("no-such-tenant", format!("the tenant {tenant} has no place any more"));
     let mut place = before.clone();
@@ -121,13 +124,15 @@ async fn steps(
             place.shard, place.node
         ));
         let sql = format!(
-            "SELECT isolate_tenant_to_new_shard({}, '{tenant}'::uuid, 'CASCADE', \
+            "SELECT isolate_tenant_to_new_shard({}, {}::{}, 'CASCADE', \
              shard_transfer_mode => '{mode}')",
-            literal(&quoted(tenancy::ROOT))
+            literal(&quoted(names.root)),
+            literal(&tenant.to_string()),
+            names.id.name(),
         );
         watched(db, &sql, said).await?;
         place = place_of(db, tenant).await?.ok_or_else(lost)?;
-        said(&format!("shard {} of tenants is its own", place.shard));
+        said(&format!("shard {} of {} is its own", place.shard, names.root));
     }
     if place.node != *to {
         said(&format!("moving it from {} to {to}", place.node));
@@ -228,7 +233,7 @@ async fn target(db: &Database, now: &Place, options: &IsolateOptions) -> Result<
                WHERE n.isactive AND n.noderole = 'primary' AND n.shouldhaveshards \
                GROUP BY 1, 2 ORDER BY 1, 2";
     let stmt = Statement::from_string(db.engine.backend(), sql);
-    let sizes = shard_sizes(&db.connection, db.engine).await?;
+    let sizes = shard_sizes(&db.connection, db.engine, &db.project.names()).await?;
     let own: i64 = sizes.iter().filter(|((_, at), _)| *at == now.shard).map(|(_, size)| size).sum();
     let mut nodes: Vec<(i64, bool, Node)> = Vec::new();
     for row in db.connection.query_all_raw(stmt).await? {

@@ -16,13 +16,9 @@ pub use health::{Health, health};
 pub use isolate::{IsolateOptions, Isolated, isolate};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 use serde::Serialize;
-use tenantry_entity::Engine;
-use uuid::Uuid;
+use tenantry_entity::{Engine, Tenancy, TenantId};
 
-use crate::{
-    db::{listed, literal, quoted},
-    schema::tenancy,
-};
+use crate::db::{listed_tenants, literal, quoted};
 
 /// A node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -71,7 +67,7 @@ pub struct Place {
 }
 
 /// Where each of these tenants is, in the same order; `None` where the engine has one node, or
-/// `tenants` is not distributed.
+/// the root table is not distributed.
 ///
 /// # Errors
 ///
@@ -79,7 +75,8 @@ pub struct Place {
 pub async fn places_of<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
-    tenants: &[Uuid],
+    names: &Tenancy,
+    tenants: &[TenantId],
 ) -> Result<Vec<Option<Place>>, DbErr> {
     if !engine.capability().distributes_tables || tenants.is_empty() {
         return Ok(vec![None; tenants.len()]);
@@ -88,15 +85,16 @@ pub async fn places_of<C: ConnectionTrait>(
     let sql = format!(
         "SELECT s.shardid::bigint AS shard, s.shardminvalue = s.shardmaxvalue AS alone, \
          n.nodename AS host, n.nodeport AS port \
-         FROM unnest(ARRAY[{}]::uuid[]) WITH ORDINALITY AS t(id, at) \
+         FROM unnest(ARRAY[{}]::{}[]) WITH ORDINALITY AS t(id, at) \
          LEFT JOIN LATERAL (SELECT get_shard_id_for_distribution_column(d.logicalrelid, t.id) AS id \
          FROM pg_dist_partition d WHERE d.logicalrelid = to_regclass({}) AND d.partmethod = 'h') own \
          ON true LEFT JOIN pg_dist_shard s ON s.shardid = own.id \
          LEFT JOIN pg_dist_placement p ON p.shardid = s.shardid \
          LEFT JOIN pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary' \
          ORDER BY t.at",
-        listed(engine, tenants),
-        literal(&quoted(tenancy::ROOT))
+        listed_tenants(engine, tenants),
+        names.id.name(),
+        literal(&quoted(names.root))
     );
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     let place = |row: &QueryResult| {
@@ -116,6 +114,7 @@ pub async fn places_of<C: ConnectionTrait>(
 pub async fn shard_sizes<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
+    names: &Tenancy,
 ) -> Result<BTreeMap<(String, i64), i64>, DbErr> {
     if !engine.capability().distributes_tables {
         return Ok(BTreeMap::new());
@@ -128,7 +127,7 @@ pub async fn shard_sizes<C: ConnectionTrait>(
          AND root.shardminvalue = s.shardminvalue AND root.shardmaxvalue = s.shardmaxvalue \
          JOIN (SELECT shard_id, max(size) AS size FROM citus_shard_sizes() GROUP BY 1) z \
          ON z.shard_id = s.shardid",
-        literal(&quoted(tenancy::ROOT))
+        literal(&quoted(names.root))
     );
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     rows.iter()

@@ -7,7 +7,7 @@ mod url;
 use clap::builder::PossibleValuesParser;
 pub use dotenv::load_dotenv;
 use sea_orm::DbBackend;
-use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
+use tenantry_entity::Engine;
 pub use url::{FileMode, Target};
 
 use self::url::{is_scheme, postgres, sqlite};
@@ -43,16 +43,16 @@ pub struct DatabaseArgs {
         global = true
     )]
     pub database_schema: Option<String>,
-    /// Role that applications work as, bound by row-level security
+    /// Role that applications work as, bound by row-level security; without it, the one that the tenancy
+    /// names
     #[arg(
         long,
         env = env::TENANTRY_APP_ROLE,
         hide_env_values = true,
         value_name = "ROLE",
-        default_value = APPLICATION_ROLE,
         global = true
     )]
-    pub app_role: String,
+    pub app_role: Option<String>,
     /// Engine behind a PostgreSQL URL; without it the server is asked
     #[arg(
         long,
@@ -85,7 +85,7 @@ impl Default for DatabaseArgs {
         Self {
             database_url: None,
             database_schema: None,
-            app_role: APPLICATION_ROLE.to_owned(),
+            app_role: None,
             engine: None,
             shards: None,
             verbose: false,
@@ -170,7 +170,8 @@ impl DatabaseArgs {
         match kind.as_deref() {
             Some("sqlite") => not_sqlite().and_then(|()| sqlite(text)),
             Some("postgres" | "postgresql") if text.contains("://") => {
-                let target = postgres(project, text, schema, role_name(&self.app_role)?, engine)?;
+                let target =
+                    postgres(project, text, schema, self.application_role(project)?, engine)?;
                 Ok(target.with_shards(self.shards))
             }
             Some(other) if text.contains("://") && is_scheme(other) => Err(Error::config(
@@ -185,6 +186,12 @@ impl DatabaseArgs {
                  postgres://user:password@host:port/name or sqlite://path",
             )),
         }
+    }
+}
+
+impl DatabaseArgs {
+    fn application_role(&self, project: &Project) -> Result<String> {
+        role_name(self.app_role.as_deref().unwrap_or(project.names().application_role))
     }
 }
 
@@ -209,15 +216,15 @@ fn role_name(name: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// The application role that the environment names.
+/// The application role that the environment names; without it, that of the project.
 ///
 /// # Errors
 ///
 /// If what it names cannot be a role.
-pub fn application_role() -> Result<String> {
+pub fn application_role(project: &Project) -> Result<String> {
     match std::env::var(env::TENANTRY_APP_ROLE) {
         Ok(name) => role_name(&name),
-        Err(_) => Ok(APPLICATION_ROLE.to_owned()),
+        Err(_) => Ok(project.names().application_role.to_owned()),
     }
 }
 

@@ -6,11 +6,11 @@ mod sqlite;
 mod tx;
 
 use postgres::open_postgres;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr, QueryResult};
 pub(crate) use size::total_size;
 pub use size::{count_rows, table_size};
 use sqlite::open_sqlite;
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, IdType, TenantId};
 pub use tenantry_schema::sql::{literal, quoted};
 pub use tx::{begin_for_tenant, begin_read, finish};
 use uuid::Uuid;
@@ -74,6 +74,35 @@ impl Database {
         // Nothing is left to be done with a connection that fails to close.
         let _ = self.connection.close().await;
     }
+}
+
+/// SQL for these tenants, one after the other.
+#[must_use]
+pub fn listed_tenants(engine: Engine, tenants: &[TenantId]) -> String {
+    let listed = tenants.iter().map(|tenant| match tenant {
+        TenantId::Uuid(id) => listed(engine, &[*id]),
+        TenantId::Integer(id) => id.to_string(),
+        TenantId::Text(id) => literal(id),
+    });
+    listed.collect::<Vec<_>>().join(", ")
+}
+
+/// The tenant's key in a column of a row.
+///
+/// # Errors
+///
+/// If the column is missing, or of another type than the tenancy says.
+pub fn read_tenant(
+    row: &QueryResult,
+    column: &str,
+    ty: IdType,
+) -> std::result::Result<Option<TenantId>, DbErr> {
+    Ok(match ty {
+        IdType::Uuid => row.try_get::<Option<Uuid>>("", column)?.map(TenantId::from),
+        IdType::BigInteger => row.try_get::<Option<i64>>("", column)?.map(TenantId::from),
+        IdType::Integer => row.try_get::<Option<i32>>("", column)?.map(TenantId::from),
+        IdType::Text => row.try_get::<Option<String>>("", column)?.map(TenantId::from),
+    })
 }
 
 /// SQL for these ids, one after the other.

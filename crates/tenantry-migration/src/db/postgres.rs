@@ -15,7 +15,6 @@ use sea_orm::{
 use tenantry_entity::{
     Engine,
     engine::{IS_CITUS, IS_NILE, refuses_unknown_tenant},
-    tenancy::APPLICATION_ROLE,
 };
 use tenantry_schema::sql::quoted;
 
@@ -135,7 +134,7 @@ pub(super) async fn open_postgres(
         connection: DatabaseConnection::from(pool),
         engine: greeted.engine,
         name: name.to_owned(),
-        application_role: APPLICATION_ROLE.to_owned(),
+        application_role: project.names().application_role.to_owned(),
         patience: Patience::default(),
     })
 }

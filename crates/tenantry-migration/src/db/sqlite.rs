@@ -6,7 +6,7 @@ use sea_orm::{
     DatabaseConnection, sqlx,
     sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
-use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
+use tenantry_entity::Engine;
 use tenantry_schema::sql::in_memory_with;
 
 use super::{Absent, Database};
@@ -83,7 +83,7 @@ fn sqlite(project: &'static Project, connection: DatabaseConnection, path: &Path
         connection,
         engine: Engine::Sqlite,
         name: path.display().to_string(),
-        application_role: APPLICATION_ROLE.to_owned(),
+        application_role: project.names().application_role.to_owned(),
         patience: Patience::default(),
     }
 }

@@ -4,9 +4,9 @@ use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
     TransactionTrait as _,
 };
-use tenantry_entity::{Engine, tenancy::TENANT_SETTING};
-use uuid::Uuid;
+use tenantry_entity::{Engine, TenantId};
 
+use super::literal;
 use crate::error::Result;
 
 /// Starts a transaction that works for one tenant: the setting comes first, which is what engines
@@ -17,10 +17,12 @@ use crate::error::Result;
 /// If the transaction cannot be started, or the engine does not know the tenant.
 pub async fn begin_for_tenant(
     db: &DatabaseConnection,
-    tenant: Uuid,
+    setting: &str,
+    tenant: impl Into<TenantId>,
 ) -> Result<DatabaseTransaction, DbErr> {
+    let tenant = literal(&tenant.into().to_string());
     let tx = db.begin().await?;
-    tx.execute_unprepared(&format!("SET LOCAL {TENANT_SETTING} = '{tenant}'")).await?;
+    tx.execute_unprepared(&format!("SET LOCAL {setting} = {tenant}")).await?;
     Ok(tx)
 }
 

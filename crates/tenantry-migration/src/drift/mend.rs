@@ -43,7 +43,7 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     let context = match &drift.application_role {
         Some(role) => {
             let application_role = ApplicationRole { name: role.name.clone(), exists: role.exists };
-            Context { engine, application_role }
+            Context { engine, application_role, tenancy: drift.tenancy }
         }
         None => Context::usual(engine),
     };

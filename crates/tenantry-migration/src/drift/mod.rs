@@ -4,6 +4,7 @@
 
 mod accepted;
 mod attached;
+mod crossing;
 mod finding;
 mod in_the_way;
 mod mend;
@@ -13,7 +14,7 @@ pub use finding::{finding, object};
 pub use mend::mend;
 pub(crate) use mend::plain_indexes;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, TransactionTrait};
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, Tenancy};
 
 use crate::{
     application_role::{self, RoleFacts},
@@ -30,6 +31,8 @@ use crate::{
 /// A live database beside the entities.
 #[derive(Clone, Debug)]
 pub struct Drift {
+    /// How tenants are told apart; the usual names where there are none.
+    pub tenancy: Tenancy,
     /// What the entities describe, in neutral words.
     pub entities: Schema,
     /// The live tables that the entities know, in the database's words.
@@ -99,12 +102,13 @@ where
     unknown_tables.retain(|name| !project.is_bookkeeping(name));
     let live = live.filtered(|name| entities.tables.contains_key(name));
     let reached = if has_tenants {
-        reach(db, engine, application_role, &entities).await?
+        reach(db, engine, application_role, &project.names(), &entities).await?
     } else {
         Vec::new()
     };
     let mut exposed: Vec<Finding> = reached.iter().filter_map(|it| it.finding.clone()).collect();
     exposed.extend(seal::findings(db, engine, &entities).await?);
+    exposed.extend(project.tenancy.iter().flat_map(|it| crossing::findings(it, &entities)));
     let mut attached = attached(db, engine, Some((project.bookkeeping, application_role))).await?;
     attached.retain(|it| attached::is_found(it, engine, &entities));
     exposed.extend(attached.iter().map(|it| attached::finding(it, engine)));
@@ -125,6 +129,7 @@ where
     let constraints = constraints(db, engine, &changes).await?;
     let in_the_way = in_the_way::in_the_way(db, engine, &changes).await?;
     Ok(Drift {
+        tenancy: project.names(),
         entities,
         live,
         expected: expected.schema,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     AttackResult, Line, Matrix,
     attack::{Attempt, CATALOGUE},
-    stage::filled,
+    stage::{Owner, filled},
 };
 use crate::{
     db::{Database, begin_for_tenant, literal, quoted},
@@ -28,10 +28,9 @@ const READ_ANY: &str = "read-any";
 /// If the tenants cannot be read.
 pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix>> {
     let backend = db.engine.backend();
-    let sql = format!(
-        "SELECT id FROM {} WHERE deleted IS NULL ORDER BY id LIMIT 2",
-        quoted(tenancy::ROOT)
-    );
+    let names = db.project.names();
+    let sql =
+        format!("SELECT id FROM {} WHERE deleted IS NULL ORDER BY id LIMIT 2", quoted(names.root));
     let rows = db.connection.query_all_raw(Statement::from_string(backend, sql)).await?;
     let tenants: std::result::Result<Vec<Uuid>, _> =
         rows.iter().map(|row| row.try_get("", "id")).collect();
@@ -43,10 +42,13 @@ pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix
     let [_, _] = tenants[..] else { return Ok(None) };
     let mut outcomes: BTreeMap<String, AttackResult> = BTreeMap::new();
     for tenant in tenants {
-        for table in schema.tables.values().filter(|table| tenancy::is_tenant_scoped(table)) {
-            let sql = filled(template, table, &literal(&tenant.to_string()), "NULL");
+        for table in schema.tables.values().filter(|table| tenancy::is_tenant_scoped(&names, table))
+        {
+            let a = literal(&tenant.to_string());
+            let owner = Owner { column: names.column, a: &a, b: "NULL", may_be_null: false };
+            let sql = filled(template, table, Some(owner));
             let read = async {
-                let tx = begin_for_tenant(&db.connection, tenant).await?;
+                let tx = begin_for_tenant(&db.connection, names.setting, tenant).await?;
                 let found = tx.query_one_raw(Statement::from_string(backend, sql)).await;
                 // Nothing was changed, so there is nothing to keep.
                 let _ = tx.rollback().await;

@@ -16,8 +16,9 @@ pub struct Attack {
     pub code: &'static str,
     /// What is tried, in words.
     pub what: &'static str,
-    /// What is sent. `{table}`, `{tenant}` (the column that says whose a row is), `{a}` and `{b}`
-    /// (the tenants, as literals) are filled in.
+    /// What is sent. `{table}`, `{tenant}` (the column that says whose a row is), `{a}` and `{b}` (what A and B
+    /// have there), `{others}` (true of rows that are not A's) and `{owned}` (true of rows that a tenant has)
+    /// are filled in.
     pub attempt: Attempt,
     /// Who is attacked with it.
     pub on: &'static [On],
@@ -40,8 +41,13 @@ pub enum Attempt {
     UpsertOntoB,
     /// Inserts, updates and deletes of A's own rows, after which the rows of both are looked at.
     OwnWrite,
-    /// For each foreign key to a tenant-scoped table: an update that makes A's row refer to B's.
+    /// For each foreign key to a table of tenants that carries the tenant: an update that makes A's row refer to
+    /// B's.
     ReferToB,
+    /// The same for each foreign key that does not carry the tenant.
+    ReferAcross,
+    /// An insert of a row that belongs to no tenant.
+    InsertForNobody,
     /// `COPY … TO STDOUT`.
     CopyOut,
     /// `COPY … FROM STDIN`.
@@ -57,6 +63,8 @@ pub enum On {
     Scoped,
     /// `tenants`.
     Tenants,
+    /// Tables in which a row may belong to no tenant.
+    Optional,
     /// Shared tables.
     Shared,
     /// None in particular.
@@ -75,13 +83,17 @@ pub enum Expect {
     OwnRow,
 }
 
-const SCOPED: &[On] = &[On::Scoped];
+const SCOPED: &[On] = &[On::Scoped, On::Optional];
 const TENANTS: &[On] = &[On::Tenants];
-const OWNED: &[On] = &[On::Scoped, On::Tenants];
+const OWNED: &[On] = &[On::Scoped, On::Optional, On::Tenants];
+const OPTIONAL: &[On] = &[On::Optional];
 const SHARED: &[On] = &[On::Shared];
 const UNWRITTEN: &[On] = &[On::Tenants, On::Shared];
-const ALL: &[On] = &[On::Scoped, On::Tenants, On::Shared];
+const ALL: &[On] = &[On::Scoped, On::Optional, On::Tenants, On::Shared];
 const DATABASE: &[On] = &[On::Database];
+
+/// The attack of which each foreign key is a finding of its own.
+pub(super) const REFER_ACROSS: &str = "reference-across";
 
 const POLICY: &str = "the policy's USING";
 const CHECK: &str = "the policy's WITH CHECK";
@@ -136,7 +148,7 @@ pub const CATALOGUE: &[Attack] = &[
     sql(
         "read-any",
         "reads any row that is not its own",
-        "SELECT 1 FROM {table} WHERE {tenant} IS DISTINCT FROM {a} LIMIT 1",
+        "SELECT 1 FROM {table} WHERE {others} LIMIT 1",
         OWNED,
         Expect::NoRow,
         POLICY,
@@ -144,7 +156,7 @@ pub const CATALOGUE: &[Attack] = &[
     sql(
         "count",
         "counts more rows than its own",
-        "SELECT count(*) FROM {table} HAVING count(*) > count(*) FILTER (WHERE {tenant} = {a})",
+        "SELECT count(*) FROM {table} HAVING count(*) FILTER (WHERE {owned}) > count(*) FILTER (WHERE {tenant} = {a})",
         OWNED,
         Expect::NoRow,
         POLICY,
@@ -208,10 +220,44 @@ pub const CATALOGUE: &[Attack] = &[
         why: "foreign keys carry tenant_id",
     },
     Attack {
+        code: REFER_ACROSS,
+        what: "refers to a row of B by a foreign key that does not carry the tenant",
+        attempt: Attempt::ReferAcross,
+        on: SCOPED,
+        scope: true,
+        expect: Expect::Refused,
+        why: "nothing: each such key is the finding `reference-can-cross`",
+    },
+    Attack {
         code: "upsert",
         what: "inserts onto a key of B, which becomes an update",
         attempt: Attempt::UpsertOntoB,
         on: SCOPED,
+        scope: true,
+        expect: Expect::Refused,
+        why: CHECK,
+    },
+    sql(
+        "claim",
+        "makes a row without a tenant its own",
+        "UPDATE {table} SET {tenant} = {a} WHERE {tenant} IS NULL",
+        OPTIONAL,
+        Expect::NoRow,
+        POLICY,
+    ),
+    sql(
+        "delete-unowned",
+        "deletes a row without a tenant",
+        "DELETE FROM {table} WHERE {tenant} IS NULL",
+        OPTIONAL,
+        Expect::NoRow,
+        POLICY,
+    ),
+    Attack {
+        code: "insert-unowned",
+        what: "inserts a row without a tenant, which every tenant reads",
+        attempt: Attempt::InsertForNobody,
+        on: OPTIONAL,
         scope: true,
         expect: Expect::Refused,
         why: CHECK,
@@ -302,7 +348,7 @@ pub const CATALOGUE: &[Attack] = &[
     unscoped(sql(
         "unscoped-read",
         "reads without a scope",
-        "SELECT 1 FROM {table} LIMIT 1",
+        "SELECT 1 FROM {table} WHERE {owned} LIMIT 1",
         OWNED,
         Expect::NoRow,
         "the policy's USING: no tenant, no rows",
@@ -357,12 +403,23 @@ pub const CATALOGUE: &[Attack] = &[
     client("two-statements", "hides a second statement in a text", "SELECT 1; RESET ROLE"),
 ];
 
+impl Attack {
+    /// Whether only some shapes of tenancy have anything that it could be tried on.
+    #[must_use]
+    pub fn is_of_some_shapes(&self) -> bool {
+        self.on == OPTIONAL || self.code == REFER_ACROSS
+    }
+}
+
 /// The catalogue as the table of `docs/tenancy.md`.
 #[must_use]
 pub fn markdown() -> String {
     let on = |attack: &Attack| {
-        let names = attack.on.iter().map(|on| match on {
+        let is_any = attack.on.contains(&On::Scoped);
+        let kinds = attack.on.iter().filter(|on| !is_any || **on != On::Optional);
+        let names = kinds.map(|on| match on {
             On::Scoped => "tenant-scoped",
+            On::Optional => "with rows of no tenant",
             On::Tenants => "`tenants`",
             On::Shared => "shared",
             On::Database => "",

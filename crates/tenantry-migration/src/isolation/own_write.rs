@@ -10,7 +10,7 @@ use super::{
     attack::On,
     probe::sentence,
     send::{keep_all, run},
-    stage::{Stage, cannot_work_as, filled, kind},
+    stage::{Stage, cannot_work_as, kind},
 };
 use crate::{
     db::{literal, quoted},
@@ -31,7 +31,7 @@ pub(super) async fn own_writes(
     tx: &mut PgConnection,
     role: &str,
 ) -> std::result::Result<BTreeMap<String, AttackResult>, String> {
-    let tables: Vec<&Table> = stage.attacked().filter(|table| kind(table) == On::Scoped).collect();
+    let tables: Vec<&Table> = stage.attacked().filter(|table| is_owned(stage, table)).collect();
     run(tx, "SAVEPOINT own_write").await.map_err(sentence)?;
     let mut outcomes = BTreeMap::new();
     if tables.is_empty() {
@@ -47,6 +47,10 @@ pub(super) async fn own_writes(
         outcomes.insert(table.name.clone(), outcome);
     }
     Ok(outcomes)
+}
+
+fn is_owned(stage: &Stage<'_>, table: &Table) -> bool {
+    matches!(kind(&stage.tenancy, table), On::Scoped | On::Optional)
 }
 
 /// What B has before A writes.
@@ -97,7 +101,7 @@ const DELETES: &str = "DELETE FROM {table} WHERE {tenant} = {a}";
 /// This statement, or the one that makes another row.
 fn write(stage: &Stage<'_>, table: &Table, template: Option<&str>) -> String {
     match template {
-        Some(template) => filled(template, table, stage.a.tenant(), stage.b.tenant()),
+        Some(template) => stage.filled(template, table),
         None => stage.a.another(table),
     }
 }
@@ -133,8 +137,7 @@ fn found_of_b(stage: &Stage<'_>, tables: &[&Table], values: &[String]) -> String
 
 /// A query into which the same of every table goes as `{all}`.
 fn over_all(stage: &Stage<'_>, tables: &[&Table], of_each: &str, query: &str) -> String {
-    let (a, b) = (stage.a.tenant(), stage.b.tenant());
-    let all: Vec<String> = tables.iter().map(|table| filled(of_each, table, a, b)).collect();
+    let all: Vec<String> = tables.iter().map(|table| stage.filled(of_each, table)).collect();
     query.replace("{all}", &all.join(" UNION ALL "))
 }
 

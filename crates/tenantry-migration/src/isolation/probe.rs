@@ -30,7 +30,7 @@ use crate::{
 ///
 /// The reason why nothing was tried.
 pub async fn probe(db: &Database, schema: &Schema) -> std::result::Result<Matrix, String> {
-    let stage = Stage::of(schema, db.engine);
+    let stage = Stage::of(schema, db.engine, db.project.names());
     attack_on(db, stage, true).await
 }
 
@@ -49,16 +49,21 @@ pub async fn probe_existing(
     let Some([a, b]) = found else {
         return Err("at least two tenants with rows are needed, and there are fewer".to_owned());
     };
+    let tenancy = db.project.names();
     let has_rows_of_both = |table: &&Table| {
-        kind(table) == On::Shared
-            || [&a, &b].iter().all(|rows| rows.value(&table.name, "id").is_some())
+        let key = table.primary_key.iter().flat_map(|key| &key.columns).last();
+        kind(&tenancy, table) == On::Shared
+            || [&a, &b]
+                .iter()
+                .all(|rows| key.is_some_and(|column| rows.value(&table.name, column).is_some()))
     };
     let (with, without): (Vec<&Table>, Vec<&Table>) =
         schema.tables.values().partition(has_rows_of_both);
     let only = with.into_iter().map(|table| table.name.clone()).collect();
     let untested = BTreeMap::new();
     // Without a key: there are no sealed scopes where tenants have to be there.
-    let stage = Stage { schema, engine: db.engine, a, b, only: Some(only), untested, seal: None };
+    let (engine, only) = (db.engine, Some(only));
+    let stage = Stage { schema, engine, tenancy, a, b, only, untested, seal: None };
     let matrix = attack_on(db, stage, false).await?;
     Ok((matrix, without.into_iter().map(|table| table.name.clone()).collect()))
 }
@@ -122,7 +127,7 @@ pub async fn probe_from(
     db: &Database,
     schema: &Schema,
 ) -> std::result::Result<Matrix, String> {
-    let mut stage = Stage::of(schema, db.engine);
+    let mut stage = Stage::of(schema, db.engine, db.project.names());
     let mut tx = db.connection.get_postgres_connection_pool().begin().await.map_err(sentence)?;
     stage.insert_probe_rows(&mut tx).await?;
     tx.commit().await.map_err(sentence)?;

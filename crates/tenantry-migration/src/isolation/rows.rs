@@ -1,19 +1,24 @@
 //! Rows for two tenants, one a table, made from the schema model alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::tokenizer::Token;
+use tenantry_entity::Tenancy;
 use uuid::Uuid;
 
 use crate::{
     db::{literal, quoted},
     plan::plainest_value,
-    schema::{Column, ColumnType, ForeignKey, Schema, Table, expr, tenancy},
+    schema::{Column, ColumnType, ForeignKey, Schema, Table, expr},
 };
 
 /// What one tenant has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Rows {
+    tenancy: Tenancy,
+    enums: BTreeMap<String, Vec<String>>,
+    /// Columns to which foreign keys refer, by table and column.
+    referred_to: BTreeSet<(String, String)>,
     /// Values, as SQL, by table and column.
     values: BTreeMap<(String, String), String>,
     /// The statements that insert them, by table, in foreign-key order.
@@ -22,8 +27,8 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Makes up a row of each table.
-    pub(super) fn of(schema: &Schema) -> Self {
-        let mut rows = Self::default();
+    pub(super) fn of(schema: &Schema, tenancy: &Tenancy) -> Self {
+        let mut rows = Self::empty(schema, tenancy);
         for table in schema.in_foreign_key_order() {
             let insert = rows.insert(table);
             rows.inserts.push((table.name.clone(), insert));
@@ -32,14 +37,33 @@ impl Rows {
     }
 
     /// What a tenant has that exists: the values of a row of each table.
-    pub(super) fn existing(schema: &Schema, values: BTreeMap<(String, String), String>) -> Self {
-        let mut rows = Self { values, inserts: Vec::new() };
+    pub(super) fn existing(
+        schema: &Schema,
+        tenancy: &Tenancy,
+        values: BTreeMap<(String, String), String>,
+    ) -> Self {
+        let mut rows = Self { values, ..Self::empty(schema, tenancy) };
         let inserts = schema.in_foreign_key_order().into_iter().map(|table| {
             let insert = rows.clone().insert_as(table, true);
             (table.name.clone(), insert)
         });
         rows.inserts = inserts.collect();
         rows
+    }
+
+    fn empty(schema: &Schema, tenancy: &Tenancy) -> Self {
+        let keys = schema.tables.values().flat_map(|table| &table.foreign_keys);
+        let of_key = |key: &ForeignKey| {
+            let table = key.ref_table.clone();
+            key.ref_columns.clone().into_iter().map(move |column| (table.clone(), column))
+        };
+        Self {
+            tenancy: *tenancy,
+            enums: schema.enums.clone(),
+            referred_to: keys.flat_map(of_key).collect(),
+            values: BTreeMap::new(),
+            inserts: Vec::new(),
+        }
     }
 
     /// The value of a column, as SQL.
@@ -49,12 +73,19 @@ impl Rows {
 
     /// The tenant's id, as SQL.
     pub(super) fn tenant(&self) -> &str {
-        self.value(tenancy::ROOT, "id").map_or("NULL", String::as_str)
+        self.value(self.tenancy.root, self.tenancy.root_key).map_or("NULL", String::as_str)
     }
 
     /// The same tenant's statement for one more row.
     pub(super) fn another(&self, table: &Table) -> String {
         self.clone().insert(table)
+    }
+
+    /// The statement for a row that belongs to no tenant, in a table where one may.
+    pub(super) fn unowned(&self, table: &Table) -> String {
+        let mut rows = self.clone();
+        rows.values.remove(&(self.tenancy.root.to_owned(), self.tenancy.root_key.to_owned()));
+        rows.insert(table)
     }
 
     fn insert(&mut self, table: &Table) -> String {
@@ -80,7 +111,7 @@ impl Rows {
             } else if column.nullable {
                 // Left to the database. Where NULL is refused, a default may have been dropped.
             } else {
-                picked.push((&column.name, candidates(column, &checks)));
+                picked.push((&column.name, candidates(column, &checks, &self.enums)));
             }
         }
         let mut from = vec![format!(
@@ -123,11 +154,50 @@ impl Rows {
             self.value(&key.ref_table, &key.ref_columns[at]).cloned()
         });
         parent.or_else(|| {
-            let is_key = table.primary_key.iter().any(|key| key.columns.contains(&column.name));
-            (column.ty == ColumnType::Uuid && (is_key || !column.nullable))
-                .then(|| format!("'{}'::uuid", Uuid::now_v7()))
+            let is_key = table.primary_key.iter().any(|key| key.columns.contains(&column.name))
+                || self.referred_to.contains(&(table.name.clone(), column.name.clone()));
+            if column.ty == ColumnType::Uuid {
+                let is_asked_for = is_key || !column.nullable;
+                return is_asked_for.then(|| as_sql(&Uuid::now_v7().to_string(), "uuid"));
+            }
+            // What checks ask of it is not known.
+            let is_free = !table.checks.iter().any(|it| expr::mentions(&it.expr, &column.name));
+            (is_key && is_free).then(|| unlike_any_other(&column.ty)).flatten()
         })
     }
+}
+
+/// A value that no other row is likely to have.
+fn unlike_any_other(ty: &ColumnType) -> Option<String> {
+    let text = match ty {
+        ColumnType::SmallInt => fastrand::i16(i16::MAX / 2..).to_string(),
+        ColumnType::Integer => fastrand::i32(i32::MAX / 2..).to_string(),
+        ColumnType::BigInt => fastrand::i64(i64::MAX / 2..).to_string(),
+        ColumnType::Text => own_text(),
+        ColumnType::Varchar(length) => {
+            let length = length.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX);
+            own_text().chars().take(length).collect()
+        }
+        _ => return None,
+    };
+    Some(as_sql(&text, &ty.to_string()))
+}
+
+/// A text that no other row has. Its beginning is by chance alone, for columns that take few letters.
+fn own_text() -> String {
+    format!("{:032x} probe", fastrand::u128(..))
+}
+
+/// A value of that type, as SQL.
+pub(super) fn as_sql(text: &str, ty: &str) -> String {
+    format!("{}::{ty}", literal(text))
+}
+
+/// The text of a value that [`as_sql`] has made.
+pub(super) fn plain(value: &str) -> String {
+    let text = value.rsplit_once("::").map_or(value, |(text, _)| text);
+    let text = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+    text.unwrap_or_default().replace("''", "'")
 }
 
 fn list<T>(items: &[T], write: impl Fn(&T) -> String) -> String {
@@ -135,7 +205,11 @@ fn list<T>(items: &[T], write: impl Fn(&T) -> String) -> String {
 }
 
 /// Values that a column may take: what its checks name, and what is usual for its type.
-fn candidates(column: &Column, checks: &[&str]) -> Vec<String> {
+fn candidates(
+    column: &Column,
+    checks: &[&str],
+    enums: &BTreeMap<String, Vec<String>>,
+) -> Vec<String> {
     let tokens = checks.iter().filter_map(|check| expr::tokens(check)).flatten();
     let cast = |value: &str| format!("CAST({value} AS {})", column.ty);
     let mut values: Vec<String> = match &column.ty {
@@ -145,8 +219,9 @@ fn candidates(column: &Column, checks: &[&str]) -> Vec<String> {
                 _ => None,
             });
             // No two rows have the same text where none is asked for.
-            let own = format!("{} probe", Uuid::now_v7().simple());
-            named.chain([own, String::new()]).map(|text| cast(&literal(&text))).collect()
+            let own = unlike_any_other(&column.ty).into_iter();
+            let named = named.chain([String::new()]).map(|text| cast(&literal(&text)));
+            own.chain(named).collect()
         }
         ColumnType::SmallInt
         | ColumnType::Integer
@@ -159,7 +234,12 @@ fn candidates(column: &Column, checks: &[&str]) -> Vec<String> {
                 _ => None,
             });
             let near = named.flat_map(|number| [number.saturating_add(1), number, -number]);
-            near.chain([1, 0]).map(|number| cast(&format!("({number})"))).collect()
+            let named = near.chain([1, 0]).map(|number| cast(&format!("({number})")));
+            unlike_any_other(&column.ty).into_iter().chain(named).collect()
+        }
+        ColumnType::Enum(name) => {
+            let first = enums.get(name).and_then(|values| values.first());
+            vec![cast(&literal(first.map_or("", String::as_str)))]
         }
         other => vec![cast(plainest_value(other))],
     };

@@ -8,8 +8,8 @@ use std::{
 
 use sea_orm::sqlx::{self, PgConnection};
 use tenantry_entity::{
-    Engine, SealKey,
-    tenancy::{SEAL_SETTING, SETTINGS_ON_EACH_NODE, TENANT_ID, TENANT_SETTING},
+    Engine, Scope, SealKey, Tenancy,
+    tenancy::{SEAL_SETTING, SETTINGS_ON_EACH_NODE},
 };
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use super::{
     AttackResult, Line,
     attack::{Attack, Attempt, CATALOGUE, On},
     probe::sentence,
-    rows::Rows,
+    rows::{Rows, plain},
     send::{keep_all, run, try_all},
 };
 use crate::{
@@ -33,6 +33,7 @@ use crate::{
 pub(super) struct Stage<'a> {
     pub(super) schema: &'a Schema,
     pub(super) engine: Engine,
+    pub(super) tenancy: Tenancy,
     pub(super) a: Rows,
     pub(super) b: Rows,
     /// The tables that are attacked, if not all of them.
@@ -75,12 +76,13 @@ impl Try<'_> {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn of(schema: &'a Schema, engine: Engine) -> Self {
+    pub(super) fn of(schema: &'a Schema, engine: Engine, tenancy: Tenancy) -> Self {
         Self {
             schema,
             engine,
-            a: Rows::of(schema),
-            b: Rows::of(schema),
+            tenancy,
+            a: Rows::of(schema, &tenancy),
+            b: Rows::of(schema, &tenancy),
             only: None,
             untested: BTreeMap::new(),
             seal: seal_for(schema),
@@ -89,10 +91,10 @@ impl<'a> Stage<'a> {
 
     /// What begins a scope of tenant A, or leaves it.
     pub(super) fn scope_sql(&self, is_in_scope: bool) -> String {
-        let tenant = if is_in_scope { self.a.tenant().trim_end_matches("::uuid") } else { "''" };
-        let mut sql = format!("SET LOCAL {TENANT_SETTING} = {tenant}");
+        let tenant = if is_in_scope { plain(self.a.tenant()) } else { String::new() };
+        let mut sql = format!("SET LOCAL {} = {}", self.tenancy.setting, literal(&tenant));
         if let Some(key) = &self.seal {
-            let tenant = Uuid::try_parse(tenant.trim_matches('\'')).ok();
+            let tenant = Uuid::try_parse(&tenant).ok();
             let until = SystemTime::now() + Duration::from_mins(1);
             let token = tenant.map(|tenant| key.token(tenant, until)).unwrap_or_default();
             let _ = write!(sql, "; SET LOCAL {SEAL_SETTING} = {}", literal(&token));
@@ -118,8 +120,15 @@ impl<'a> Stage<'a> {
         if let Some(key) = &self.seal {
             run(tx, &seal::lend_sql(key)).await.map_err(sentence)?;
         }
+        let unowned: Vec<(String, String)> = self
+            .schema
+            .tables
+            .values()
+            .filter(|table| kind(&self.tenancy, table) == On::Optional)
+            .map(|table| (table.name.clone(), self.a.unowned(table)))
+            .collect();
         let inserts: Vec<&(String, String)> =
-            self.a.inserts.iter().chain(&self.b.inserts).collect();
+            self.a.inserts.iter().chain(&self.b.inserts).chain(&unowned).collect();
         let script: Vec<&str> = inserts.iter().map(|(_, insert)| insert.as_str()).collect();
         let made = keep_all(tx, &script).await.map_err(sentence)?;
         let mut untested: BTreeMap<String, String> = BTreeMap::new();
@@ -139,8 +148,9 @@ impl<'a> Stage<'a> {
             };
             untested.entry(table.clone()).or_insert(why);
         }
-        if let Some(why) = untested.get(tenancy::ROOT) {
-            return Err(format!("{}: {why}", tenancy::ROOT));
+        let root = self.tenancy.root;
+        if let Some(why) = untested.get(root) {
+            return Err(format!("{root}: {why}"));
         }
         let tables = self.schema.tables.keys().filter(|name| !untested.contains_key(*name));
         self.only = Some(tables.cloned().collect());
@@ -186,7 +196,10 @@ impl<'a> Stage<'a> {
             expected: attack.expect,
             tables: outcomes.remove(attack.code).unwrap_or_default(),
         };
-        Ok(CATALOGUE.iter().map(line).collect())
+        let mut lines: Vec<Line> = CATALOGUE.iter().map(line).collect();
+        let is_rare = |code| CATALOGUE.iter().any(|it| it.code == code && it.is_of_some_shapes());
+        lines.retain(|line| !line.tables.is_empty() || !is_rare(line.attack));
+        Ok(lines)
     }
 
     /// The tables that are attacked.
@@ -207,7 +220,8 @@ impl<'a> Stage<'a> {
                 _ => None,
             });
         }
-        for table in self.attacked().filter(|table| attack.on.contains(&kind(table))) {
+        for table in self.attacked().filter(|table| attack.on.contains(&kind(&self.tenancy, table)))
+        {
             tries.extend(self.ways(attack, table).into_iter().map(|how| {
                 let confirms = self.confirms(attack, table, &how);
                 Try { confirms, ..on(&table.name, how) }
@@ -218,14 +232,13 @@ impl<'a> Stage<'a> {
 
     /// For an attack that leaves a row with tenant B: the same, with the rows that are B's counted.
     fn confirms(&self, attack: &Attack, table: &Table, how: &How) -> Option<String> {
-        let (How::Sql(sql), Some(column)) = (how, column_of_tenant(table)) else { return None };
+        let (How::Sql(sql), Some(owner)) = (how, self.owner(table)) else { return None };
         let leaves_a_row = matches!(attack.attempt, Attempt::InsertForB | Attempt::UpsertOntoB)
             || matches!(attack.attempt, Attempt::Sql(text) if text.contains("SET {tenant} = {b}"));
-        let column = quoted(column);
+        let (column, b) = (quoted(owner.column), owner.b);
         leaves_a_row.then(|| {
             format!(
-                "WITH changed AS ({sql} RETURNING {column} AS tenant) SELECT 1 FROM changed WHERE tenant = {}",
-                self.b.tenant()
+                "WITH changed AS ({sql} RETURNING {column} AS tenant) SELECT 1 FROM changed WHERE tenant = {b}"
             )
         })
     }
@@ -234,18 +247,20 @@ impl<'a> Stage<'a> {
         match attack.attempt {
             Attempt::Sql(template) => vec![How::Sql(self.filled(template, table))],
             Attempt::InsertForB => vec![How::Sql(self.b.another(table))],
+            Attempt::InsertForNobody => vec![How::Sql(self.a.unowned(table))],
             Attempt::UpsertOntoB => self.upsert(table).map(How::Sql).into_iter().collect(),
-            Attempt::ReferToB => self.references(table).into_iter().map(How::Sql).collect(),
+            Attempt::ReferToB => self.references(table, false),
+            Attempt::ReferAcross => self.references(table, true),
             Attempt::CopyOut => vec![How::CopyOut(self.filled(
-                "COPY (SELECT {tenant} FROM {table} WHERE {tenant} IS DISTINCT FROM {a} LIMIT 1) \
-                 TO STDOUT",
+                "COPY (SELECT {tenant} FROM {table} WHERE {others} LIMIT 1) TO STDOUT",
                 table,
             ))],
             Attempt::CopyIn => {
-                let (name, column) = (quoted(&table.name), column_of_tenant(table).unwrap_or("id"));
-                let sql = format!("COPY {name} ({}) FROM STDIN", quoted(column));
-                let value = self.b.tenant().trim_end_matches("::uuid").trim_matches('\'');
-                vec![How::CopyIn(sql, value.to_owned())]
+                let first = || table.columns.first().map_or("id", |column| &column.name);
+                let owner = self.owner(table);
+                let column = owner.as_ref().map_or_else(first, |owner| owner.column);
+                let sql = format!("COPY {} ({}) FROM STDIN", quoted(&table.name), quoted(column));
+                vec![How::CopyIn(sql, owner.map_or_else(String::new, |owner| plain(owner.b)))]
             }
             // Tried apart, by the owner and the role in turn.
             Attempt::OwnWrite | Attempt::Client(_) => Vec::new(),
@@ -260,13 +275,17 @@ impl<'a> Stage<'a> {
         Some(format!("{insert} ON CONFLICT ({columns}) DO UPDATE SET {first} = excluded.{first}"))
     }
 
-    /// One update for each foreign key to a tenant-scoped table.
-    fn references(&self, table: &Table) -> Vec<String> {
+    /// One update for each foreign key to a table of tenants: of those that carry the tenant, or of the others.
+    fn references(&self, table: &Table, across: bool) -> Vec<How> {
+        let crossing = tenancy::crossing(self.schema, &self.tenancy);
+        let crosses =
+            |key: &ForeignKey| crossing.iter().any(|(of, it)| of.name == table.name && *it == key);
+        let owner = tenancy::owner(self.schema, &self.tenancy, table).map(|(key, _)| key);
         let update = |key: &ForeignKey| {
             let parent = self.schema.tables.get(&key.ref_table)?;
             let pairs = key.columns.iter().zip(&key.ref_columns);
             let set: Vec<String> = pairs
-                .filter(|(column, _)| *column != TENANT_ID)
+                .filter(|(column, _)| *column != self.tenancy.column)
                 .filter_map(|(column, of_parent)| {
                     let value = self.b.value(&parent.name, of_parent)?;
                     Some(format!("{} = {value}", quoted(column)))
@@ -281,14 +300,39 @@ impl<'a> Stage<'a> {
             );
             // A key may be checked at the end of the transaction only. The count is the update's.
             let sql = format!("SET CONSTRAINTS ALL IMMEDIATE; {}", self.filled(&sql, table));
-            (tenancy::is_tenant_scoped(parent) && !set.is_empty()).then_some(sql)
+            let is_of_tenants = tenancy::scope_of(&self.tenancy, parent).is_of_a_tenant();
+            (is_of_tenants && !set.is_empty()).then_some(How::Sql(sql))
         };
-        table.foreign_keys.iter().filter_map(update).collect()
+        let keys = table.foreign_keys.iter();
+        let keys = keys.filter(|key| crosses(key) == across && owner != Some(*key));
+        keys.filter_map(update).collect()
     }
 
-    fn filled(&self, template: &str, table: &Table) -> String {
-        filled(template, table, self.a.tenant(), self.b.tenant())
+    pub(super) fn filled(&self, template: &str, table: &Table) -> String {
+        filled(template, table, self.owner(table))
     }
+
+    /// By which column a row is A's or B's; `None` for shared tables.
+    fn owner<'s>(&'s self, table: &'s Table) -> Option<Owner<'s>> {
+        let of_tenant = tenancy::column_of(&self.tenancy, table);
+        let of_parent = || {
+            let (key, _) = tenancy::owner(self.schema, &self.tenancy, table)?;
+            key.columns.first().map(String::as_str)
+        };
+        let column = of_tenant.or_else(of_parent)?;
+        let value = |rows: &'s Rows| rows.value(&table.name, column).map_or("NULL", String::as_str);
+        let may_be_null = kind(&self.tenancy, table) == On::Optional;
+        Some(Owner { column, a: value(&self.a), b: value(&self.b), may_be_null })
+    }
+}
+
+/// The column that says whose a row is, and what A and B have there: the tenant, or the row that belongs to the
+/// tenant.
+pub(super) struct Owner<'s> {
+    pub(super) column: &'s str,
+    pub(super) a: &'s str,
+    pub(super) b: &'s str,
+    pub(super) may_be_null: bool,
 }
 
 /// A key for as long as the attacks last, where policies ask for one.
@@ -302,31 +346,28 @@ pub(super) fn cannot_work_as(role: &str, error: &sqlx::Error) -> String {
     format!("the role {role} cannot be worked as: {}", explain_sqlx(error))
 }
 
-/// A statement of the catalogue about `table`, with the two tenants as SQL.
-pub(super) fn filled(template: &str, table: &Table, a: &str, b: &str) -> String {
-    let column = column_of_tenant(table).map(quoted).unwrap_or_default();
-    template
-        .replace("{table}", &quoted(&table.name))
-        .replace("{tenant}", &column)
-        .replace("{a}", a)
-        .replace("{b}", b)
-}
-
-pub(super) fn kind(table: &Table) -> On {
-    if tenancy::is_tenant_scoped(table) {
-        On::Scoped
-    } else if table.name == tenancy::ROOT {
-        On::Tenants
+/// A statement of the catalogue about `table`.
+pub(super) fn filled(template: &str, table: &Table, owner: Option<Owner<'_>>) -> String {
+    let owner = owner.unwrap_or(Owner { column: "", a: "NULL", b: "NULL", may_be_null: false });
+    let (not_of_a, of_any) = if owner.may_be_null {
+        ("{tenant} <> {a}", "{tenant} IS NOT NULL")
     } else {
-        On::Shared
-    }
+        ("{tenant} IS DISTINCT FROM {a}", "true")
+    };
+    template
+        .replace("{others}", not_of_a)
+        .replace("{owned}", of_any)
+        .replace("{table}", &quoted(&table.name))
+        .replace("{tenant}", &quoted(owner.column))
+        .replace("{a}", owner.a)
+        .replace("{b}", owner.b)
 }
 
-/// The column that says whose a row is.
-fn column_of_tenant(table: &Table) -> Option<&'static str> {
-    match kind(table) {
-        On::Scoped => Some(TENANT_ID),
-        On::Tenants => Some("id"),
-        _ => None,
+pub(super) fn kind(tenancy: &Tenancy, table: &Table) -> On {
+    match tenancy::scope_of(tenancy, table) {
+        Scope::Root => On::Tenants,
+        Scope::Tenant | Scope::Through(_) => On::Scoped,
+        Scope::OptionalTenant => On::Optional,
+        Scope::Shared => On::Shared,
     }
 }

@@ -10,7 +10,7 @@ mod verdict;
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use serde::Serialize;
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, Tenancy};
 
 use crate::{db::literal, report::Finding, schema::Schema};
 
@@ -41,13 +41,14 @@ pub async fn reach<C: ConnectionTrait>(
     db: &C,
     engine: Engine,
     role: &str,
+    names: &Tenancy,
     entities: &Schema,
 ) -> Result<Vec<Reached>, DbErr> {
     if !engine.capability().row_level_security {
         return Ok(Vec::new());
     }
     let prelude = query::prelude(role, entities);
-    let settings: Vec<String> = query::SETTINGS.iter().map(|name| literal(name)).collect();
+    let settings: Vec<String> = query::settings(names).map(literal).into();
     let stmt = Statement::from_string(engine.backend(), query::SERVER);
     let Some(server) = db.query_one_raw(stmt).await? else { return Ok(Vec::new()) };
     let schema: String = server.try_get("", "schema")?;
@@ -55,20 +56,19 @@ pub async fn reach<C: ConnectionTrait>(
     let others = query::OTHERS.replace("{settings}", &settings.join(", "));
     let others = others.replace("{sealed}", &literal(tenantry_entity::tenancy::SEALED_TENANT));
     let others = others.replace("{parameters}", parameters);
-    let relations =
-        query::RELATIONS.replace("{column}", &literal(tenantry_entity::tenancy::TENANT_ID));
+    let relations = query::RELATIONS.replace("{column}", &literal(names.column));
     let mut all = Vec::new();
     for row in rows::<verdict::Role, _>(db, format!("{prelude}{}", query::ROLES)).await? {
         all.extend(row.judged(role));
     }
     for row in rows::<verdict::Relation, _>(db, format!("{prelude}, {relations}")).await? {
-        all.push(row.judged(entities));
+        all.push(row.judged(names, entities));
     }
     for row in rows::<verdict::Function, _>(db, format!("{prelude}, {}", query::FUNCTIONS)).await? {
-        all.push(row.judged(entities.is_sealed().then_some(&*schema)));
+        all.push(row.judged(names, entities.is_sealed().then_some(&*schema)));
     }
     for row in rows::<verdict::Other, _>(db, format!("{prelude}, {others}")).await? {
-        all.extend(row.judged(role, &schema));
+        all.extend(row.judged(role, names, &schema));
     }
     all.sort();
     Ok(all)

@@ -1,7 +1,7 @@
 //! What is asked of the catalogue. Privileges are read from the access lists themselves, so that the cost does not
 //! grow with logins times tables.
 
-use tenantry_entity::tenancy::TENANCY;
+use tenantry_entity::Tenancy;
 
 use crate::{db::literal, schema::Schema};
 
@@ -196,5 +196,6 @@ pub(super) const SERVER: &str = "SELECT to_regclass('pg_catalog.pg_parameter_acl
      current_schema()::text AS schema";
 
 /// Settings that decide whose rows a session sees.
-pub(super) const SETTINGS: [&str; 5] =
-    [TENANCY.setting, "role", "row_security", "search_path", "session_replication_role"];
+pub(super) fn settings(names: &Tenancy) -> [&str; 5] {
+    [names.setting, "role", "row_security", "search_path", "session_replication_role"]
+}

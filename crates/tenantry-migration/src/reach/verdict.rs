@@ -1,7 +1,7 @@
 //! What is safe of that which is reached, and what is said of the rest.
 
 use sea_orm::FromQueryResult;
-use tenantry_entity::tenancy::{SEALED_TENANT, TENANT_ID, TENANT_SETTING};
+use tenantry_entity::{Tenancy, tenancy::SEALED_TENANT};
 
 use super::{Reached, query::HARMLESS_ROLES};
 use crate::{
@@ -147,7 +147,11 @@ impl Relation {
     }
 
     /// Why it is safe, or the code and what is wrong.
-    fn verdict(&self, entities: &Schema) -> Result<String, (&'static str, String)> {
+    fn verdict(
+        &self,
+        names: &Tenancy,
+        entities: &Schema,
+    ) -> Result<String, (&'static str, String)> {
         let only = |allowed: &[&str]| {
             self.privileges.iter().all(|one| {
                 allowed.iter().any(|name| one == name || one.starts_with(&format!("{name} (")))
@@ -190,7 +194,7 @@ impl Relation {
                     (Some(ours), _) => {
                         format!("it shares rows with {ours} by inheritance, without their policies")
                     }
-                    (None, true) => format!("it has {TENANT_ID}, and no entity describes it"),
+                    (None, true) => format!("it has {}, and no entity describes it", names.column),
                     (None, false) => "no entity describes it: its rows are any tenant's".to_owned(),
                 };
                 Err(("table-exposed", why))
@@ -220,11 +224,11 @@ impl Relation {
         self.path.rsplit(" -> ").next().unwrap_or_default()
     }
 
-    pub(super) fn judged(self, entities: &Schema) -> Reached {
+    pub(super) fn judged(self, names: &Tenancy, entities: &Schema) -> Reached {
         let kind = self.kind();
         let full = format!("{}.{}", self.schema, self.name);
         let path = format!("{} -> {kind} {}", self.path, self.name);
-        let (code, why) = match self.verdict(entities) {
+        let (code, why) = match self.verdict(names, entities) {
             Ok(why) => return safe(kind, full, path, why),
             // The privileges of the application role and of PUBLIC on these are compared with the entities'.
             Err((_, why)) if self.is_ours && self.of_app => {
@@ -275,8 +279,8 @@ pub(super) struct Function {
 }
 
 impl Function {
-    fn verdict(&self, is_seal: bool) -> Result<String, String> {
-        if let Some(setting) = self.settings.iter().find(|it| is_ours(it)) {
+    fn verdict(&self, names: &Tenancy, is_seal: bool) -> Result<String, String> {
+        if let Some(setting) = self.settings.iter().find(|it| is_ours(names, it)) {
             return Err(format!("it runs with {setting}"));
         }
         if is_seal {
@@ -301,7 +305,7 @@ impl Function {
     }
 
     /// `schema` is that of the entities, where their policies ask for sealed scopes.
-    pub(super) fn judged(self, schema: Option<&str>) -> Reached {
+    pub(super) fn judged(self, names: &Tenancy, schema: Option<&str>) -> Reached {
         // Whether it is as it was made, is looked at apart.
         let is_seal = Some(&*self.schema) == schema
             && self.name == SEALED_TENANT
@@ -311,7 +315,7 @@ impl Function {
         let call = format!("{}({})", self.name, self.arguments);
         let full = format!("{}.{call}", self.schema);
         let path = format!("{} -> {kind} {}", self.path, self.name);
-        match self.verdict(is_seal) {
+        match self.verdict(names, is_seal) {
             Ok(why) => safe(kind, full, path, why),
             Err(why) => {
                 let help = format!(
@@ -330,10 +334,10 @@ impl Function {
 }
 
 /// Whether a setting, written as `name=value`, decides whose rows are seen.
-fn is_ours(setting: &str) -> bool {
+fn is_ours(names: &Tenancy, setting: &str) -> bool {
     let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
     match name.to_ascii_lowercase().as_str() {
-        TENANT_SETTING => !value.is_empty(),
+        name if name == names.setting => !value.is_empty(),
         "role" | "session_authorization" => true,
         "row_security" => !["on", "true", "yes", "1"].contains(&value),
         "session_replication_role" => value != "origin",
@@ -351,9 +355,9 @@ pub(super) struct Other {
 }
 
 impl Other {
-    pub(super) fn judged(self, role: &str, schema: &str) -> Vec<Reached> {
+    pub(super) fn judged(self, role: &str, names: &Tenancy, schema: &str) -> Vec<Reached> {
         if self.kind == "setting" {
-            return self.settings(role);
+            return self.settings(role, names);
         }
         if self.kind == "policy" {
             return vec![self.policy()];
@@ -446,7 +450,7 @@ impl Other {
     }
 
     /// One for each setting that decides whose rows are seen.
-    fn settings(self, role: &str) -> Vec<Reached> {
+    fn settings(self, role: &str, names: &Tenancy) -> Vec<Reached> {
         let of = if self.name.is_empty() { "the database" } else { &self.name };
         let mut all = Vec::new();
         for setting in &self.details {
@@ -456,16 +460,16 @@ impl Other {
                 "search_path" => shadows(value).then(|| {
                     "names of the server's own functions are looked for elsewhere first".to_owned()
                 }),
-                "row_security" if is_ours(setting) => {
+                "row_security" if is_ours(names, setting) => {
                     Some("every query on a table with policies fails".to_owned())
                 }
-                "session_replication_role" if is_ours(setting) => {
+                "session_replication_role" if is_ours(names, setting) => {
                     Some("no foreign key and no trigger is enforced".to_owned())
                 }
-                TENANT_SETTING if is_ours(setting) => {
+                name if name == names.setting && is_ours(names, setting) => {
                     Some("it shows a tenant's rows without a scope".to_owned())
                 }
-                _ if is_ours(setting) => Some("sessions work as another role".to_owned()),
+                _ if is_ours(names, setting) => Some("sessions work as another role".to_owned()),
                 _ => None,
             };
             let path = format!("{of} -> setting {name}");

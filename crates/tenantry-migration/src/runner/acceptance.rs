@@ -44,7 +44,7 @@ impl Runner<'_> {
         direction: Direction,
     ) -> Result<()> {
         let Some(target) = lint::RuleSet::guarding(self.engine) else { return Ok(()) };
-        let mut catalogue = lint::empty(target);
+        let mut catalogue = lint::empty(target, self.tenancy);
         for migration in self.migrations.iter().filter(|m| applied.iter().any(|a| a == m.name())) {
             let sent = self.recorded(migration.as_ref(), Direction::Up).await?;
             catalogue.apply_all(&Script::of_migration(migration.name(), &sent.texts()));

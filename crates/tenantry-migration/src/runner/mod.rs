@@ -68,7 +68,7 @@ pub use sums::Sum;
 use tenantry_entity::{
     Engine,
     sample_id::SampleCodes,
-    tenancy::{APPLICATION_ROLE, TableDef},
+    tenancy::{TENANCY, TableDef, Tenancy},
 };
 pub use tenantry_schema::direction::Direction;
 
@@ -102,6 +102,8 @@ pub struct Runner<'c> {
     tool: String,
     consent: Option<String>,
     production: bool,
+    /// How tenants are told apart.
+    tenancy: Tenancy,
     application_role: String,
     environment: Option<String>,
     patience: Patience,
@@ -151,7 +153,8 @@ impl<'c> Runner<'c> {
             tool: concat!("tenantry ", env!("CARGO_PKG_VERSION")).to_owned(),
             consent: None,
             production: false,
-            application_role: APPLICATION_ROLE.to_owned(),
+            tenancy: TENANCY,
+            application_role: TENANCY.application_role.to_owned(),
             environment: None,
             patience: Patience::default(),
             observer: None,
@@ -161,17 +164,20 @@ impl<'c> Runner<'c> {
         })
     }
 
-    /// Takes the name of the program and the codes of its sample rows from a project. Without one, no
+    /// Takes the name of the program, tenancy and the codes of its sample rows from a project. Without one, no
     /// row counts as a sample.
     #[must_use]
     pub fn of_project(mut self, project: &Project) -> Self {
         (self.tables, self.tool) = (project.tables, project.tool());
+        self.tenancy = project.names();
+        self.application_role = self.tenancy.application_role.to_owned();
         self
     }
 
     /// The sample rows of the database.
     fn samples(&self) -> Samples {
-        Samples::new(self.engine, SampleCodes::of(&(self.tables)()), &self.table, &self.tool)
+        let codes = SampleCodes::of(&(self.tables)());
+        Samples::new(self.engine, codes, self.tenancy, &self.table, &self.tool)
     }
 
     /// Where the journal is, and who writes into it.
@@ -220,8 +226,8 @@ impl<'c> Runner<'c> {
         self
     }
 
-    /// Grants to the role of this name what migrations grant to the application role, instead of to
-    /// [`APPLICATION_ROLE`].
+    /// Grants to the role of this name what migrations grant to the application role, instead of to the one that
+    /// [`TENANCY`] or the project names.
     #[must_use]
     pub fn application_role(mut self, name: impl Into<String>) -> Self {
         self.application_role = name.into();

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, List, Result},
     ops::v1::VALUE_NEEDED,
     refusal::Refusal,
-    schema::{Distribution, tenancy},
+    schema::Distribution,
 };
 
 impl Runner<'_> {
@@ -21,7 +21,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let live = crate::schema::read(tx, self.engine, "").await?;
-        let root = live.tables.get(tenancy::ROOT);
+        let root = live.tables.get(self.tenancy.root);
         match root.filter(|root| !matches!(root.distribution, Some(Distribution::By(_)))) {
             None => Ok(()),
             Some(root) => Err(Refusal::plain("not-distributed", format!(

@@ -212,7 +212,7 @@ impl Runner<'_> {
     pub(super) fn context(&self, role: &Role) -> Context {
         let exists = role.facts.as_ref().is_some_and(|facts| facts.exists);
         let application_role = ApplicationRole { name: self.application_role.clone(), exists };
-        Context { engine: self.engine, application_role }
+        Context { engine: self.engine, application_role, tenancy: self.tenancy }
     }
 
     /// What the migrations of these names together grant on the tables that they leave; `None` if

@@ -1,9 +1,9 @@
 //! How sample rows are told from real ones in SQL.
 
-use tenantry_entity::{Engine, sample_id, tenancy::TENANT_ID};
+use tenantry_entity::{Engine, sample_id};
 
 use super::samples::Samples;
-use crate::schema::{ColumnType, Table, tenancy::ROOT};
+use crate::schema::{ColumnType, Table, tenancy};
 
 impl Samples {
     /// SQL that is true for the sample rows of `table`, and for no other: the id carries the tag and
@@ -17,15 +17,15 @@ impl Samples {
             return "false".to_owned();
         }
         let own = self.ids("id", &table.name);
-        if table.column(TENANT_ID).is_none() {
+        let column = self.tenancy.column;
+        if !tenancy::is_tenant_scoped(&self.tenancy, table) {
             return own;
         }
-        if !is_uuid(TENANT_ID) {
+        if !is_uuid(column) {
             return "false".to_owned();
         }
-        let tenant = self.ids(TENANT_ID, ROOT);
-        let same =
-            |part: Part| format!("{} = {}", part.of(engine, "id"), part.of(engine, TENANT_ID));
+        let tenant = self.ids(column, self.tenancy.root);
+        let same = |part: Part| format!("{} = {}", part.of(engine, "id"), part.of(engine, column));
         format!(
             "{own} AND {tenant} AND {} AND {}",
             same(Part::TenantUpper),

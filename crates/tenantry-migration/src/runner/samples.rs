@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 
 use sea_orm::ConnectionTrait;
-use tenantry_entity::{Engine, sample_id::SampleCodes};
+use tenantry_entity::{Engine, Tenancy, sample_id::SampleCodes};
 use tenantry_schema::fingerprint::sha256;
 
 use super::{
@@ -62,6 +62,7 @@ impl SeedingStage {
 pub struct Samples {
     pub(super) engine: Engine,
     pub(super) codes: SampleCodes,
+    pub(super) tenancy: Tenancy,
     bookkeeping: String,
     tool: String,
 }
@@ -70,9 +71,15 @@ pub struct Samples {
 const DATA_SET: &str = "data set";
 
 impl Samples {
-    pub(crate) fn new(engine: Engine, codes: SampleCodes, bookkeeping: &str, tool: &str) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        codes: SampleCodes,
+        tenancy: Tenancy,
+        bookkeeping: &str,
+        tool: &str,
+    ) -> Self {
         let (bookkeeping, tool) = (bookkeeping.to_owned(), tool.to_owned());
-        Self { engine, codes, bookkeeping, tool }
+        Self { engine, codes, tenancy, bookkeeping, tool }
     }
 
     /// Which sample rows there are; `None` if there are none, or it was not noted.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, prelude::Uuid};
-use tenantry_entity::{Engine, tenancy::TENANT_ID};
+use tenantry_entity::Engine;
 
 use super::{
     samples::Samples,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     db::{listed, quoted},
     error::Result,
-    schema::{Table, tenancy::ROOT},
+    schema::{Table, tenancy},
 };
 
 /// What is in the sample rows of one table, or of one tenant in it.
@@ -105,11 +105,7 @@ impl Samples {
     ) -> Result<BTreeMap<Option<Uuid>, Sum>> {
         let engine = self.engine;
         let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
-        let tenant = match table.name.as_str() {
-            ROOT => "id",
-            _ if table.column(TENANT_ID).is_some() => TENANT_ID,
-            _ => "NULL",
-        };
+        let tenant = tenancy::column_of(&self.tenancy, table).unwrap_or("NULL");
         let mut samples = self.rows(table);
         if let Some(tenants) = tenants {
             samples = format!("{tenant} IN ({}) AND {samples}", listed(engine, tenants));

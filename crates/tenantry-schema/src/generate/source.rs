@@ -15,7 +15,6 @@ use crate::{
         Action, BTREE, Column, ColumnType, Distribution, ForeignKey, Grant, Grantee, INCLUDE,
         Index, NULLS_NOT_DISTINCT, Table,
         ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID},
-        tenancy,
     },
 };
 
@@ -201,16 +200,16 @@ impl File {
                 }
                 source + ".run(manager)"
             }
-            Operation::Distribute { table, distribution } => match distribution {
-                Distribution::By(column) if table == tenancy::ROOT => {
-                    format!("v1::distribute(manager, {}, {})", text(table), text(column))
-                }
-                Distribution::By(column) => format!(
-                    "v1::distribute_beside(manager, {}, {}, {})",
-                    text(table),
-                    text(column),
-                    text(tenancy::ROOT)
-                ),
+            Operation::Distribute { table, distribution, beside } => match distribution {
+                Distribution::By(column) => match beside {
+                    None => format!("v1::distribute(manager, {}, {})", text(table), text(column)),
+                    Some(other) => format!(
+                        "v1::distribute_beside(manager, {}, {}, {})",
+                        text(table),
+                        text(column),
+                        text(other)
+                    ),
+                },
                 _ => format!("v1::replicate(manager, {})", text(table)),
             },
             Operation::Undistribute { table } => {

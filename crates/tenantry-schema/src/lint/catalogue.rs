@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlparser::ast::{
     AlterTableOperation, Ident, ObjectName, ObjectType, RenameTableNameKind, Statement as Ast,
 };
-use tenantry_entity::tenancy::TENANT_ID;
+use tenantry_entity::{Scope, Tenancy};
 
 use super::{RuleSet, Script, Statement};
 use crate::schema::{Schema, tenancy};
@@ -22,8 +22,9 @@ pub enum Kind {
 }
 
 /// The tables that are known, by name; those outside of `public` with their schema.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Catalogue {
+    tenancy: Tenancy,
     tables: BTreeMap<String, Kind>,
     /// Those that the engine brings along.
     built_ins: Vec<String>,
@@ -31,8 +32,8 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// What the engine brings along.
-    pub(super) fn new(target: RuleSet) -> Self {
-        let mut catalogue = Self::default();
+    pub(super) fn new(target: RuleSet, tenancy: Tenancy) -> Self {
+        let mut catalogue = Self { tenancy, tables: BTreeMap::new(), built_ins: Vec::new() };
         if target == RuleSet::Nile {
             for (name, kind) in [
                 ("tenants", Kind::Root),
@@ -50,9 +51,15 @@ impl Catalogue {
 
     pub(super) fn extend(&mut self, schema: &Schema) {
         for table in schema.tables.values() {
-            let kind = kind(&table.name, tenancy::is_tenant_scoped(table));
+            let kind = kind(tenancy::scope_of(&self.tenancy, table));
             self.tables.entry(table.name.clone()).or_insert(kind);
         }
+    }
+
+    /// How tenants are told apart.
+    #[must_use]
+    pub fn tenancy(&self) -> &Tenancy {
+        &self.tenancy
     }
 
     /// Whose rows the table holds; `None` if nothing is known of it.
@@ -85,9 +92,10 @@ impl Catalogue {
             Some(Ast::CreateTable(create)) => {
                 let name = name(&create.name);
                 if !self.is_built_in(&name) {
-                    let mut columns = create.columns.iter();
-                    let is_scoped = columns.any(|it| folded(&it.name) == TENANT_ID);
-                    self.tables.insert(name.clone(), kind(&name, is_scoped));
+                    let columns: Vec<String> =
+                        create.columns.iter().map(|it| folded(&it.name)).collect();
+                    let scope = self.tenancy.scope_of(&name, columns.iter().map(String::as_str));
+                    self.tables.insert(name, kind(scope));
                 }
             }
             Some(Ast::AlterTable(alter)) => {
@@ -95,7 +103,7 @@ impl Catalogue {
                 for operation in &alter.operations {
                     match operation {
                         AlterTableOperation::AddColumn { column_def, .. }
-                            if folded(&column_def.name) == TENANT_ID =>
+                            if folded(&column_def.name) == self.tenancy.column =>
                         {
                             self.tables.insert(table.clone(), Kind::Scoped);
                         }
@@ -122,11 +130,11 @@ impl Catalogue {
     }
 }
 
-fn kind(name: &str, is_scoped: bool) -> Kind {
-    match (name == tenancy::ROOT, is_scoped) {
-        (true, _) => Kind::Root,
-        (_, true) => Kind::Scoped,
-        _ => Kind::Shared,
+fn kind(scope: Scope) -> Kind {
+    match scope {
+        Scope::Root => Kind::Root,
+        Scope::Tenant | Scope::OptionalTenant => Kind::Scoped,
+        Scope::Through(_) | Scope::Shared => Kind::Shared,
     }
 }
 

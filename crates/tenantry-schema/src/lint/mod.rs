@@ -27,7 +27,7 @@ pub use catalogue::{Catalogue, Kind};
 pub use rules::{ALL, LAST};
 pub use script::{Script, Statement};
 use serde::Serialize;
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, Tenancy};
 
 use crate::{report::Finding, schema::Schema};
 
@@ -203,14 +203,14 @@ impl Rule {
 
 /// The catalogue that a database has before any of our migrations: what the engine brings along.
 #[must_use]
-pub fn empty(target: RuleSet) -> Catalogue {
-    Catalogue::new(target)
+pub fn empty(target: RuleSet, tenancy: Tenancy) -> Catalogue {
+    Catalogue::new(target, tenancy)
 }
 
 /// The catalogue of a database that has the tables of `schema`.
 #[must_use]
-pub fn holding(target: RuleSet, schema: &Schema) -> Catalogue {
-    let mut catalogue = Catalogue::new(target);
+pub fn holding(target: RuleSet, tenancy: Tenancy, schema: &Schema) -> Catalogue {
+    let mut catalogue = Catalogue::new(target, tenancy);
     catalogue.extend(schema);
     catalogue
 }

@@ -60,13 +60,15 @@ pub(super) fn lint(script: &Script) -> Vec<LintFinding> {
 
 #[cfg(test)]
 mod tests {
+    use tenantry_entity::tenancy::TENANCY;
+
     use crate::lint::{RuleSet, Script, empty, lint};
 
     #[test]
     fn a_lock_is_told_of() {
         let codes = |sql: &str| {
             let script = Script::of_file("test.sql", sql);
-            let findings = lint(RuleSet::Postgres, empty(RuleSet::Postgres), &[script]);
+            let findings = lint(RuleSet::Postgres, empty(RuleSet::Postgres, TENANCY), &[script]);
             findings.iter().map(|it| (it.finding.code, it.line)).collect::<Vec<_>>()
         };
         let found = codes("SELECT 1;\nALTER TABLE t ALTER COLUMN a TYPE bigint;");

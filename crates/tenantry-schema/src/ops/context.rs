@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
+use tenantry_entity::{Engine, Tenancy, tenancy::TENANCY};
 
 /// What operations need to know beside their connection.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct Context {
     pub engine: Engine,
     /// The role that applications work as.
     pub application_role: ApplicationRole,
+    /// How tenants are told apart.
+    pub tenancy: Tenancy,
 }
 
 /// The role that applications work as, and whether there is one.
@@ -28,11 +30,11 @@ tokio::task_local! {
 }
 
 impl Context {
-    /// What is assumed where nothing is known: an application role of the usual name.
+    /// What is assumed where nothing is known: an usual names of tenancy.
     #[must_use]
     pub fn usual(engine: Engine) -> Self {
-        let application_role = ApplicationRole { name: APPLICATION_ROLE.to_owned(), exists: true };
-        Self { engine, application_role }
+        let name = TENANCY.application_role.to_owned();
+        Self { engine, application_role: ApplicationRole { name, exists: true }, tenancy: TENANCY }
     }
 
     /// Does `work`, whose operations then know this.

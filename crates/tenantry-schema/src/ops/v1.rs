@@ -16,7 +16,7 @@ pub use alter::{AlterTable, alter_table, rename_column, rename_index};
 pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
 pub use create::{is_column, is_left_out, is_unique_kept};
 pub use distribute::{distribute, distribute_beside, replicate, undistribute};
-pub use distribute::{distribute_online_sql, is_distribution, replicate_sql};
+pub use distribute::{distribute_online_sql, distributions, is_distribution, replicate_sql};
 pub use enums::{
     add_enum_value, add_enum_value_before, create_enum, create_enum_sql, custom_or_text, drop_enum,
     enum_array_column, enum_column, rename_enum,

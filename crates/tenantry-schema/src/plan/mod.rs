@@ -402,7 +402,7 @@ fn access(table: &Table, steps: Vec<AccessStep>) -> Option<Operation> {
 /// The operation that puts a table's rows where they belong.
 fn distribute(table: &Table) -> Option<Operation> {
     let distribution = table.distribution.clone()?;
-    Some(Operation::Distribute { table: table.name.clone(), distribution })
+    Some(Operation::distribute(table, distribution))
 }
 
 /// Creates a table without the keys that have to wait, with its indexes and who may use it.

@@ -49,7 +49,12 @@ pub enum Operation {
     /// Alters who may see and change a table's rows.
     AlterAccess { table: String, steps: Vec<AccessStep> },
     /// Says where a table's rows are, where the engine has several nodes.
-    Distribute { table: String, distribution: Distribution },
+    Distribute {
+        table: String,
+        distribution: Distribution,
+        /// The table beside whose rows they are.
+        beside: Option<String>,
+    },
     /// Makes a plain table of one that was distributed.
     Undistribute { table: String },
 }
@@ -228,18 +233,25 @@ impl Operation {
                 let alter = v1::alter_access(table);
                 steps.iter().fold(alter, |alter, step| step.add_to(alter)).run(manager).await
             }
-            Self::Distribute { table, distribution } => match distribution {
-                Distribution::By(column) if table == tenancy::ROOT => {
-                    v1::distribute(manager, table, column).await
-                }
-                Distribution::By(column) => {
-                    v1::distribute_beside(manager, table, column, tenancy::ROOT).await
-                }
+            Self::Distribute { table, distribution, beside } => match distribution {
+                Distribution::By(column) => match beside {
+                    None => v1::distribute(manager, table, column).await,
+                    Some(other) => v1::distribute_beside(manager, table, column, other).await,
+                },
                 Distribution::Replicated => v1::replicate(manager, table).await,
                 Distribution::Other(_) => Ok(()),
             },
             Self::Undistribute { table } => v1::undistribute(manager, table).await,
         }
+    }
+}
+
+impl Operation {
+    /// Puts the rows of a table where they belong.
+    #[must_use]
+    pub fn distribute(table: &Table, distribution: Distribution) -> Self {
+        let beside = table.beside().map(str::to_owned);
+        Self::Distribute { table: table.name.clone(), distribution, beside }
     }
 }
 

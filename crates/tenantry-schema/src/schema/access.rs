@@ -1,13 +1,13 @@
 //! Who may see and change a table's rows: row-level security, policies and grants.
 //!
-//! What the entities ask for follows from tenancy alone, so no entity says it: a tenant-scoped
-//! table shows and takes the rows of the tenant in the setting [`TENANT_SETTING`], `tenants` shows
-//! that tenant's own row, and the application role gets no more than it needs for that.
+//! What the entities ask for follows from tenancy alone, so no entity says it: a table of tenants shows and takes
+//! the rows of the tenant that the setting names, the root table shows that tenant's own row, and the application
+//! role gets no more than it needs for that.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tenantry_entity::tenancy::{SEALED_TENANT, TENANT_ID, TENANT_SETTING};
+use tenantry_entity::{IdType, Scope, Tenancy, tenancy::SEALED_TENANT};
 
 use super::{Schema, Table, names, tenancy};
 use crate::sql::quoted;
@@ -129,13 +129,19 @@ impl Policy {
     /// other policy.
     #[must_use]
     pub fn sealed_column(&self) -> Option<&str> {
-        self.condition()?.strip_suffix(&format!(" = {}", sealed_tenant()))
+        let column = self.condition()?.strip_suffix(&format!(" = {}", sealed_tenant()))?;
+        let unquoted = column.strip_prefix('"').and_then(|column| column.strip_suffix('"'));
+        Some(unquoted.unwrap_or(column))
     }
 
-    /// Whether it shows the rows of one tenant at most: of the one that the setting or a token names.
+    /// Whether it shows the rows of one tenant at most: of the one that a setting or a token names.
     fn is_of_a_tenant(&self) -> bool {
-        let named = format!(" = {}", named_tenant());
-        self.sealed_column().is_some() || self.condition().is_some_and(|it| it.ends_with(&named))
+        let names_setting = |condition: &str| {
+            let setting = condition.rsplit_once(" = nullif(current_setting('");
+            let rest = setting.and_then(|(_, rest)| rest.split_once("', true), '')"));
+            rest.is_some_and(|(_, cast)| CASTS.contains(&cast.trim_end_matches(')')))
+        };
+        self.sealed_column().is_some() || self.condition().is_some_and(names_setting)
     }
 
     /// Whether no row is seen with it that tenancy would not show.
@@ -193,21 +199,6 @@ impl Table {
         }
         self.grants.sort_by_key(|grant| grant.grantee);
     }
-
-    /// Gives the table what tenancy asks for: on a tenant-scoped table, and on `tenants` itself.
-    pub(super) fn secure(&mut self) {
-        let (column, privileges) = if tenancy::is_tenant_scoped(self) {
-            (TENANT_ID, &PRIVILEGES[..4])
-        } else if self.name == tenancy::ROOT {
-            ("id", &PRIVILEGES[..1])
-        } else {
-            return;
-        };
-        self.row_security = RowSecurity::Enabled;
-        let condition = format!("{column} = {}", named_tenant());
-        self.policies = vec![Policy::complete(names::policy(&self.name), condition)];
-        self.grants = vec![Grant::new(Grantee::Application, privileges.iter().copied())];
-    }
 }
 
 /// The tenant of a sealed scope, as SQL. Asked in a query of its own, once for each statement.
@@ -216,11 +207,74 @@ fn sealed_tenant() -> String {
 }
 
 impl Schema {
+    /// Gives each table what tenancy asks for.
+    pub(super) fn secure(&mut self, tenancy: &Tenancy) {
+        let secured: Vec<(String, Vec<Policy>, Grant)> = self
+            .tables
+            .values()
+            .filter_map(|table| {
+                let scope = tenancy::scope_of(tenancy, table);
+                let privileges = match scope {
+                    Scope::Root => &PRIVILEGES[..1],
+                    Scope::Shared => return None,
+                    _ => &PRIVILEGES[..4],
+                };
+                let grant = Grant::new(Grantee::Application, privileges.iter().copied());
+                Some((table.name.clone(), self.policies_of(tenancy, table), grant))
+            })
+            .collect();
+        for (name, policies, grant) in secured {
+            if let Some(table) = self.tables.get_mut(&name) {
+                table.row_security = RowSecurity::Enabled;
+                table.policies = policies;
+                table.grants = vec![grant];
+            }
+        }
+    }
+
+    /// The policies of a table: one for the tenant's rows, and where there are rows without a tenant, one by which
+    /// everybody reads them.
+    fn policies_of(&self, tenancy: &Tenancy, table: &Table) -> Vec<Policy> {
+        let (mut at, mut way) = (table, Vec::new());
+        while let Some((key, parent)) = tenancy::owner(self, tenancy, at) {
+            // A way in a circle is refused, and ends nowhere here.
+            if way.len() > self.tables.len() {
+                return Vec::new();
+            }
+            way.push((at, key, parent));
+            at = parent;
+        }
+        let Some(column) = tenancy::column_of(tenancy, at) else { return Vec::new() };
+        let through = |condition: &str| {
+            way.iter().rev().fold(condition.to_owned(), |condition, (table, key, parent)| {
+                let (from, to) = (in_policy(&table.name), in_policy(&parent.name));
+                let (column, of_parent) = (&key.columns[0], &key.ref_columns[0]);
+                let (column, of_parent) = (in_policy(column), in_policy(of_parent));
+                format!("EXISTS (SELECT 1 FROM {to} WHERE {to}.{of_parent} = {from}.{column} AND {condition})")
+            })
+        };
+        let mut column = in_policy(column);
+        if !way.is_empty() {
+            column = format!("{}.{column}", in_policy(&at.name));
+        }
+        let own = through(&format!("{column} = {}", named_tenant(tenancy)));
+        let mut policies = vec![Policy::complete(names::policy(&table.name), own)];
+        if tenancy::scope_of(tenancy, at) == Scope::OptionalTenant {
+            policies.push(Policy {
+                command: "SELECT".to_owned(),
+                using: Some(through(&format!("{column} IS NULL"))),
+                with_check: None,
+                ..Policy::complete(names::policy_for_all(&table.name), "")
+            });
+        }
+        policies
+    }
+
     /// The schema for sealed scopes: policies do not take the tenant from a setting, which any SQL can change, but
-    /// from a token that is checked.
+    /// from a token that is checked. Tokens name a uuid.
     #[must_use]
-    pub fn sealed(mut self) -> Self {
-        let named = named_tenant();
+    pub fn sealed(mut self, tenancy: &Tenancy) -> Self {
+        let named = named_tenant(tenancy);
         let policies = self.tables.values_mut().flat_map(|table| &mut table.policies);
         for condition in policies.flat_map(Policy::conditions_mut) {
             if let Some(column) = condition.strip_suffix(&named) {
@@ -238,9 +292,19 @@ impl Schema {
     }
 }
 
+/// A name as it stands in a condition. Policies have always had `id` without quotes, which sqlparser counts among the
+/// words of SQL.
+fn in_policy(name: &str) -> String {
+    if name == "id" { name.to_owned() } else { names::as_sql(name) }
+}
+
+/// What [`named_tenant`] may end with.
+const CASTS: [&str; 4] =
+    [IdType::Uuid.cast(), IdType::BigInteger.cast(), IdType::Integer.cast(), IdType::Text.cast()];
+
 /// The tenant that the setting names, as SQL.
-fn named_tenant() -> String {
-    format!("nullif(current_setting('{TENANT_SETTING}', true), '')::uuid")
+fn named_tenant(tenancy: &Tenancy) -> String {
+    format!("nullif(current_setting('{}', true), ''){}", tenancy.setting, tenancy.id.cast())
 }
 
 impl fmt::Display for RowSecurity {

@@ -8,7 +8,7 @@ use sea_orm::{
         IndexOrder, IndexType, IntoIndexColumn as _, PostgresQueryBuilder, TableCreateStatement,
     },
 };
-use tenantry_entity::{Engine, tenancy::APPLICATION_ROLE};
+use tenantry_entity::{Engine, tenancy::TENANCY};
 
 use super::{
     Action, BTREE, Column, ColumnType, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT,
@@ -53,7 +53,7 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
             });
         }
         if engine.capability().row_level_security {
-            statements.extend(access(table, APPLICATION_ROLE));
+            statements.extend(access(table, TENANCY.application_role));
         }
         done.push(&table.name);
     }

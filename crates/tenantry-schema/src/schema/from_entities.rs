@@ -17,8 +17,8 @@ use sqlparser::{
     tokenizer::{Location, Token, Tokenizer},
 };
 use tenantry_entity::{
-    Scope,
-    tenancy::{TENANCY, TENANT_ID, TableDef, Tenancy},
+    Keys, Scope,
+    tenancy::{TableDef, Tenancy},
 };
 
 use super::{
@@ -38,12 +38,6 @@ impl Schema {
     /// If entities break a rule or use what the schema model does not know: every refusal, in a line each.
     pub fn from_tables(defs: &[TableDef], tenancy: Option<Tenancy>) -> Result<Self, ModelError> {
         let mut refused = Vec::new();
-        if tenancy.is_some_and(|tenancy| tenancy != TENANCY) {
-            return Err(ModelError(format!(
-                "the tenancy has other names than {}, {} and {}, which is not supported yet",
-                TENANCY.root, TENANCY.column, TENANCY.setting
-            )));
-        }
         let mut schema = Self::default();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         for def in defs {
@@ -60,7 +54,10 @@ impl Schema {
             }
             let mut reader = Reader {
                 def,
-                is_scoped: tenancy.is_some() && def.scope == Scope::Tenant,
+                scoped_by: tenancy.and_then(|tenancy| match def.scope(&tenancy) {
+                    Scope::Tenant | Scope::OptionalTenant => Some(tenancy.column),
+                    _ => None,
+                }),
                 tenancy,
                 refused: Vec::new(),
             };
@@ -82,15 +79,13 @@ impl Schema {
         }
         refused.extend(lost_targets(&schema));
         refused.extend(wrong_order(defs, &schema));
-        if tenancy.is_some() {
-            schema.tables.values_mut().for_each(Table::secure);
-            schema.distribute();
+        if let Some(tenancy) = &tenancy {
+            schema.secure(tenancy);
+            schema.distribute(tenancy);
         }
         // One fault is told once: what is incomplete may break rules that it would keep.
         if refused.is_empty() {
-            if tenancy.is_some() {
-                refused.extend(tenancy::violations(&schema));
-            }
+            refused.extend(tenancy.iter().flat_map(|it| tenancy::violations(&schema, it)));
             refused.extend(rules::violations(&schema));
         }
         if refused.is_empty() { Ok(schema.sorted()) } else { Err(ModelError::of(&refused)) }
@@ -182,8 +177,8 @@ fn wrong_order(defs: &[TableDef], schema: &Schema) -> Vec<String> {
 /// An entity that is read, and what is refused of it.
 struct Reader<'a> {
     def: &'a TableDef,
-    /// Whether the rows belong to tenants.
-    is_scoped: bool,
+    /// The tenant column, if the table has one.
+    scoped_by: Option<&'static str>,
     tenancy: Option<Tenancy>,
     refused: Vec<String>,
 }
@@ -242,8 +237,11 @@ impl Reader<'_> {
         for stmt in def.attribute_indexes(DbBackend::Postgres) {
             let unique = stmt.is_unique_key();
             let mut columns = stmt.get_index_spec().get_column_names();
-            if self.is_scoped && !unique {
-                columns.insert(0, TENANT_ID.to_owned());
+            if let Some(tenant) = self.scoped_by
+                && !unique
+                && columns.first().is_none_or(|first| first != tenant)
+            {
+                columns.insert(0, tenant.to_owned());
             }
             let parts = columns.iter().map(IndexPart::new).collect();
             table.indexes.push(index(def, parts, unique, None));
@@ -300,10 +298,11 @@ impl Reader<'_> {
             }
         }
         if spec.unique {
-            if self.is_scoped {
+            let is_composite = self.tenancy.is_some_and(|it| it.keys == Keys::Composite);
+            if let Some(tenant) = self.scoped_by.filter(|_| is_composite) {
                 self.refuse(format!(
                     "`unique` on {name} would hold across all tenants; write \
-                     `unique_key = \"tenant_{name}\"` on tenant_id and on {name}"
+                     `unique_key = \"tenant_{name}\"` on {tenant} and on {name}"
                 ));
             } else if !spec.primary_key {
                 table.indexes.push(index(def, vec![IndexPart::new(&name)], true, None));
@@ -317,15 +316,10 @@ impl Reader<'_> {
         let ty = enum_type.unwrap_or_else(|| {
             ColumnType::parse(&column.get_column_type().map_or_else(String::new, spelled))
         });
-        if spec.auto_increment && self.tenancy.is_some() {
-            self.refuse(format!(
-                "{name} counts by itself, which tenant-aware databases refuse: write \
-                 `auto_increment = false` and give it a UUID"
-            ));
-        }
         let mut default = spec.default.as_ref().map(sql_of);
         // The database's own ids, for rows that are not made through an ActiveModel.
-        if self.tenancy.is_some() && name == "id" && ty == ColumnType::Uuid && default.is_none() {
+        let has_random_id = self.tenancy.is_some_and(|it| it.random_id_default);
+        if has_random_id && name == "id" && ty == ColumnType::Uuid && default.is_none() {
             default = Some(RANDOM_UUID.to_owned());
         }
         // SeaORM says so of any key of one column, unless told otherwise.

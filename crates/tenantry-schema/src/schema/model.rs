@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tenantry_entity::Tenancy;
 
 use super::{
     access::{Grant, Policy, RowSecurity},
@@ -60,13 +61,14 @@ pub struct Table {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub renamed: BTreeMap<String, String>,
     /// Where its rows are, on an engine with several nodes; `None` if it is a plain table on one of
-    /// them. Of a neutral schema it follows from the columns.
-    #[serde(skip)]
+    /// them. Of a neutral schema it follows from tenancy, and a snapshot tells it where tenancy has other names than
+    /// the usual ones.
+    #[serde(default, skip_serializing)]
     pub distribution: Option<Distribution>,
 }
 
 /// Where the rows of a table are, on an engine with several nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Distribution {
     /// Rows with the same value in this column are on one node, together with those of other tables
@@ -244,9 +246,9 @@ impl Schema {
     }
 
     /// Says of every table where its rows belong.
-    pub(super) fn distribute(&mut self) {
+    pub(super) fn distribute(&mut self, tenancy: &Tenancy) {
         for table in self.tables.values_mut() {
-            table.distribution = Some(tenancy::distribution(table));
+            table.distribution = Some(tenancy::distribution(tenancy, table));
         }
     }
 
@@ -325,6 +327,23 @@ impl Schema {
 }
 
 impl Table {
+    /// Whether each row is a tenant: rows are spread by their own key.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        let key = self.primary_key.as_ref().map(|key| key.columns.as_slice());
+        let own = matches!((&self.distribution, key), (Some(Distribution::By(by)), Some([key])) if by == key);
+        own && self.beside().is_none()
+    }
+
+    /// The table of which a distributed one is beside: the one to which the column refers by which it is
+    /// distributed.
+    #[must_use]
+    pub fn beside(&self) -> Option<&str> {
+        let Some(Distribution::By(column)) = &self.distribution else { return None };
+        let mut keys = self.foreign_keys.iter();
+        keys.find(|key| key.columns == [column.as_str()]).map(|key| key.ref_table.as_str())
+    }
+
     /// By which name the number of an SQLite row is known, which a column may have taken; `None` if all
     /// are. <https://www.sqlite.org/rowidtable.html>
     #[must_use]

@@ -48,6 +48,12 @@ pub fn policy(table: &str) -> String {
     join(table, &[], "tenant_isolation")
 }
 
+/// The name of the policy that shows a table's rows without a tenant to everybody.
+#[must_use]
+pub fn policy_for_all(table: &str) -> String {
+    join(table, &[], "without_tenant")
+}
+
 /// Whether a name needs no quotes: lower-case letters, digits and underscores, and no keyword of SQL.
 pub(super) fn needs_no_quotes(name: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_lowercase() || c == '_';

@@ -60,6 +60,7 @@ where
             for table in schema.tables.values_mut() {
                 if let Some(neutral) = neutral.tables.get(&table.name) {
                     table.grants.clone_from(&neutral.grants);
+                    table.distribution.clone_from(&neutral.distribution);
                 }
             }
             Ok(Expected { schema, exact: true })
@@ -126,7 +127,11 @@ where
         }
     }
     if engine.capability().distributes_tables {
-        schema.distribute();
+        for (table, distribution) in v1::distributions(statements) {
+            if let Some(table) = schema.tables.get_mut(&table) {
+                table.distribution = Some(distribution);
+            }
+        }
     }
     Ok(schema)
 }

@@ -35,7 +35,7 @@ impl Schema {
             });
             table.indexes.retain(|index| !index.is_left_out(&capability, &whole));
             for index in &mut table.indexes {
-                index.unique &= index.is_unique_kept(&capability, &whole.name);
+                index.unique &= index.is_unique_kept(&capability, &whole);
             }
         }
         if !capability.keeps_expression_text {
@@ -128,7 +128,7 @@ impl Schema {
                 }
             }
             let weaker = table.indexes.iter().filter(|it| it.unique);
-            let weaker = weaker.filter(|it| !it.is_unique_kept(&capability, &table.name));
+            let weaker = weaker.filter(|it| !it.is_unique_kept(&capability, table));
             left_out.uniques.extend(weaker.map(|it| (table.clone(), it.clone())));
         }
         left_out
@@ -162,8 +162,13 @@ impl Index {
     }
 
     /// Whether an engine that can so much keeps this unique on that table.
-    fn is_unique_kept(&self, capability: &Capability, table: &str) -> bool {
-        v1::is_unique_kept(capability, table, self.parts.iter().map(|part| part.expr.clone()))
+    fn is_unique_kept(&self, capability: &Capability, table: &Table) -> bool {
+        let key = table.primary_key.iter().flat_map(|key| &key.columns).map(String::as_str).next();
+        v1::is_unique_kept(
+            capability,
+            key.filter(|_| table.is_root()),
+            self.parts.iter().map(|part| part.expr.clone()),
+        )
     }
 }
 

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Schema, Table};
+use tenantry_entity::tenancy::TENANCY;
+
+use super::{Distribution, Schema, Table, tenancy};
 
 /// The version of the snapshot's form.
 const VERSION: u32 = 1;
@@ -70,7 +72,10 @@ impl Schema {
             name.clone_into(&mut table.name);
         }
         if snapshot.tenancy {
-            schema.distribute();
+            for table in schema.tables.values_mut() {
+                let usual = || tenancy::distribution(&TENANCY, table);
+                table.distribution = Some(table.distribution.clone().unwrap_or_else(usual));
+            }
         }
         Ok(schema)
     }
@@ -78,6 +83,11 @@ impl Schema {
 
 fn table(table: &Table) -> Result<String, serde_json::Error> {
     let mut text = format!("{}: {{\n", serde_json::to_string(&table.name)?);
+    // What the usual names do not tell.
+    let other = |it: &&Distribution| **it != tenancy::distribution(&TENANCY, table);
+    if let Some(distribution) = table.distribution.as_ref().filter(other) {
+        let _ = writeln!(text, "\"distribution\": {},", serde_json::to_string(distribution)?);
+    }
     list(&mut text, "columns", &table.columns)?;
     let _ = writeln!(text, "\"primary_key\": {},", serde_json::to_string(&table.primary_key)?);
     list(&mut text, "foreign_keys", &table.foreign_keys)?;

@@ -1,13 +1,12 @@
 //! Rows that are not the seeder's and belong to sample rows.
 
 use sea_orm::ConnectionTrait;
-use tenantry_entity::tenancy::TENANT_ID;
 use tenantry_migration::{
     Result,
     db::{count_rows, listed, quoted},
     refusal::Refusal,
     runner::{Dependent, dependents},
-    schema::tenancy::ROOT,
+    schema::tenancy,
 };
 use uuid::Uuid;
 
@@ -71,12 +70,8 @@ async fn referring<C: ConnectionTrait>(
             .collect();
         let mut only = String::new();
         if let Some(tenants) = tenants {
-            let owner = match target.as_str() {
-                ROOT => "id",
-                _ if parent.column(TENANT_ID).is_some() => TENANT_ID,
-                // It goes with no tenant.
-                _ => continue,
-            };
+            // What has no owner goes with no tenant.
+            let Some(owner) = tenancy::column_of(&on.names(), parent) else { continue };
             let listed = listed(on.engine, tenants);
             // By the referring row where it names the tenant, too, as ours do, since that has an index.
             only = match columns.iter().zip(&ref_columns).find(|(_, to)| *to == owner) {

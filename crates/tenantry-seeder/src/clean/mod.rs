@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait,
 };
-use tenantry_entity::Scope;
+use tenantry_entity::Tenancy;
 use tenantry_migration::{
     Error, Result,
     db::{begin_for_tenant, finish, listed, quoted},
     lock::{self, Purpose},
     runner::{Destructive, SeedingStage},
-    schema::{Schema, Table, tenancy::ROOT},
+    schema::{Schema, Table},
 };
 use uuid::Uuid;
 
@@ -238,24 +238,23 @@ async fn by_tenant(db: &DatabaseConnection, on: &Bound, options: &Options) -> Re
         if options.stop.is_asked_for() {
             return Ok(report(on, &deleted, false));
         }
-        let tx = begin_for_tenant(db, tenant).await?;
-        for def in tables.iter().rev().filter(|def| def.scope == Scope::Tenant) {
+        let tx = begin_for_tenant(db, on.names().setting, tenant).await?;
+        for def in tables.iter().rev().filter(|def| def.tenant_column().is_some()) {
             *deleted.entry(def.name).or_default() +=
                 delete_from(&tx, on, &schema, def.name, "", &permit).await?;
         }
         tx.commit().await?;
     }
-    for def in tables.iter().rev().filter(|def| def.scope == Scope::Shared) {
-        if def.name != ROOT {
-            let rows = delete_from(db, on, &schema, def.name, "", &permit).await?;
-            deleted.insert(def.name, rows);
-        }
+    for def in tables.iter().rev().filter(|def| def.is_shared()) {
+        let rows = delete_from(db, on, &schema, def.name, "", &permit).await?;
+        deleted.insert(def.name, rows);
     }
+    let Tenancy { root, root_key, .. } = on.names();
     // One by one, as they came.
     for tenant in sample_tenants(db, on).await? {
-        let only = format!("id = '{tenant}' AND ");
-        *deleted.entry(ROOT).or_default() +=
-            delete_from(db, on, &schema, ROOT, &only, &permit).await?;
+        let only = format!("{root_key} = '{tenant}' AND ");
+        *deleted.entry(root).or_default() +=
+            delete_from(db, on, &schema, root, &only, &permit).await?;
     }
     on.journal.note_cleaned(db).await?;
     Ok(report(on, &deleted, true))
@@ -263,8 +262,9 @@ async fn by_tenant(db: &DatabaseConnection, on: &Bound, options: &Options) -> Re
 
 /// The ids of the tenants that the seeder made.
 async fn sample_tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<Vec<Uuid>> {
-    let samples = on.journal.ids("id", ROOT);
-    let sql = format!("SELECT id FROM {} WHERE {samples} ORDER BY id", quoted(ROOT));
+    let Tenancy { root, root_key, .. } = on.names();
+    let samples = on.journal.ids(root_key, root);
+    let sql = format!("SELECT {root_key} AS id FROM {} WHERE {samples} ORDER BY 1", quoted(root));
     let rows = db.query_all_raw(Statement::from_string(on.engine.backend(), sql)).await?;
     Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<std::result::Result<_, _>>()?)
 }

@@ -231,7 +231,7 @@ impl Loading<'_> {
                 }
                 let tenants = [self.set.tenant(*ordinal)];
                 let mut unit = self.group(&mut shared, Group::Roots, &tenants).await?;
-                let tx = begin_for_tenant(self.db, tenants[0].id).await?;
+                let tx = begin_for_tenant(self.db, self.on.names().setting, tenants[0].id).await?;
                 let mut insert = Insert { db: &tx, engine: self.on.engine };
                 let scoped = self.group(&mut insert, Group::Scoped, &tenants).await;
                 unit.extend(&finish(tx, scoped).await?);

@@ -8,7 +8,6 @@ use sea_orm::{
     prelude::Uuid,
     sea_query::{Condition, Expr, ExprTrait as _, Query},
 };
-use tenantry_entity::{Scope, tenancy::TENANT_ID};
 use tenantry_migration::Result;
 
 use crate::samples::{SampleTenant, TableInfo};
@@ -96,14 +95,12 @@ async fn there<C: ConnectionTrait>(
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
-    let condition = match info.scope {
-        Scope::Tenant => rows.iter().fold(Condition::any(), |any, (_, (tenant, id))| {
-            let tenant = Expr::col(TENANT_ID).eq(*tenant);
+    let condition = match info.tenant_column() {
+        Some(column) => rows.iter().fold(Condition::any(), |any, (_, (tenant, id))| {
+            let tenant = Expr::col(column).eq(*tenant);
             any.add(Condition::all().add(tenant).add(Expr::col("id").eq(*id)))
         }),
-        Scope::Shared => {
-            Condition::all().add(Expr::col("id").is_in(rows.iter().map(|(_, (_, id))| *id)))
-        }
+        None => Condition::all().add(Expr::col("id").is_in(rows.iter().map(|(_, (_, id))| *id))),
     };
     let select = Query::select().column("id").from(info.name).cond_where(condition).take();
     let found = db.query_all(&select).await?;

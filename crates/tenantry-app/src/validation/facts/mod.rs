@@ -63,7 +63,9 @@ pub(super) async fn gather(
         return Ok(facts);
     }
     let capability = db.engine.capability();
-    if capability.row_level_security {
+    if application.project().tenancy.is_none() {
+        // There is nobody to be kept apart.
+    } else if capability.row_level_security {
         match attack(db, &facts.drift).await {
             Ok((matrix, without)) => {
                 facts.isolation = Some(matrix);
@@ -123,7 +125,7 @@ async fn gather_in(
     }
     let left_out = drift.entities.left_out(engine);
     notes.extend(left_out.sentences(engine));
-    let health = cluster::health(tx, engine, &drift.live).await?;
+    let health = cluster::health(tx, engine, &drift.tenancy, &drift.live).await?;
     if let Some(why) = health.no_rows {
         notes.push(format!("rows were not looked at, and isolation was not attacked: {why}"));
         return Ok(Facts {
@@ -151,10 +153,12 @@ async fn gather_in(
             skipped.join(", ")
         ));
     }
-    let samples = samples(application, tx, engine, &drift.live).await?;
+    let seeder = application.seeder();
+    let samples = samples(seeder, tx, engine, &drift.live).await?;
     let mut altered = Vec::new();
-    if options.deep && !samples.is_empty() && !is_incomplete(&drift) {
-        match application.seeder().verify_in(tx, engine, None).await {
+    let deep = options.deep && !samples.is_empty() && !is_incomplete(&drift);
+    if let Some(seeder) = seeder.filter(|_| deep) {
+        match seeder.verify_in(tx, engine, None).await {
             Ok(verification) => altered = verification.differences,
             // Migrations are pending, say.
             Err(Error::Unusable(why)) => {

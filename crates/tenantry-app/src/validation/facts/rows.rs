@@ -10,7 +10,7 @@ use tenantry_migration::{
     schema::{ForeignKey, Index, LeftOut, Schema, Table},
 };
 
-use crate::Application;
+use crate::Seeder;
 
 /// A table up to this size is scanned for orphans even without being asked to, in bytes.
 const SMALL_TABLE: i64 = 16 * 1024 * 1024;
@@ -176,16 +176,17 @@ fn has_no_parent(table: &str, key: &ForeignKey) -> String {
 
 /// Counts the sample rows, unless there are none.
 pub(super) async fn samples(
-    application: Application,
+    seeder: Option<&Seeder>,
     tx: &DatabaseTransaction,
     engine: Engine,
     live: &Schema,
 ) -> Result<BTreeMap<&'static str, (u64, u64)>> {
-    let countable: Vec<_> = (application.project().tables)()
+    let Some(seeder) = seeder else { return Ok(BTreeMap::new()) };
+    let countable: Vec<_> = (seeder.project.tables)()
         .iter()
         .filter_map(|def| Some((def.name, live.tables.get(def.name)?)))
         .collect();
-    let census = application.seeder().census(tx, engine, &countable).await?;
+    let census = seeder.census(tx, engine, &countable).await?;
     let any = census.values().any(|(present, _)| *present > 0);
     Ok(if any { census } else { BTreeMap::new() })
 }

@@ -4,7 +4,6 @@ use sqlparser::ast::Statement as Ast;
 
 use super::super::catalogue::name;
 use super::super::{Case, Found, Known, Level, Rule, RuleSet};
-use crate::schema::tenancy::ROOT;
 
 pub(super) const RULE: Rule = Rule {
     code: "built-in-created",
@@ -17,10 +16,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let root = case.catalogue.tenancy().root;
     let Some(Ast::CreateTable(create)) = &case.statement.ast else { return Vec::new() };
     let table = name(&create.name);
     if !case.catalogue.is_built_in(&table)
-        || (create.if_not_exists && (table == ROOT || table.contains('.')))
+        || (create.if_not_exists && (table == root || table.contains('.')))
     {
         return Vec::new();
     }

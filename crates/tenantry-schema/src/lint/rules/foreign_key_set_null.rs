@@ -1,7 +1,6 @@
 //! A key over `tenant_id` sets nothing: `SET NULL` would take the tenant from the row, and fails when something is deleted.
 
 use sqlparser::ast::ReferentialAction;
-use tenantry_entity::tenancy::TENANT_ID;
 
 use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::ForeignKey};
 
@@ -16,16 +15,17 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let tenant = case.catalogue.tenancy().column;
     let sets = |action: &Option<ReferentialAction>| {
         matches!(action, Some(ReferentialAction::SetNull | ReferentialAction::SetDefault))
     };
     let wrong =
         case.statement.foreign_keys().into_iter().filter(|key| {
-            key.columns.iter().any(|it| it == TENANT_ID) && key.actions.iter().any(sets)
+            key.columns.iter().any(|it| it == tenant) && key.actions.iter().any(sets)
         });
     let found = wrong.map(|ForeignKey { table, columns, .. }| {
         let columns = columns.join(", ");
-        Found::on(&table, format!("the foreign key ({columns}) of {table} would set tenant_id"))
+        Found::on(&table, format!("the foreign key ({columns}) of {table} would set {tenant}"))
     });
     found.collect()
 }

@@ -1,7 +1,5 @@
 //! A key between tenant-scoped tables carries `tenant_id` on both sides: no row can point at another tenant's.
 
-use tenantry_entity::tenancy::TENANT_ID;
-
 use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::ForeignKey};
 
 pub(super) const RULE: Rule = Rule {
@@ -15,18 +13,28 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let found =
+        without_tenant(case).into_iter().map(|ForeignKey { table, columns, target, .. }| {
+            let columns = columns.join(", ");
+            Found::on(
+                &table,
+                format!("({columns}) of {table} refers to {target} without the tenant"),
+            )
+        });
+    found.collect()
+}
+
+/// Foreign keys between tenant-scoped tables that do not carry the tenant.
+pub(super) fn without_tenant(case: &Case<'_>) -> Vec<ForeignKey> {
+    let tenant = case.catalogue.tenancy().column;
     let without = case.statement.foreign_keys().into_iter().filter(|key| {
         let mut pairs = key.columns.iter().zip(&key.ref_columns);
         // Without columns, it is the primary key that is referred to.
-        let by_key = key.ref_columns.is_empty() && key.columns.iter().any(|it| it == TENANT_ID);
-        let carries = by_key || pairs.any(|(from, to)| from == TENANT_ID && to == TENANT_ID);
+        let by_key = key.ref_columns.is_empty() && key.columns.iter().any(|it| it == tenant);
+        let carries = by_key || pairs.any(|(from, to)| from == tenant && to == tenant);
         case.catalogue.is_scoped(&key.table) && case.catalogue.is_scoped(&key.target) && !carries
     });
-    let found = without.map(|ForeignKey { table, columns, target, .. }| {
-        let columns = columns.join(", ");
-        Found::on(&table, format!("({columns}) of {table} refers to {target} without the tenant"))
-    });
-    found.collect()
+    without.collect()
 }
 
 #[cfg(test)]

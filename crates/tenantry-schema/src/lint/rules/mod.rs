@@ -37,6 +37,7 @@ mod primary_key_order;
 mod primary_key_without_tenant;
 mod qualified_predicate;
 mod qualified_type;
+mod reference_can_cross;
 mod rename;
 mod rename_column;
 mod role;
@@ -84,6 +85,7 @@ pub const ALL: &[Rule] = &[
     foreign_key_without_tenant::RULE,
     foreign_key_from_shared::RULE,
     foreign_key_set_null::RULE,
+    reference_can_cross::RULE,
     built_in_dropped::RULE,
     built_in_created::RULE,
     built_in_column::RULE,
@@ -186,12 +188,14 @@ fn longest_name(expr: &Expr) -> usize {
 mod tests {
     use std::collections::BTreeSet;
 
+    use tenantry_entity::tenancy::TENANCY;
+
     use super::{ALL, LAST, Rule};
     use crate::lint::{RuleSet, Script, empty, lint};
 
     /// How often a rule is broken by a script.
     fn times(rule: &Rule, target: RuleSet, sql: &str) -> usize {
-        let findings = lint(target, empty(target), &[Script::of_file("test.sql", sql)]);
+        let findings = lint(target, empty(target, TENANCY), &[Script::of_file("test.sql", sql)]);
         findings.iter().filter(|it| it.finding.code == rule.code).count()
     }
 

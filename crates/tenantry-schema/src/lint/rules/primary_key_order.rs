@@ -1,7 +1,5 @@
 //! The primary key of a tenant-scoped table begins with `tenant_id`: the rows of a tenant lie together, and its index serves them.
 
-use tenantry_entity::tenancy::TENANT_ID;
-
 use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
@@ -15,11 +13,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let late = case.statement.primary_keys().into_iter().filter(|key| {
-        key.has(TENANT_ID) && key.columns.first().is_some_and(|first| first != TENANT_ID)
-    });
+    let tenant = case.catalogue.tenancy().column;
+    let late =
+        case.statement.primary_keys().into_iter().filter(|key| {
+            key.has(tenant) && key.columns.first().is_some_and(|first| first != tenant)
+        });
     let found = late.map(|Key { table, .. }| {
-        Found::on(&table, format!("the primary key of {table} does not begin with tenant_id"))
+        Found::on(&table, format!("the primary key of {table} does not begin with {tenant}"))
     });
     found.collect()
 }

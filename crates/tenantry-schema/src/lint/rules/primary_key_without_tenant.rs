@@ -1,7 +1,5 @@
 //! The primary key of a tenant-scoped table holds `tenant_id`.
 
-use tenantry_entity::tenancy::TENANT_ID;
-
 use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
@@ -15,14 +13,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let tenant = case.catalogue.tenancy().column;
     let without = case
         .statement
         .primary_keys()
         .into_iter()
-        .filter(|key| case.catalogue.is_scoped(&key.table) && !key.has(TENANT_ID));
+        .filter(|key| case.catalogue.is_scoped(&key.table) && !key.has(tenant));
     let found = without.map(|Key { table, columns }| {
         let columns = columns.join(", ");
-        Found::on(&table, format!("the primary key of {table} is ({columns}), without tenant_id"))
+        Found::on(&table, format!("the primary key of {table} is ({columns}), without {tenant}"))
     });
     found.collect()
 }

@@ -1,7 +1,6 @@
 //! The column that rows are spread by stays as it is.
 
 use sqlparser::ast::{AlterColumnOperation, AlterTableOperation};
-use tenantry_entity::tenancy::TENANT_ID;
 
 use super::super::catalogue::folded;
 use super::super::{Case, Found, Known, Level, Rule, RuleSet};
@@ -17,19 +16,20 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let tenant = case.catalogue.tenancy().column;
     let altered =
         case.statement.altered_columns().into_iter().filter_map(|(table, column, what)| {
             let ty = matches!(what, AlterColumnOperation::SetDataType { .. });
-            (ty && column == TENANT_ID).then_some(table)
+            (ty && column == tenant).then_some(table)
         });
     let dropped = case.statement.alterations().into_iter().filter_map(|(table, what)| match what {
         AlterTableOperation::DropColumn { column_names, .. } => {
-            column_names.iter().any(|it| folded(it) == TENANT_ID).then_some(table)
+            column_names.iter().any(|it| folded(it) == tenant).then_some(table)
         }
         _ => None,
     });
     let found = altered.chain(dropped);
-    found.map(|it| Found::on(&it, format!("tenant_id of {it} would be changed or lost"))).collect()
+    found.map(|it| Found::on(&it, format!("{tenant} of {it} would be changed or lost"))).collect()
 }
 
 #[cfg(test)]

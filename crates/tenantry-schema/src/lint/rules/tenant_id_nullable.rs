@@ -1,7 +1,5 @@
 //! `tenant_id` refuses NULL: a row without a tenant belongs to no tenant.
 
-use tenantry_entity::tenancy::TENANT_ID;
-
 use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
@@ -15,14 +13,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let in_key = |table: &str| case.keys_of(table).iter().any(|key| key.has(TENANT_ID));
+    let tenant = case.catalogue.tenancy().column;
+    let in_key = |table: &str| case.keys_of(table).iter().any(|key| key.has(tenant));
     let columns = case.statement.columns();
-    let wrong = columns.iter().filter(|column| {
-        column.name() == TENANT_ID && column.is_nullable() && !in_key(&column.table)
-    });
+    let wrong = columns
+        .iter()
+        .filter(|column| column.name() == tenant && column.is_nullable() && !in_key(&column.table));
     let found = wrong.map(|column| {
         let table = &column.table;
-        Found::on(table, format!("tenant_id of {table} takes NULL")).object(TENANT_ID)
+        Found::on(table, format!("{tenant} of {table} takes NULL")).object(tenant)
     });
     found.collect()
 }

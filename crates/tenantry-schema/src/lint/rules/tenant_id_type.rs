@@ -1,7 +1,5 @@
 //! `tenant_id` is a uuid, by which Nile knows a tenant-aware table.
 
-use tenantry_entity::tenancy::TENANT_ID;
-
 use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
 pub(super) const RULE: Rule = Rule {
@@ -15,12 +13,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let tenant = case.catalogue.tenancy().column;
     let columns = case.statement.columns();
-    let wrong = columns.iter().filter(|it| it.name() == TENANT_ID && it.ty() != "uuid");
+    let wrong = columns.iter().filter(|it| it.name() == tenant && it.ty() != "uuid");
     let found = wrong.map(|column| {
         let (table, ty) = (&column.table, column.ty());
-        Found::on(table, format!("tenant_id of {table} is {ty}, and has to be uuid"))
-            .object(TENANT_ID)
+        Found::on(table, format!("{tenant} of {table} is {ty}, and has to be uuid")).object(tenant)
     });
     found.collect()
 }

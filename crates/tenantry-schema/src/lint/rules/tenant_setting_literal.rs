@@ -1,7 +1,5 @@
 //! The tenant is named by SET and a literal.
 
-use tenantry_entity::tenancy::TENANT_SETTING;
-
 use super::super::case::named_tenant;
 use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
@@ -16,8 +14,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
-    let by_function =
-        case.statement.has(&["SET_CONFIG"]) && case.statement.sql.contains(TENANT_SETTING);
+    let setting = case.catalogue.tenancy().setting;
+    let by_function = case.statement.has(&["SET_CONFIG"]) && case.statement.sql.contains(setting);
     let by_parameter = named_tenant(case.statement).is_some_and(|value| value.starts_with('$'));
     let found = (by_function || by_parameter)
         .then(|| Found::at("the tenant is named by a function or a parameter"));

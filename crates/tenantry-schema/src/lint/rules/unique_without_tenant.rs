@@ -1,7 +1,5 @@
 //! A unique of a tenant-scoped table holds `tenant_id`: another one would have to look at every tenant, and tell one what others have.
 
-use tenantry_entity::tenancy::TENANT_ID;
-
 use super::super::{Case, Found, Known, Level, Rule, RuleSet, parts::Key};
 
 pub(super) const RULE: Rule = Rule {
@@ -15,11 +13,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<Found> {
+    let tenant = case.catalogue.tenancy().column;
     let without = case
         .statement
         .uniques()
         .into_iter()
-        .filter(|unique| case.catalogue.is_scoped(&unique.table) && !unique.has(TENANT_ID));
+        .filter(|unique| case.catalogue.is_scoped(&unique.table) && !unique.has(tenant));
     let found = without.map(|Key { table, columns }| {
         let columns = columns.join(", ");
         Found::on(&table, format!("the unique ({columns}) of {table} holds across all tenants"))

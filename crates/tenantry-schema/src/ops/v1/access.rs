@@ -5,7 +5,7 @@ use sea_orm_migration::prelude::{DbErr, SchemaManager};
 use tenantry_entity::{
     Engine,
     scope::{LONGEST_LIFETIME, SEALED_TEXT},
-    tenancy::{APPLICATION_ROLE, SEAL_KEYS, SEAL_SETTING, SEALED_TENANT},
+    tenancy::{SEAL_KEYS, SEAL_SETTING, SEALED_TENANT, TENANCY},
 };
 
 use super::{alter::execute, engine};
@@ -192,10 +192,10 @@ async fn application_role(manager: &SchemaManager<'_>) -> Result<ApplicationRole
     let stmt = Statement::from_sql_and_values(
         Engine::Postgres.backend(),
         "SELECT 1 FROM pg_roles WHERE rolname = $1",
-        [APPLICATION_ROLE.into()],
+        [TENANCY.application_role.into()],
     );
     let exists = manager.get_connection().query_one_raw(stmt).await?.is_some();
-    Ok(ApplicationRole { name: APPLICATION_ROLE.to_owned(), exists })
+    Ok(ApplicationRole { name: TENANCY.application_role.to_owned(), exists })
 }
 
 /// Switches policies on, as the end of an `ALTER TABLE`.

@@ -13,13 +13,13 @@ use sqlparser::{
     dialect::PostgreSqlDialect,
     parser::Parser,
 };
-use tenantry_entity::{Capability, tenancy::TENANT_ID};
+use tenantry_entity::{Capability, tenancy::TENANCY};
 
 use super::{
     alter::{column_text, execute, index_sql},
     engine,
 };
-use crate::{schema::tenancy, sql::quoted};
+use crate::{ops::context::Context, schema::tenancy, sql::quoted};
 
 /// Creates a table. One that the engine brings along gets the columns that it does not have, and
 /// nothing else of it is touched.
@@ -54,7 +54,9 @@ pub async fn create_table(
 
 /// The table without foreign keys that the engine refuses; `None` if it has none of them.
 fn without_keys_to_shared(capability: &Capability, table: &TableCreateStatement) -> Option<String> {
-    let is_scoped = table.get_columns().iter().any(|column| column.get_column_name() == TENANT_ID);
+    // Only Nile refuses any, so the names are Nile's.
+    let mut columns = table.get_columns().iter();
+    let is_scoped = columns.any(|column| column.get_column_name() == TENANCY.column);
     if capability.foreign_keys_to_shared || !is_scoped {
         return None;
     }
@@ -165,7 +167,9 @@ pub async fn create_index(
         return Ok(());
     }
     let parts = create.columns.iter().map(|part| part.column.expr.to_string());
-    if create.unique && !is_unique_kept(&engine.capability(), table, parts) {
+    let tenancy = Context::current().map_or(TENANCY, |context| context.tenancy);
+    let root_key = (table == tenancy.root).then_some(tenancy.root_key);
+    if create.unique && !is_unique_kept(&engine.capability(), root_key, parts) {
         let plain = format!("CREATE INDEX{}", sql.trim_start_matches("CREATE UNIQUE INDEX"));
         return execute(manager, plain).await;
     }
@@ -220,16 +224,16 @@ pub fn is_left_out(
         || (has_expressions && !capability.expression_indexes)
 }
 
-/// Whether a unique with these parts is one on an engine that can so much. Where rows of `tenants`
-/// are on several nodes, nothing is unique among them that does not have their key: it is made a
+/// Whether a unique with these parts is one on an engine that can so much. Where rows of the root table, which has
+/// this key, are on several nodes, nothing is unique among them that does not have their key: it is made a
 /// plain index there, for what looks for it.
 pub fn is_unique_kept(
     capability: &Capability,
-    table: &str,
+    root_key: Option<&str>,
     mut parts: impl Iterator<Item = String>,
 ) -> bool {
+    let Some(root_key) = root_key else { return true };
     capability.unique_on_tenants
         || !capability.distributes_tables
-        || table != tenancy::ROOT
-        || parts.any(|part| part.trim_matches('"') == "id")
+        || parts.any(|part| part.trim_matches('"') == root_key)
 }

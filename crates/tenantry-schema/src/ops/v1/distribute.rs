@@ -1,9 +1,15 @@
 //! Spreading tables over the nodes of an engine that has several.
 
+use std::collections::BTreeMap;
+
 use sea_orm_migration::prelude::{DbErr, SchemaManager};
+use sqlparser::tokenizer::Token;
 
 use super::{alter::execute, engine};
-use crate::sql::{literal, quoted};
+use crate::{
+    schema::{Distribution, expr},
+    sql::{literal, quoted},
+};
 
 /// Spreads the rows of `table` over the nodes by the values of `column`: rows with the same value
 /// are together. The first table of a group; [`distribute_beside`] adds others to it. Engines with
@@ -81,6 +87,45 @@ pub fn distribute_online_sql(table: &str, column: &str, other: Option<&str>) -> 
 #[must_use]
 pub fn is_distribution(sql: &str) -> bool {
     [DISTRIBUTE, REPLICATE, UNDISTRIBUTE].iter().any(|start| sql.starts_with(start))
+}
+
+/// Where statements that ran one after the other have put the rows of tables, by the names that these have in the
+/// end.
+#[must_use]
+pub fn distributions(statements: &[String]) -> BTreeMap<String, Distribution> {
+    let mut found = BTreeMap::new();
+    for sql in statements {
+        let texts: Vec<String> = expr::tokens(sql)
+            .into_iter()
+            .flatten()
+            .filter_map(|token| match token {
+                Token::SingleQuotedString(text) => Some(text),
+                _ => None,
+            })
+            .collect();
+        let unquoted = |name: &str| name.trim_matches('"').replace("\"\"", "\"");
+        match texts.as_slice() {
+            [table, column, ..] if sql.starts_with(DISTRIBUTE) => {
+                found.insert(unquoted(table), Distribution::By(column.clone()));
+            }
+            [table] if sql.starts_with(REPLICATE) => {
+                found.insert(unquoted(table), Distribution::Replicated);
+            }
+            [table, ..] if sql.starts_with(UNDISTRIBUTE) => {
+                found.remove(&unquoted(table));
+            }
+            _ => {
+                let names =
+                    sql.strip_prefix("ALTER TABLE ").and_then(|it| it.split_once(" RENAME TO "));
+                if let Some((from, to)) = names
+                    && let Some(distribution) = found.remove(&unquoted(from))
+                {
+                    found.insert(unquoted(to), distribution);
+                }
+            }
+        }
+    }
+    found
 }
 
 /// <https://docs.citusdata.com/en/stable/develop/api_udf.html#create-distributed-table>
