@@ -181,6 +181,7 @@ static MANY: Project = Project {
     migrations: many,
     bookkeeping: "seaql_migrations",
     accepted_drift: "",
+    objects: &[],
     sealed: false,
 };
 

@@ -125,6 +125,7 @@ const BLOG: Project = Project {
     migrations: blog_migrations,
     bookkeeping: "seaql_migrations",
     accepted_drift: r#"{ "accepted": [] }"#,
+    objects: &[],
     sealed: false,
 };
 
@@ -607,14 +608,27 @@ async fn the_readme_leads_to_a_database() {
     let program = || copy.keep("migration");
     let written = Bin::at(&program(), copy.root()).args(&["generate", "create_tables"]).run().ok();
     assert!(written.stdout.contains("safe: the enum type Mood of the day is added"), "{written:?}");
+    // A view beside them, which the note says how to list.
+    copy.write("migration/objects/glad.sql", "CREATE VIEW glad AS SELECT name FROM authors;\n");
+    build();
+    let viewed = Bin::at(&program(), copy.root()).args(&["generate", "add_glad"]).run().ok();
+    assert!(viewed.stdout.contains("safe: objects/glad.sql is added"), "{viewed:?}");
+    assert!(viewed.stderr.contains("write `mod objects;` into src/lib.rs"), "{viewed:?}");
+    let lib = readme_block("rust", "// migration/src/lib.rs\n")
+        .replace("objects: &[]", "objects: objects::ALL");
+    let written = copy.read("migration/src/lib.rs");
+    let list = &written[written.find("tenantry_migration::migrations!").unwrap()..];
+    let head = &lib[..lib.find("tenantry_migration::migrations!").unwrap()];
+    copy.write("migration/src/lib.rs", &format!("{head}mod objects;\n\n{list}"));
     build();
     let program = program();
-    Bin::at(&program, copy.root()).args(&["generate", "--check"]).run().ok();
+    let checked = Bin::at(&program, copy.root()).args(&["generate", "--check"]).run().ok();
+    assert!(!checked.stderr.contains("objects"), "{checked:?}");
     for db in [Engine::Sqlite, Engine::Postgres].map(TestDb::new) {
         let run = |args: &[&str]| {
             Bin::at(&program, db.folder()).env("DATABASE_URL", &db.url).args(args).run().ok()
         };
-        assert_eq!(run(&["up"]).last_line(), "1 migration applied");
+        assert_eq!(run(&["up"]).last_line(), "2 migrations applied");
         run(&["diff"]);
         run(&["status"]);
         run(&["up"]);
@@ -622,7 +636,20 @@ async fn the_readme_leads_to_a_database() {
         db.damage(row).await;
         assert_eq!(db.number("SELECT id FROM authors").await, 1);
         db.damage("DELETE FROM authors").await;
-        run(&["down"]);
+        db.damage("DROP VIEW glad").await;
+        let found =
+            Bin::at(&program, db.folder()).env("DATABASE_URL", &db.url).args(&["diff"]).run();
+        assert!(
+            found.code == 1 && found.stdout.contains("objects/glad.sql is missing"),
+            "{found:?}"
+        );
+        let script = Bin::at(&program, db.folder()).env("DATABASE_URL", &db.url);
+        let script = script.args(&["diff", "--sql"]).run().stdout;
+        let open = db.open().await;
+        open.connection.execute_unprepared(&script).await.unwrap();
+        open.close().await;
+        run(&["diff"]);
+        run(&["down", "-n", "2"]);
     }
 }
 

@@ -49,6 +49,7 @@ mod lint;
 mod loading;
 mod model;
 mod nile;
+mod objects;
 mod pgbouncer;
 mod proof;
 mod property;

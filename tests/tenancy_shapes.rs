@@ -352,6 +352,7 @@ macro_rules! projects {
                 migrations: $migrations,
                 bookkeeping: "seaql_migrations",
                 accepted_drift: r#"{ "accepted": [] }"#,
+                objects: &[],
                 sealed: false,
             };
 

@@ -1,5 +1,7 @@
 //! What an application gives to the engine: its entities, its migrations, and their names.
 
+use std::collections::BTreeMap;
+
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 use tenantry_entity::{
@@ -13,7 +15,7 @@ use crate::{
     db::Database,
     error::{Error, ModelError, Result, explain},
     runner::{Runner, Samples, journal_beside},
-    schema::{Schema, tenancy},
+    schema::{Schema, objects, tenancy},
 };
 
 /// An application's entities and migrations. One value, which every command and function of the
@@ -45,6 +47,9 @@ pub struct Project {
     pub bookkeeping: &'static str,
     /// The text of `accepted_drift.json`.
     pub accepted_drift: &'static str,
+    /// The files of `objects/`, which is what entities cannot say: views, functions, triggers. `objects::ALL`, which
+    /// `generate` writes, or `&[]`.
+    pub objects: &'static [(&'static str, &'static str)],
     /// Whether policies ask for [sealed scopes](tenantry_entity::scope::ScopeOptions::sealed), in which no SQL
     /// leaves its tenant. After a change of it, `generate` writes the migration. Only on PostgreSQL.
     pub sealed: bool,
@@ -58,7 +63,21 @@ impl Project {
     ///
     /// As [`Schema::from_tables`].
     pub fn schema(&self) -> Result<Schema, ModelError> {
-        let schema = Schema::from_tables(&(self.tables)(), self.tenancy)?;
+        self.schema_with(self.objects())
+    }
+
+    /// The objects that are compiled in.
+    fn objects(&self) -> BTreeMap<String, String> {
+        self.objects.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    /// The schema that the entities describe, with other objects than those that are compiled in.
+    ///
+    /// # Errors
+    ///
+    /// As [`schema`](Self::schema).
+    pub fn schema_with(&self, objects: BTreeMap<String, String>) -> Result<Schema, ModelError> {
+        let mut schema = Schema::from_tables(&(self.tables)(), self.tenancy)?;
         if schema.name.as_deref() != self.schema_name && !schema.tables.is_empty() {
             return Err(ModelError(format!(
                 "the entities say `schema_name` {}: write `schema_name: {:?}` in the project",
@@ -67,6 +86,8 @@ impl Project {
             )));
         }
         let mut refused = Vec::new();
+        refused.extend(objects::files(&objects).err());
+        schema.objects = objects;
         for engine in self.engines {
             let mut by_engine = schema.refused_by(*engine);
             let tenancies = self.tenancy.iter();

@@ -142,7 +142,15 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     folder.check_listed()?;
     relations::check()?;
     let entities = (project.tables)();
-    let (schema, renames) = (project.schema()?, Renames::of_columns(&entities));
+    // From the folder: those that are compiled in may be older.
+    let schema = project.schema_with(folder.objects()?)?;
+    let renames = Renames::of_columns(&entities);
+    if !schema.objects.is_empty() && !folder.lists_objects() {
+        out.note(
+            "write `mod objects;` into src/lib.rs, and `objects: objects::ALL` into the project: `diff` and \
+             `validate` do not know of the files of objects/ otherwise",
+        );
+    }
     if args.adopt {
         return adopt_by_hand(args, project, &folder, &schema, &renames, out).await;
     }

@@ -283,6 +283,7 @@ mod tests {
         migrations: Vec::new,
         bookkeeping: "seaql_migrations",
         accepted_drift: "",
+        objects: &[],
         sealed: false,
     };
 

@@ -39,6 +39,9 @@ pub fn object(change: &Change) -> Option<String> {
         Change::AddTable { .. }
         | Change::DropTable { .. }
         | Change::RenameTable { .. }
+        | Change::AddObjects { .. }
+        | Change::DropObjects { .. }
+        | Change::AlterObjects { .. }
         | Change::AddEnum { .. }
         | Change::DropEnum { .. }
         | Change::AlterEnum { .. }
@@ -102,6 +105,10 @@ fn described(change: &Change) -> (&'static str, String) {
         | Change::AlterAutoIncrement { .. } => described_column(change),
         Change::AddEnum { .. } | Change::DropEnum { .. } | Change::AlterEnum { .. } => {
             described_enum(change)
+        }
+        // Only files differ so: what is live is compared by itself.
+        Change::AddObjects { .. } | Change::DropObjects { .. } | Change::AlterObjects { .. } => {
+            ("object-differs", change.to_string())
         }
         Change::AlterOptions { column: Some(column), from, to, .. } => (
             "column-differs",

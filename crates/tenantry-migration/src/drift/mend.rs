@@ -27,13 +27,16 @@ use crate::{
 pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     // What is there, in neutral words: what the entities say, with every difference taken back.
     let mut there = drift.entities.clone();
+    // Objects are mended by themselves, after all else.
+    there.objects.clear();
+    let wanted = there.clone();
     for change in &drift.changes {
         change.undo(&mut there);
     }
     let (renames, backfills) = (Renames::default(), Backfills::new());
     let request = Request {
         from: &there.sorted(),
-        to: &drift.entities,
+        to: &wanted,
         renames: &renames,
         backfills: &backfills,
         plain_fill: false,
@@ -50,7 +53,7 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     let statements = record_in(context, &planned, Direction::Up).await?;
     let (indexes, options) = (plain_indexes(drift, engine), options(drift, engine));
     let attached = &drift.attached;
-    let lists = [&statements, &indexes, &options, attached];
+    let lists = [&statements, &indexes, &options, attached, &drift.objects];
     if lists.iter().all(|list| list.is_empty()) {
         return Ok(String::new());
     }
@@ -87,6 +90,9 @@ pub async fn mend(drift: &Drift, engine: Engine) -> Result<String> {
     }
     for sql in statements.iter().filter(|sql| !sql.starts_with("SELECT ") || is_distribution(sql)) {
         let sql = constraint_dropped(sql, drift).unwrap_or_else(|| sql.clone());
+        let _ = writeln!(script, "{sql};");
+    }
+    for sql in &drift.objects {
         let _ = writeln!(script, "{sql};");
     }
     if rebuilds {

@@ -8,6 +8,7 @@ mod crossing;
 mod finding;
 mod in_the_way;
 mod mend;
+mod objects;
 
 pub use accepted::{Accepted, AcceptedDrift};
 pub use finding::{finding, object};
@@ -23,14 +24,21 @@ use crate::{
     project::Project,
     reach::{Reached, reach},
     report::Finding,
-    runner::attached,
-    schema::{self, Schema, expr},
+    runner::{Attached, attached},
+    schema::{
+        self, Schema, expr,
+        objects::{File, Kind, files},
+    },
     seal,
 };
 
 /// A live database beside the entities.
 #[derive(Clone, Debug)]
 pub struct Drift {
+    /// The statements that make objects what the files of `objects/` say.
+    pub(crate) objects: Vec<String>,
+    /// Whether the texts of objects were compared, and not only whether they are there.
+    pub objects_compared: bool,
     /// How tenants are told apart; the usual names where there are none.
     pub tenancy: Tenancy,
     /// What the entities describe, in neutral words.
@@ -110,7 +118,12 @@ where
     exposed.extend(seal::findings(db, engine, &entities).await?);
     exposed.extend(project.tenancy.iter().flat_map(|it| crossing::findings(it, &entities)));
     let mut attached = attached(db, engine, Some((project.bookkeeping, application_role))).await?;
-    attached.retain(|it| attached::is_found(it, engine, &entities));
+    let ours = files(&entities.objects).unwrap_or_default();
+    let is_ours = |it: &Attached| {
+        let mut made = ours.iter().flat_map(File::made);
+        it.kind == "trigger" && made.any(|made| made.kind == Kind::Trigger && made.name == it.name)
+    };
+    attached.retain(|it| !is_ours(it) && attached::is_found(it, engine, &entities));
     exposed.extend(attached.iter().map(|it| attached::finding(it, engine)));
     let application_role = if has_tenants {
         application_role::facts(db, engine, application_role).await?
@@ -124,6 +137,8 @@ where
     } else {
         diff(&comparable.without_expressions(), &expected.schema)
     };
+    let objects = Box::pin(objects::differences(db, engine, &entities)).await?;
+    exposed.extend(objects.findings);
     let (changes, exposed, stale) = accepted.without(changes, exposed);
     attached.retain(|it| exposed.contains(&attached::finding(it, engine)));
     let constraints = constraints(db, engine, &changes).await?;
@@ -141,6 +156,8 @@ where
         exposed,
         attached: attached.iter().map(|it| attached::undone(it, engine)).collect(),
         constraints,
+        objects: objects.mended_by,
+        objects_compared: objects.exact,
         in_the_way,
         application_role,
     })

@@ -9,7 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::sent::Sent;
-use crate::ops::v1::VALUE_NEEDED;
+use crate::{ops::v1::VALUE_NEEDED, schema::objects};
 
 /// What a list of statements does to tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +83,10 @@ impl Effect {
         let mut effect = Self::default();
         for sent in statements {
             let sql = &sent.sql;
+            // Views, functions and the like hold no rows.
+            if objects::kind_of(sql).is_some() {
+                continue;
+            }
             let Some(parsed) = sent.parsed() else {
                 let unknown = format!("the unknown effect of `{sql}`");
                 if names_a_loss(sql) {

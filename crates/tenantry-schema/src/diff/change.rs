@@ -25,6 +25,12 @@ pub enum Change {
     DropEnum { name: String, values: Vec<String> },
     /// An enum type gets other values, or the same in another order.
     AlterEnum { name: String, from: Vec<String>, to: Vec<String> },
+    /// Objects are added.
+    AddObjects { name: String, sql: String },
+    /// Objects are dropped.
+    DropObjects { name: String, sql: String },
+    /// Objects become others.
+    AlterObjects { name: String, from: String, to: String },
     /// A table gets another name.
     RenameTable { from: String, to: String },
     /// A column is added.
@@ -114,7 +120,7 @@ impl fmt::Display for Hazard {
 }
 
 impl Change {
-    /// The table or enum type that changes, by the name it has afterwards.
+    /// The table, enum type or file of objects that changes, by the name it has afterwards.
     #[must_use]
     pub fn table(&self) -> &str {
         match self {
@@ -122,7 +128,10 @@ impl Change {
             Self::RenameTable { to, .. } => to,
             Self::AddEnum { name, .. }
             | Self::DropEnum { name, .. }
-            | Self::AlterEnum { name, .. } => name,
+            | Self::AlterEnum { name, .. }
+            | Self::AddObjects { name, .. }
+            | Self::DropObjects { name, .. }
+            | Self::AlterObjects { name, .. } => name,
             Self::AddColumn { table, .. }
             | Self::DropColumn { table, .. }
             | Self::RenameColumn { table, .. }
@@ -190,6 +199,9 @@ impl Change {
             Self::AddColumn { column, .. } if fills_itself(column) => Hazard::Safe,
             Self::AddTable { .. }
             | Self::AddEnum { .. }
+            | Self::AddObjects { .. }
+            | Self::DropObjects { .. }
+            | Self::AlterObjects { .. }
             | Self::DropEnum { .. }
             | Self::AlterAutoIncrement { .. }
             | Self::RenameTable { .. }
@@ -275,6 +287,9 @@ impl fmt::Display for Change {
         match self {
             Self::AddTable { table } => write!(f, "the table {} is added", table.name),
             Self::DropTable { table } => write!(f, "the table {} is dropped", table.name),
+            Self::AddObjects { name, .. } => write!(f, "objects/{name}.sql is added"),
+            Self::DropObjects { name, .. } => write!(f, "objects/{name}.sql is gone"),
+            Self::AlterObjects { name, .. } => write!(f, "objects/{name}.sql is another"),
             Self::AddEnum { name, values } => {
                 write!(f, "the enum type {name} is added: {}", values.join(", "))
             }

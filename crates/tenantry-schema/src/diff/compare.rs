@@ -44,6 +44,22 @@ pub fn diff(from: &Schema, to: &Schema) -> Vec<Change> {
             (None, None) => {}
         }
     }
+    let objects: BTreeSet<&String> = from.objects.keys().chain(to.objects.keys()).collect();
+    for name in objects {
+        match (from.objects.get(name), to.objects.get(name)) {
+            (Some(before), Some(after)) if before.trim() != after.trim() => {
+                let (from, to) = (before.clone(), after.clone());
+                changes.push(Change::AlterObjects { name: name.clone(), from, to });
+            }
+            (Some(sql), None) => {
+                changes.push(Change::DropObjects { name: name.clone(), sql: sql.clone() });
+            }
+            (None, Some(sql)) => {
+                changes.push(Change::AddObjects { name: name.clone(), sql: sql.clone() });
+            }
+            _ => {}
+        }
+    }
     changes
 }
 

@@ -18,6 +18,10 @@ impl Change {
                 }
             }
             Self::AddEnum { name, .. } => drop(schema.enums.remove(name)),
+            Self::AddObjects { name, .. } => drop(schema.objects.remove(name)),
+            Self::DropObjects { name, sql } | Self::AlterObjects { name, from: sql, .. } => {
+                schema.objects.insert(name.clone(), sql.clone());
+            }
             Self::DropEnum { name, values } | Self::AlterEnum { name, from: values, .. } => {
                 schema.enums.insert(name.clone(), values.clone());
             }
@@ -31,12 +35,6 @@ impl Change {
 
     fn undo_in(&self, table: &mut Table) {
         match self {
-            Self::AddTable { .. }
-            | Self::DropTable { .. }
-            | Self::RenameTable { .. }
-            | Self::AddEnum { .. }
-            | Self::DropEnum { .. }
-            | Self::AlterEnum { .. } => {}
             Self::AddColumn { column, .. } => table.columns.retain(|c| c.name != column.name),
             Self::DropColumn { column, .. } => table.columns.push(column.clone()),
             Self::RenameColumn { from, to, .. } => {
@@ -128,6 +126,8 @@ impl Change {
                     }
                 }
             }
+            // What is no part of a table.
+            _ => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The folder of the migrations: where it is, what is in it, and how it is written to.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -23,6 +24,12 @@ pub struct Folder {
 
 /// The engines whose SQL may be checked in.
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+/// The folder with what entities cannot say.
+const OBJECTS: &str = "objects";
+
+/// The longest line that rustfmt leaves alone, with its end.
+const LINE: usize = 101;
 
 /// The macro in `lib.rs` that lists the migrations.
 const LIST: &str = "migrations![";
@@ -137,6 +144,33 @@ impl Folder {
         self.root.join("schema.json")
     }
 
+    /// The files of `objects/`: their texts, by their names without `.sql`.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read.
+    pub fn objects(&self) -> Result<BTreeMap<String, String>> {
+        let folder = self.root.join(OBJECTS);
+        let Ok(entries) = fs::read_dir(&folder) else { return Ok(BTreeMap::new()) };
+        let mut found = BTreeMap::new();
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let Some(name) = name.strip_suffix(".sql") else { continue };
+            let text =
+                fs::read_to_string(&path).map_err(|error| unreadable(&path, &error.to_string()))?;
+            found.insert(name.to_owned(), text);
+        }
+        Ok(found)
+    }
+
+    /// Whether `lib.rs` has the list of objects that [`derived`](Self::derived) writes.
+    #[must_use]
+    pub fn lists_objects(&self) -> bool {
+        let text = fs::read_to_string(self.root.join("src/lib.rs")).unwrap_or_default();
+        text.lines().any(|line| line.trim().trim_start_matches("pub ") == "mod objects;")
+    }
+
     /// Every file that is made from the schema: path and content.
     ///
     /// # Errors
@@ -148,6 +182,10 @@ impl Folder {
         for engine in self.engines.iter().copied() {
             let path = self.root.join("sql").join(format!("schema.{engine}.sql"));
             files.push((path, ddl::script(schema, engine)));
+        }
+        let list = self.root.join("src/objects.rs");
+        if !schema.objects.is_empty() || list.exists() {
+            files.push((list, listed(schema.objects.keys())));
         }
         Ok(files)
     }
@@ -282,6 +320,25 @@ impl Folder {
             let _ = fs::remove_file(&path);
         })
     }
+}
+
+/// The source that has the files of objects compiled in.
+fn listed<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    let line = |name: &String| {
+        let one = format!("    ({name:?}, include_str!(\"../{OBJECTS}/{name}.sql\")),\n");
+        if one.len() <= LINE {
+            return one;
+        }
+        format!(
+            "    (\n        {name:?},\n        include_str!(\"../{OBJECTS}/{name}.sql\"),\n    ),\n"
+        )
+    };
+    let lines: String = names.map(line).collect();
+    let list = if lines.is_empty() { "&[]".to_owned() } else { format!("&[\n{lines}]") };
+    format!(
+        "//! The files of `{OBJECTS}/`. Written by `generate`: what is changed here is overwritten.\n\n\
+         /// Their texts, by their names without `.sql`.\npub const ALL: &[(&str, &str)] = {list};\n"
+    )
 }
 
 fn is_migration_crate(folder: &Path) -> bool {

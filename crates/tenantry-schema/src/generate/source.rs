@@ -15,6 +15,7 @@ use crate::{
         Action, BTREE, Column, ColumnType, Distribution, ForeignKey, Grant, Grantee, INCLUDE,
         Index, NULLS_NOT_DISTINCT, Table,
         ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID},
+        objects::On,
     },
 };
 
@@ -212,6 +213,14 @@ impl File {
                 },
                 _ => format!("v1::replicate(manager, {})", text(table)),
             },
+            Operation::Statement { on, sql } => {
+                let name = match on {
+                    On::Any => "statement",
+                    On::Postgres => "statement_on_postgres",
+                    On::Sqlite => "statement_on_sqlite",
+                };
+                format!("v1::{name}(manager, {})", raw(sql))
+            }
             Operation::Undistribute { table } => {
                 format!("v1::undistribute(manager, {})", text(table))
             }
@@ -605,6 +614,15 @@ fn type_value(ty: &ColumnType) -> String {
 
 /// A string literal. A long one is broken between words, since rustfmt gives up on an expression
 /// with a line that it cannot shorten.
+/// A text of several lines as it is.
+fn raw(value: &str) -> String {
+    let mut hashes = "#".to_owned();
+    while value.contains(&format!("\"{hashes}")) {
+        hashes.push('#');
+    }
+    format!("r{hashes}\"{value}\"{hashes}")
+}
+
 fn text(value: &str) -> String {
     text_within(LINE, value)
 }

@@ -6,6 +6,7 @@ mod create;
 mod distribute;
 mod enums;
 mod rebuild;
+mod statement;
 
 pub use access::{AlterAccess, alter_access};
 pub use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_security_sql};
@@ -23,6 +24,7 @@ pub use enums::{
 };
 pub use rebuild::FOREIGN_KEYS_ENFORCED;
 pub use rebuild::{Rebuild, rebuild};
+pub use statement::{statement, statement_on_postgres, statement_on_sqlite};
 
 use sea_orm_migration::{
     prelude::{ColumnDef, ColumnType, Expr, SchemaManager},

@@ -13,9 +13,12 @@
 //! 8. Foreign keys come that had to wait.
 //! 9. Enum types go.
 //!
+//! Objects that entities cannot say go before all of that where they are in the way, and come after it.
+//!
 //! An alteration is steps for engines that alter, and a rebuild for those that rebuild.
 
 mod enums;
+mod objects;
 mod operation;
 mod table;
 
@@ -63,6 +66,15 @@ pub struct Plan {
 /// Plans the way from one schema to another.
 #[must_use]
 pub fn plan(request: &Request<'_>) -> Plan {
+    let mut plan = of_tables(request);
+    let objects = objects::Objects::of(request.from, request.to, &plan.changes);
+    plan.operations.splice(0..0, objects.before);
+    plan.operations.extend(objects.after);
+    plan
+}
+
+/// The way, but for objects.
+fn of_tables(request: &Request<'_>) -> Plan {
     let renames = request.renames.applicable(request.from, request.to);
     let cleared = renames.cleared(request.from);
     if cleared == *request.from {

@@ -10,7 +10,7 @@ use crate::{
     ops::v1,
     schema::{
         Check, Column, Distribution, ForeignKey, Grant, Grantee, Index, Policy, PrimaryKey,
-        RowSecurity, Table, ddl, tenancy,
+        RowSecurity, Table, ddl, objects::On, tenancy,
     },
 };
 
@@ -55,6 +55,8 @@ pub enum Operation {
         /// The table beside whose rows they are.
         beside: Option<String>,
     },
+    /// Sends a statement about objects, on some engines.
+    Statement { on: On, sql: String },
     /// Makes a plain table of one that was distributed.
     Undistribute { table: String },
 }
@@ -241,6 +243,11 @@ impl Operation {
                 Distribution::Replicated => v1::replicate(manager, table).await,
                 Distribution::Other(_) => Ok(()),
             },
+            Self::Statement { on: On::Any, sql } => v1::statement(manager, sql).await,
+            Self::Statement { on: On::Postgres, sql } => {
+                v1::statement_on_postgres(manager, sql).await
+            }
+            Self::Statement { on: On::Sqlite, sql } => v1::statement_on_sqlite(manager, sql).await,
             Self::Undistribute { table } => v1::undistribute(manager, table).await,
         }
     }

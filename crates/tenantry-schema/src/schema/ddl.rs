@@ -26,6 +26,7 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
     let backend = engine.backend();
     let (mut statements, mut late) = (Vec::new(), Vec::new());
     let mut done: Vec<&str> = Vec::new();
+    statements.extend(schema.object_statements(engine, true));
     if engine != Engine::Sqlite {
         statements
             .extend(schema.enums.iter().map(|(name, values)| v1::create_enum_sql(name, values)));
@@ -58,6 +59,7 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
         done.push(&table.name);
     }
     statements.append(&mut late);
+    statements.extend(schema.object_statements(engine, false));
     statements
 }
 

@@ -20,6 +20,7 @@ mod from_sqlite;
 mod model;
 pub mod names;
 mod normalise;
+pub mod objects;
 mod on_engine;
 mod reduced;
 pub mod rules;

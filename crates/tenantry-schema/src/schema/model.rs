@@ -22,6 +22,9 @@ pub struct Schema {
     /// The values of each enum type of the database, in their order.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub enums: BTreeMap<String, Vec<String>>,
+    /// What entities cannot say: the text of each file of objects, by its name without `.sql`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub objects: BTreeMap<String, String>,
     /// The schema of the database that the entities name by `schema_name`.
     #[serde(skip)]
     pub name: Option<String>,

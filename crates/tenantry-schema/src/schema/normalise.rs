@@ -8,7 +8,7 @@
 use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
 use tenantry_entity::{Engine, tenancy::SEALED_TENANT};
 
-use super::{Policy, Schema, ddl, enums, from_postgres, from_sqlite, reduced::Reduced};
+use super::{Policy, Schema, ddl, enums, from_postgres, from_sqlite, objects, reduced::Reduced};
 use crate::{error::sqlstate, ops::v1, sql::in_memory};
 
 /// What a database should hold, in its own words.
@@ -84,6 +84,7 @@ pub async fn replay<C>(db: &C, engine: Engine, statements: &[String]) -> Result<
 where
     C: ConnectionTrait + TransactionTrait<Transaction = sea_orm::DatabaseTransaction>,
 {
+    let statements = &objects::without_objects(statements);
     if engine == Engine::Sqlite {
         let memory = in_memory().await?;
         memory.execute_unprepared(&script(statements)).await?;

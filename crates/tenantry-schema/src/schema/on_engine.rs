@@ -17,6 +17,8 @@ impl Schema {
     /// brings along only the columns are ours.
     #[must_use]
     pub fn on(mut self, engine: Engine) -> Self {
+        // Objects are compared by themselves.
+        self.objects.clear();
         let capability = engine.capability();
         if !capability.row_level_security {
             self = self.without_access();

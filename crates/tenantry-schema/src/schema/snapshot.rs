@@ -46,6 +46,14 @@ impl Schema {
                 self.enums.iter().map(one).collect();
             let _ = writeln!(head, "\"enums\": {{\n{}\n}},", enums?.join(",\n"));
         }
+        if !self.objects.is_empty() {
+            let one = |(name, text)| {
+                Ok(format!("{}: {}", serde_json::to_string(name)?, serde_json::to_string(text)?))
+            };
+            let objects: Result<Vec<String>, serde_json::Error> =
+                self.objects.iter().map(one).collect();
+            let _ = writeln!(head, "\"objects\": {{\n{}\n}},", objects?.join(",\n"));
+        }
         Ok(format!("{{\n{head}\"tables\": {{\n{}\n}}\n}}\n", tables?.join(",\n")))
     }
 

@@ -13,6 +13,7 @@ pub static PROJECT: Project = Project {
     migrations,
     bookkeeping: "seaql_migrations",
     accepted_drift: include_str!("../accepted_drift.json"),
+    objects: &[],
     sealed: false,
 };
 

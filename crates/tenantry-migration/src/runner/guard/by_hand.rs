@@ -14,7 +14,10 @@ use crate::{
     diff::{Change, diff, options, place},
     error::{Result, sqlstate},
     refusal::Refusal,
-    schema::{self, Schema},
+    schema::{
+        self, Schema,
+        objects::{self, Kind},
+    },
 };
 
 /// What depends on the tables that go, and everything that was made by hand and would go
@@ -37,6 +40,18 @@ pub(super) async fn made_by_hand(
         .into_iter()
         .partition(|dependent| dependent.is_one_of(made.as_ref(), drops));
     check_referrers(request, drops, &ours)?;
+    // Views and triggers that migrations make go by their statements, too.
+    let objects = objects::left(request.made_by);
+    let is_ours = |kinds: &[Kind], name: &str| {
+        objects.iter().any(|made| kinds.contains(&made.kind) && made.name == name)
+    };
+    let dependents: Vec<Dependent> = dependents
+        .into_iter()
+        .filter(|it| match it {
+            Dependent::View { name, .. } => !is_ours(&[Kind::View, Kind::MaterializedView], name),
+            _ => true,
+        })
+        .collect();
     let mut by_hand = match &made {
         Some(made) if replayed_on(engine) == engine => altered(made, live, drops, &recreated),
         Some(made) => {
@@ -50,7 +65,10 @@ pub(super) async fn made_by_hand(
     };
     by_hand.extend(dependents.iter().map(Dependent::sentence));
     let attached = attached(tx, engine, None).await?;
-    let is_target = |it: &&Attached| targets.iter().any(|table| it.is_on(table, engine));
+    let is_target = |it: &&Attached| {
+        let is_made = it.kind == "trigger" && is_ours(&[Kind::Trigger], &it.name);
+        !is_made && targets.iter().any(|table| it.is_on(table, engine))
+    };
     by_hand.extend(attached.iter().filter(is_target).map(Attached::sentence));
     by_hand.extend(request.unknown.iter().cloned());
     by_hand.sort();
