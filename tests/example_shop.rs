@@ -3,10 +3,12 @@
 
 use std::path::PathBuf;
 
+use sea_orm::ConnectionTrait as _;
+
 use crate::support::{Bin, Engine, Ran, TestDb, workspace::Workspace};
 
 /// What the copy builds.
-const BINARIES: [&str; 3] = ["migration", "seeder", "shop"];
+const BINARIES: [&str; 5] = ["migration", "seeder", "shop", "wholesale", "wholesale-migration"];
 
 struct Programs(Vec<PathBuf>);
 
@@ -43,6 +45,8 @@ async fn another_application_does_the_whole_job() {
         let orders = db.number("SELECT count(*) FROM orders").await;
         assert_eq!(db.number(joined).await, 3 * orders);
     }
+
+    in_another_shape(&programs).await;
 
     // The entity gets a column, and the factory, which does not compile without.
     copy.replace(
@@ -84,6 +88,44 @@ async fn another_application_does_the_whole_job() {
     let application = copy.application(include_str!("../examples/quickstart.rs"));
     let said = application.cargo(&["run", "--quiet", "--offline"]);
     assert!(said.contains("Spring introduction"), "{said}");
+}
+
+/// Keys that count, organizations, primary keys of one column, an enum of the database, a view and a trigger.
+async fn in_another_shape(programs: &Programs) {
+    for db in [Engine::Sqlite, Engine::Postgres].map(TestDb::new) {
+        let program = |name: &str| {
+            let at = BINARIES.iter().position(|it| *it == name).unwrap();
+            let bin = Bin::at(&programs.0[at], db.folder()).env("DATABASE_URL", &db.url);
+            // The one that the tests' cluster has.
+            bin.env("TENANTRY_APP_ROLE", "tenantry_app")
+        };
+        let run = program("wholesale").args(&["run"]).run().ok();
+        assert!(run.stdout.contains("no findings in 6 tables"), "{run:#?}");
+        db.damage(
+            "INSERT INTO organizations (name) VALUES ('a'), ('b'); \
+             INSERT INTO customers (organization_id, name) VALUES (1, 'c'); \
+             INSERT INTO orders (organization_id, customer_id) VALUES (1, 1)",
+        )
+        .await;
+        assert_eq!(db.number("SELECT count(*) FROM open_orders").await, 1);
+        let open = db.open().await;
+        let paid = "UPDATE orders SET state = 'paid'";
+        open.connection.execute_unprepared(paid).await.unwrap();
+        open.close().await;
+        assert_eq!(db.number("SELECT count(*) FROM open_orders").await, 0);
+        assert_eq!(db.number("SELECT count(*) FROM orders WHERE changed_at IS NOT NULL").await, 1);
+        let listed = program("wholesale").args(&["tenant", "list"]).run().ok();
+        assert!(listed.stdout.contains("1           "), "{listed:#?}");
+        db.damage("DROP VIEW open_orders").await;
+        let found = program("wholesale").args(&["validate"]).run().expect_code(1);
+        assert!(found.stdout.contains("object-missing"), "{found:#?}");
+        let script = program("wholesale-migration").args(&["diff", "--sql"]).run().stdout;
+        db.damage(&script).await;
+        program("wholesale").args(&["validate"]).run().ok();
+        db.damage("DELETE FROM orders; DELETE FROM customers; DELETE FROM organizations").await;
+        program("wholesale").args(&["rollback"]).run().ok();
+        assert!(db.tables().await.is_empty());
+    }
 }
 
 /// What an application forgets is one sentence at the start.

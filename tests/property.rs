@@ -87,7 +87,7 @@ async fn a_table_takes_a_name_that_differs_by_case() {
     let mut renames = Renames::default();
     renames.tables.insert("leads".to_owned(), "Leads".to_owned());
     renames.columns.insert(("leads".to_owned(), "name".to_owned()), "Name".to_owned());
-    try_these(vec![Pair { renames, ..Pair::plain(&from, &to) }]).await;
+    Box::pin(try_these(vec![Pair { renames, ..Pair::plain(&from, &to) }])).await;
 }
 
 /// Two checks demand the same of a column that becomes another type: each is added again by its own name.
@@ -105,7 +105,7 @@ async fn checks_that_demand_the_same_keep_their_names() {
     let from = of(decimal(), ["b", "a"]);
     let names = [["b", "a"], ["a", "c"], ["c", "b"]];
     let to = names.map(|names| [of(ColumnType::Double, names), of(decimal(), names)]);
-    try_these(to.as_flattened().iter().map(|to| Pair::plain(&from, to)).collect()).await;
+    Box::pin(try_these(to.as_flattened().iter().map(|to| Pair::plain(&from, to)).collect())).await;
 }
 
 /// What names a column that is renamed to a name without quotes, and becomes another type, follows it: its texts
@@ -142,7 +142,7 @@ async fn texts_follow_a_column_that_needs_quotes_no_longer() {
         let pair = Pair { renames, ..Pair::plain(&from, &to) };
         [pair.reversed(), pair]
     });
-    try_these(both_ways.into_iter().flatten().collect()).await;
+    Box::pin(try_these(both_ways.into_iter().flatten().collect())).await;
 }
 
 /// A table with a key and this column.

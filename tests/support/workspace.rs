@@ -114,7 +114,7 @@ impl Workspace {
     /// A fresh copy of `examples/shop`, whose engine is the one of this workspace.
     pub fn shop(name: &str) -> Self {
         let shop = original().join("examples/shop");
-        let own = ["entity", "migration", "seeder"];
+        let own = ["entity", "migration", "seeder", "wholesale"];
         let copy = Self::of(name, &shop, &[&own[..], &["src"]].concat());
         let manifest = fs::read_to_string(shop.join("Cargo.toml")).unwrap();
         let (its_workspace, package) = manifest.split_once("\n[package]\n").unwrap();

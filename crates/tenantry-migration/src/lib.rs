@@ -30,7 +30,7 @@ pub use runner::{Outcome, Runner};
 #[doc(hidden)]
 pub use sea_orm_migration;
 pub use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
-pub use tenantry_entity::{Currency, Engine, tenancy::TENANCY};
+pub use tenantry_entity::{Currency, Engine, IdType, Keys, Scope, Tenancy, tenancy::TENANCY};
 #[doc(no_inline)]
 pub use tenantry_schema::{diff, lint, ops, plan, schema};
 

@@ -90,10 +90,13 @@ impl Matrix {
         Self { attacks, untested, findings }
     }
 
-    /// How many attacks there were, the reading of one's own row not counted.
+    /// How many attacks there were, the reading of one's own row not counted, nor the one that nothing holds off.
     #[must_use]
     pub fn attacks(&self) -> usize {
-        self.attacks.iter().filter(|line| line.expected != attack::Expect::OwnRow).count()
+        let is_attack = |line: &&Line| {
+            line.expected != attack::Expect::OwnRow && line.attack != attack::REFER_ACROSS
+        };
+        self.attacks.iter().filter(is_attack).count()
     }
 
     /// The matrix as text: a line for each attack, a column for each table.

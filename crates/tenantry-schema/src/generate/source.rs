@@ -614,9 +614,12 @@ fn type_value(ty: &ColumnType) -> String {
 
 /// A string literal. A long one is broken between words, since rustfmt gives up on an expression
 /// with a line that it cannot shorten.
-/// A text of several lines as it is.
+/// A text as it is, over several lines if it has them.
 fn raw(value: &str) -> String {
-    let mut hashes = "#".to_owned();
+    if !value.contains('\n') {
+        return text(value);
+    }
+    let mut hashes = String::new();
     while value.contains(&format!("\"{hashes}")) {
         hashes.push('#');
     }
