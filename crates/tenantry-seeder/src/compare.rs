@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 
 use sea_orm::{
     ConnectionTrait, Order, Value,
-    prelude::Uuid,
     sea_query::{Condition, Expr, ExprTrait as _},
 };
-use tenantry_entity::sample_id::is_sample;
+use tenantry_entity::sample_id::SampleId;
 use tenantry_migration::Result;
 
 use crate::{digest::row_hash, samples::TableInfo};
@@ -38,8 +37,8 @@ pub(crate) struct Comparison<'c, C, I: Iterator> {
     info: &'static TableInfo,
     condition: Condition,
     made: std::iter::Peekable<I>,
-    there: VecDeque<(Uuid, u128)>,
-    last: Option<Uuid>,
+    there: VecDeque<(SampleId, u128)>,
+    last: Option<SampleId>,
     is_read: bool,
 }
 
@@ -94,7 +93,7 @@ where
             let mut page = self.info.select();
             page.cond_where(self.condition.clone()).order_by("id", Order::Asc).limit(PAGE);
             if let Some(last) = self.last {
-                page.and_where(Expr::col("id").gt(last));
+                page.and_where(Expr::col("id").gt(Value::from(last)));
             }
             let rows = self.db.query_all(&page).await?;
             self.is_read = (rows.len() as u64) < PAGE;
@@ -103,7 +102,7 @@ where
                 let Some(own) = self.info.id_of(&row) else { continue };
                 self.last = Some(own);
                 // The rest of a tenant's rows are real.
-                if is_sample(own) {
+                if own.is_sample() {
                     self.there.push_back((own, self.hash(&row)));
                 }
             }

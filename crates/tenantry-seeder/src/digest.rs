@@ -94,9 +94,15 @@ fn encode(bytes: &mut Vec<u8>, value: &Value) {
         // A type that no table has so far.
         other => {
             bytes.push(b'o');
-            text(bytes, &other.to_string());
+            text(bytes, number(&other.to_string()));
         }
     }
+}
+
+/// A number without zeros at its end: not every engine keeps how many digits it was given.
+fn number(text: &str) -> &str {
+    let is_number = text.contains('.') && text.bytes().all(|it| b"-.0123456789".contains(&it));
+    if is_number { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
 fn integer(bytes: &mut Vec<u8>, value: i64) {

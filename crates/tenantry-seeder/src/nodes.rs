@@ -41,7 +41,7 @@ pub(crate) async fn by_node<C: ConnectionTrait>(
     let mut tenants = set.tenants().peekable();
     while tenants.peek().is_some() {
         let some: Vec<_> =
-            tenants.by_ref().take(AT_ONCE).map(|tenant| (tenant.id, tenant.own())).collect();
+            tenants.by_ref().take(AT_ONCE).map(|tenant| (tenant.key(), tenant.own())).collect();
         let ids: Vec<_> = some.iter().map(|(id, _)| TenantId::from(*id)).collect();
         for (place, (_, rows)) in places_of(db, engine, names, &ids).await?.into_iter().zip(some) {
             let Some(place) = place else { continue };

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, sea_quer
 use tenantry_entity::Engine;
 use tenantry_migration::{
     Result,
-    db::{begin_for_tenant, finish, listed, quoted},
+    db::{begin_for_tenant, finish, listed_ids, quoted},
     runner::Contents,
     schema::{self, ColumnType, Schema},
 };
@@ -91,7 +91,7 @@ impl<'o> Mending<'o> {
     async fn tenant<C: ConnectionTrait>(&mut self, db: &C, tenant: &SampleTenant) -> Result<()> {
         let own = self.on.tables().iter().enumerate();
         for (at, info) in own.filter(|(_, info)| info.tenant_column().is_some()) {
-            let own = || of_tenant(info, tenant.id);
+            let own = || of_tenant(info, tenant.key());
             let rows = || Comparison::new(db, info, own(), tenant.rows_of(at));
             self.table(db, info, rows).await?;
         }
@@ -172,7 +172,7 @@ impl<'o> Mending<'o> {
                 "UPDATE {} SET {} WHERE id IN ({}) AND {}",
                 quoted(&table.name),
                 set.join(", "),
-                listed(engine, ids),
+                listed_ids(engine, ids),
                 self.on.journal.rows(table)
             );
             db.execute_unprepared(&sql).await?;

@@ -10,11 +10,11 @@ use std::{
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic,
     Iterable, ModelTrait, PrimaryKeyToColumn, QueryResult, QueryTrait as _, Value,
-    prelude::Uuid,
     sea_query::{Expr, SelectStatement},
 };
 use tenantry_entity::{
     SampleCode, Scope,
+    sample_id::{IdKind, SampleId},
     tenancy::{TENANCY, Tenancy},
 };
 
@@ -103,6 +103,7 @@ pub struct TableInfo {
     pub takes_factor: bool,
     owner: Option<&'static str>,
     id: Option<usize>,
+    kind: Option<IdKind>,
     select: fn() -> SelectStatement,
     decode: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
     bind: fn(Vec<Value>) -> Vec<Expr>,
@@ -126,6 +127,9 @@ impl TableInfo {
             scope,
             owner: tenancy.column_of(scope),
             id: columns.iter().position(|name| *name == "id"),
+            kind: E::Column::iter()
+                .find(|column| column.as_str() == "id")
+                .and_then(|column| IdKind::of(column.def().get_column_type())),
             columns,
             key,
             code: E::CODE,
@@ -153,11 +157,6 @@ impl TableInfo {
         self.scope == Scope::Shared
     }
 
-    /// The column that says whose a row is; `None` for a shared table.
-    pub(crate) fn owner(&self) -> Option<&'static str> {
-        self.owner
-    }
-
     /// The tenant column, where it has one.
     pub(crate) fn tenant_column(&self) -> Option<&'static str> {
         self.owner.filter(|_| !self.is_root())
@@ -169,11 +168,13 @@ impl TableInfo {
     }
 
     /// The id of a row.
-    pub(crate) fn id_of(&self, row: &[Value]) -> Option<Uuid> {
-        match row.get(self.id?) {
-            Some(Value::Uuid(id)) => *id,
-            _ => None,
-        }
+    pub(crate) fn id_of(&self, row: &[Value]) -> Option<SampleId> {
+        row.get(self.id?).and_then(SampleId::of)
+    }
+
+    /// What its ids are.
+    pub(crate) fn kind(&self) -> Option<IdKind> {
+        self.kind
     }
 
     /// A SELECT of all columns of all rows.
@@ -309,6 +310,16 @@ impl Deref for SampleTenant {
 }
 
 impl SampleTenant {
+    /// The tenant's id: the one that is of the type of the root table's ids.
+    #[must_use]
+    pub fn key(&self) -> SampleId {
+        let mut tables = self.tables.iter();
+        match tables.find(|info| info.is_root()).and_then(TableInfo::kind) {
+            Some(IdKind::Number) => SampleId::Number(self.number),
+            _ => SampleId::Uuid(self.id),
+        }
+    }
+
     /// How many rows it brings into a table.
     #[must_use]
     pub fn count(&self, table: usize) -> u32 {

@@ -1,7 +1,7 @@
 //! The seeder of an application.
 
 use sea_orm::DatabaseConnection;
-use tenantry_entity::{Engine, IdType, TableDef, Tenancy};
+use tenantry_entity::{Engine, TableDef, Tenancy};
 use tenantry_migration::{Error, Project, Result, runner::Samples as Journal};
 
 use crate::{
@@ -38,12 +38,6 @@ impl Seeder {
                     .to_owned(),
             );
         }
-        if tenancy.id != IdType::Uuid {
-            return Err(Error::config(
-                "samples-need-uuid",
-                "sample rows are known by ids of uuid, and the tenancy has other keys",
-            ));
-        }
         if let Some(def) = tables.iter().find(|def| !made.iter().any(|it| it.name == def.name)) {
             return wrong(format!(
                 "the entity of {} has no factory: add it to the tables of the sample rows",
@@ -61,6 +55,16 @@ impl Seeder {
             return wrong(format!(
                 "{} has no column `id`, by which sample rows are told from real ones",
                 info.name
+            ));
+        }
+        if let Some(info) = made.iter().find(|info| info.kind().is_none()) {
+            return Err(Error::config(
+                "sample-id-type",
+                format!(
+                    "the column `id` of {} is neither a uuid nor a `bigint`, by which sample rows are told from \
+                     real ones",
+                    info.name
+                ),
             ));
         }
         match tables.iter().zip(made).find(|(def, info)| def.name != info.name) {

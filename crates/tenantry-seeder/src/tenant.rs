@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tenantry_entity::{
     SampleCode,
-    sample_id::{MAX_TENANT, sample_id},
+    sample_id::{MAX_TENANT, sample_id, sample_number},
 };
 use uuid::Uuid;
 
@@ -42,8 +42,10 @@ impl Edge {
 pub struct Tenant {
     /// The tenant's number, from 1.
     pub ordinal: u32,
-    /// The tenant's id.
+    /// The tenant's id, where that is a uuid.
     pub id: Uuid,
+    /// The tenant's id, where that is a number.
+    pub number: i64,
     /// Display name.
     pub name: String,
     /// Name in URLs and in addresses. Ends with the token.
@@ -105,6 +107,7 @@ impl Tenant {
         let mut tenant = Self {
             ordinal,
             id: Uuid::nil(),
+            number: sample_number(ordinal, root, 0),
             name: String::new(),
             slug: String::new(),
             token: token(spec.seed, ordinal),
@@ -192,6 +195,12 @@ impl Tenant {
     #[must_use]
     pub fn row_id<E: SampleCode>(&self, n: u32, created_at: DateTime<Utc>) -> Uuid {
         self.id_with(E::CODE, n, created_at)
+    }
+
+    /// The id of row `n` of the table of `E`, where ids are numbers.
+    #[must_use]
+    pub fn row_number<E: SampleCode>(&self, n: u32) -> i64 {
+        sample_number(self.ordinal, E::CODE, n)
     }
 
     fn id_with(&self, code: u8, n: u32, created_at: DateTime<Utc>) -> Uuid {

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    prelude::Uuid,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, Value,
     sea_query::{Condition, Expr, ExprTrait as _},
 };
 use serde::Serialize;
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, sample_id::SampleId};
 use tenantry_migration::{
     Error, Result,
     db::begin_read,
@@ -156,7 +155,7 @@ pub(crate) async fn verified(
 /// and their numbers do not come in that order.
 pub(crate) fn in_order(set: &DataSet, at: usize) -> impl Iterator<Item = Row> + Clone + use<'_> {
     let info = &set.tables()[at];
-    let mut ids: Vec<(Uuid, (u32, u32))> = set
+    let mut ids: Vec<(SampleId, (u32, u32))> = set
         .tenants()
         .flat_map(|tenant| {
             let id = |n| Some((info.id_of(&tenant.row(at, n))?, (tenant.ordinal, n)));
@@ -177,14 +176,16 @@ pub(crate) fn shared_samples(
 ) -> Condition {
     let all = Condition::all();
     if set.is_only().is_some() {
-        return all.add(Expr::col("id").is_in(rows.filter_map(|row| info.id_of(&row))));
+        return all
+            .add(Expr::col("id").is_in(rows.filter_map(|row| info.id_of(&row).map(Value::from))));
     }
     all.add(Expr::cust(journal.ids("id", info.name)))
 }
 
 /// Which rows of a table belong to a tenant.
-pub(crate) fn of_tenant(info: &TableInfo, tenant: Uuid) -> Condition {
-    Condition::all().add_option(info.tenant_column().map(|column| Expr::col(column).eq(tenant)))
+pub(crate) fn of_tenant(info: &TableInfo, tenant: SampleId) -> Condition {
+    Condition::all()
+        .add_option(info.tenant_column().map(|column| Expr::col(column).eq(Value::from(tenant))))
 }
 
 impl Verification {
@@ -240,7 +241,7 @@ impl Verification {
             // While the engine adds up what is there, what should be is added up here.
             let adding = async {
                 for tenant in set.tenants() {
-                    made.insert(tenant.id, contents(engine, info, &tenant, at));
+                    made.insert(tenant.key(), contents(engine, info, &tenant, at));
                     yield_now().await;
                 }
             };
@@ -248,15 +249,15 @@ impl Verification {
             sums = join(summing, adding).await.0?;
         }
         for tenant in set.tenants() {
-            let there = sums.remove(&Some(tenant.id)).unwrap_or_default();
-            if let Some((contents, digest)) = made.remove(&tenant.id)
+            let there = sums.remove(&Some(tenant.key())).unwrap_or_default();
+            if let Some((contents, digest)) = made.remove(&tenant.key())
                 && there.contents == contents
             {
                 self.sum_up(info.name, digest, digest);
                 continue;
             }
             let comparison =
-                Comparison::new(db, info, of_tenant(info, tenant.id), tenant.rows_of(at));
+                Comparison::new(db, info, of_tenant(info, tenant.key()), tenant.rows_of(at));
             let label = format!("{} ({})", tenant.name, tenant.token);
             self.add(Some(label), info, comparison).await?;
         }

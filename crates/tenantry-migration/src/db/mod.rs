@@ -10,7 +10,10 @@ use sea_orm::{DatabaseConnection, DbErr, QueryResult};
 pub(crate) use size::total_size;
 pub use size::{count_rows, table_size};
 use sqlite::open_sqlite;
-use tenantry_entity::{Engine, IdType, TenantId};
+use tenantry_entity::{
+    Engine, IdType, TenantId,
+    sample_id::{IdKind, SampleId},
+};
 pub use tenantry_schema::sql::{literal, quoted};
 pub use tx::{begin_for_tenant, begin_read, finish};
 use uuid::Uuid;
@@ -103,6 +106,29 @@ pub fn read_tenant(
         IdType::Integer => row.try_get::<Option<i32>>("", column)?.map(TenantId::from),
         IdType::Text => row.try_get::<Option<String>>("", column)?.map(TenantId::from),
     })
+}
+
+/// The id in a column of a row of a table with sample rows.
+///
+/// # Errors
+///
+/// If the column is missing, NULL or of another type.
+pub fn read_id(
+    row: &QueryResult,
+    column: &str,
+    kind: Option<IdKind>,
+) -> std::result::Result<SampleId, DbErr> {
+    match kind {
+        Some(IdKind::Number) => row.try_get("", column).map(SampleId::Number),
+        _ => row.try_get("", column).map(SampleId::Uuid),
+    }
+}
+
+/// SQL for these ids of sample rows, one after the other.
+#[must_use]
+pub fn listed_ids(engine: Engine, ids: &[SampleId]) -> String {
+    let ids: Vec<TenantId> = ids.iter().map(|id| TenantId::from(*id)).collect();
+    listed_tenants(engine, &ids)
 }
 
 /// SQL for these ids, one after the other.

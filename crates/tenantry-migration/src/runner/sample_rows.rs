@@ -1,6 +1,9 @@
 //! How sample rows are told from real ones in SQL.
 
-use tenantry_entity::{Engine, sample_id};
+use tenantry_entity::{
+    Engine,
+    sample_id::{self, IdKind, MAX_TENANT, NUMBER_TAG},
+};
 
 use super::samples::Samples;
 use crate::schema::{ColumnType, Table, tenancy};
@@ -12,8 +15,20 @@ impl Samples {
     #[must_use]
     pub fn rows(&self, table: &Table) -> String {
         let engine = self.engine;
-        let is_uuid = |name: &str| table.column(name).is_some_and(|c| c.ty == ColumnType::Uuid);
-        if !is_uuid("id") {
+        let has = |name: &str, kind: Option<IdKind>| {
+            let ty = match kind {
+                Some(IdKind::Uuid) => ColumnType::Uuid,
+                Some(IdKind::Number) => ColumnType::BigInt,
+                None => return false,
+            };
+            // SQLite keeps any number as an integer.
+            let is_like = |found: &ColumnType| {
+                *found == ty || (engine == Engine::Sqlite && ty.on_sqlite() == *found)
+            };
+            table.column(name).is_some_and(|column| is_like(&column.ty))
+        };
+        let kind = self.codes.kind(&table.name);
+        if !has("id", kind) {
             return "false".to_owned();
         }
         let own = self.ids("id", &table.name);
@@ -21,10 +36,23 @@ impl Samples {
         if !tenancy::is_tenant_scoped(&self.tenancy, table) {
             return own;
         }
-        if !is_uuid(column) {
+        let root = self.codes.kind(self.tenancy.root);
+        if !has(column, root) {
             return "false".to_owned();
         }
         let tenant = self.ids(column, self.tenancy.root);
+        match (kind, root) {
+            (Some(IdKind::Uuid), Some(IdKind::Uuid)) => {}
+            (Some(IdKind::Number), Some(IdKind::Number)) => {
+                return format!(
+                    "{own} AND {tenant} AND {} = {}",
+                    tenant_of("id"),
+                    tenant_of(column)
+                );
+            }
+            // A number of one and digits of the other: no two engines tell both the same way.
+            _ => return format!("{own} AND {tenant}"),
+        }
         let same = |part: Part| format!("{} = {}", part.of(engine, "id"), part.of(engine, column));
         format!(
             "{own} AND {tenant} AND {} AND {}",
@@ -33,12 +61,17 @@ impl Samples {
         )
     }
 
-    /// SQL that is true where `column`, an SQL name of a uuid column, holds the id of a sample row of
+    /// SQL that is true where `column`, an SQL name, holds the id of a sample row of
     /// `table`.
     #[must_use]
     pub fn ids(&self, column: &str, table: &str) -> String {
         let engine = self.engine;
         let Some(code) = self.codes.code(table) else { return "false".to_owned() };
+        if self.codes.kind(table) == Some(IdKind::Number) {
+            return format!(
+                "({column} >> 60) = {NUMBER_TAG} AND (({column} >> 24) & 255) = {code}"
+            );
+        }
         // sqlx keeps a uuid on SQLite as a blob of 16 bytes; anything else there is not ours.
         let form = match engine {
             Engine::Sqlite => format!("typeof({column}) = 'blob' AND length({column}) = 16 AND "),
@@ -52,6 +85,11 @@ impl Samples {
             Part::Table.of(engine, column),
         )
     }
+}
+
+/// SQL for the tenant's ordinal in an id that is a number.
+fn tenant_of(column: &str) -> String {
+    format!("(({column} >> 32) & {MAX_TENANT})")
 }
 
 /// The id as text, to find the greatest.

@@ -111,12 +111,37 @@ fn on_sqlite(values: &[Value]) -> String {
             }
             Value::ChronoDateTimeUtc(Some(at)) => hex(&mut out, at.to_rfc3339().as_bytes()),
             Value::Json(Some(json)) => hex(&mut out, json.to_string().as_bytes()),
+            Value::ChronoDate(Some(date)) => hex(&mut out, date.to_string().as_bytes()),
+            Value::ChronoTime(Some(time)) => {
+                hex(&mut out, time.format("%T%.f").to_string().as_bytes());
+            }
+            Value::Bytes(Some(bytes)) => {
+                out.push_str("X'");
+                hex(&mut out, bytes);
+                out.push('\'');
+            }
             null if *null == null.as_null() => out.push_str("NULL"),
-            other => out.push_str(&other.to_string()),
+            Value::SmallInt(_) | Value::Int(_) | Value::BigInt(_) => {
+                out.push_str(&value.to_string());
+            }
+            other => out.push_str(&real(&other.to_string())),
         }
         out.push('\0');
     }
     out
+}
+
+/// A decimal or a float as SQLite writes the floating-point number that it keeps.
+fn real(text: &str) -> String {
+    if text.is_empty() || !text.bytes().all(|it| b"-.0123456789".contains(&it)) {
+        return text.to_owned();
+    }
+    let text = if text.contains('.') { text.trim_end_matches('0') } else { text };
+    match text.split_once('.') {
+        Some((_, "")) => format!("{text}0"),
+        Some(_) => text.to_owned(),
+        None => format!("{text}.0"),
+    }
 }
 
 /// What [`text_sql`] gives for a row that PostgreSQL has stored.
@@ -142,6 +167,14 @@ fn on_postgres(values: &[Value]) -> String {
                 let _ = write!(text, "\"{}\"", at.format("%FT%T%.f"));
             }
             Value::Json(Some(json)) => jsonb(&mut text, json),
+            Value::ChronoDate(Some(date)) => text.push_str(&date.to_string()),
+            Value::ChronoTime(Some(time)) => text.push_str(&time.format("%T%.f").to_string()),
+            Value::Bytes(Some(bytes)) => {
+                text.push_str("\\x");
+                for byte in bytes {
+                    let _ = write!(text, "{byte:02x}");
+                }
+            }
             other => text.push_str(&other.to_string().to_lowercase()),
         }
         element(&mut out, &text);

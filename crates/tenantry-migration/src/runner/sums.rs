@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, prelude::Uuid};
-use tenantry_entity::Engine;
+use tenantry_entity::{
+    Engine,
+    sample_id::{IdKind, SampleId},
+};
 
 use super::{
     samples::Samples,
     stored::{Contents, of_text, text_sql},
 };
 use crate::{
-    db::{listed, quoted},
+    db::{listed_ids, quoted},
     error::Result,
     schema::{Table, tenancy},
 };
@@ -101,25 +104,28 @@ impl Samples {
         tx: &C,
         table: &Table,
         columns: &[&str],
-        tenants: Option<&[Uuid]>,
-    ) -> Result<BTreeMap<Option<Uuid>, Sum>> {
+        tenants: Option<&[SampleId]>,
+    ) -> Result<BTreeMap<Option<SampleId>, Sum>> {
         let engine = self.engine;
         let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
         let tenant = tenancy::column_of(&self.tenancy, table).unwrap_or("NULL");
         let mut samples = self.rows(table);
         if let Some(tenants) = tenants {
-            samples = format!("{tenant} IN ({}) AND {samples}", listed(engine, tenants));
+            samples = format!("{tenant} IN ({}) AND {samples}", listed_ids(engine, tenants));
         }
         if engine == Engine::Sqlite {
-            return Ok(sums_here(tx, table, &columns, &samples, tenant).await?);
+            let kind = self.codes.kind(self.tenancy.root);
+            return Ok(sums_here(tx, table, &columns, &samples, tenant, kind).await?);
         }
+        let kind = self.codes.kind(self.tenancy.root);
         let sql = format!(
-            "SELECT {tenant}::uuid AS tenant, {} FROM {} WHERE {samples} GROUP BY 1",
+            "SELECT {tenant}::{} AS tenant, {} FROM {} WHERE {samples} GROUP BY 1",
+            if kind == Some(IdKind::Number) { "bigint" } else { "uuid" },
             sum_sql(engine, table, &columns),
             quoted(&table.name),
         );
         let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
-        let sums = rows.iter().map(|row| Ok((row.try_get("", "tenant")?, summed(row)?)));
+        let sums = rows.iter().map(|row| Ok((tenant_of(row, kind)?, summed(row)?)));
         Ok(sums.collect::<Result<_, DbErr>>()?)
     }
 
@@ -161,7 +167,7 @@ async fn sum_here<C: ConnectionTrait>(
     columns: &[String],
     condition: &str,
 ) -> Result<Sum, DbErr> {
-    let mut sums = sums_here(tx, table, columns, condition, "NULL").await?;
+    let mut sums = sums_here(tx, table, columns, condition, "NULL", None).await?;
     Ok(sums.remove(&None).unwrap_or_default())
 }
 
@@ -173,9 +179,10 @@ async fn sums_here<C: ConnectionTrait>(
     columns: &[String],
     condition: &str,
     tenant: &str,
-) -> Result<BTreeMap<Option<Uuid>, Sum>, DbErr> {
+    kind: Option<IdKind>,
+) -> Result<BTreeMap<Option<SampleId>, Sum>, DbErr> {
     let engine = Engine::Sqlite;
-    let mut sums: BTreeMap<Option<Uuid>, Sum> = BTreeMap::new();
+    let mut sums: BTreeMap<Option<SampleId>, Sum> = BTreeMap::new();
     let Some(number) = table.rowid() else {
         // All three names of the rowid are columns, so rows cannot be paged: count the table as edited.
         sums.insert(None, Sum { contents: Contents { rows: 1, sum: 0 }, beside: 1 });
@@ -195,7 +202,7 @@ async fn sums_here<C: ConnectionTrait>(
         for row in &rows {
             last = row.try_get("", "row")?;
             let content: String = row.try_get("", "content")?;
-            let sum = sums.entry(row.try_get("", "tenant")?).or_default();
+            let sum = sums.entry(tenant_of(row, kind)?).or_default();
             sum.contents.extend(Contents { rows: 1, sum: of_text(&content) });
             sum.beside += i64::from(row.try_get::<bool>("", "beside")?);
         }
@@ -203,6 +210,13 @@ async fn sums_here<C: ConnectionTrait>(
             return Ok(sums);
         }
     }
+}
+
+fn tenant_of(row: &QueryResult, kind: Option<IdKind>) -> Result<Option<SampleId>, DbErr> {
+    Ok(match kind {
+        Some(IdKind::Number) => row.try_get::<Option<i64>>("", "tenant")?.map(SampleId::Number),
+        _ => row.try_get::<Option<Uuid>>("", "tenant")?.map(SampleId::Uuid),
+    })
 }
 
 /// A condition that is true for a row with anything but the default in a column that is none of these.

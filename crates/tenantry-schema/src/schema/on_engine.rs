@@ -205,7 +205,8 @@ const TEXTS: [&str; 25] = [
 
 impl ColumnType {
     /// The type as SQLite's columns are declared: it has no integer wider than another.
-    fn on_sqlite(&self) -> Self {
+    #[must_use]
+    pub fn on_sqlite(&self) -> Self {
         match self {
             Self::BigInt => Self::Integer,
             Self::Enum(_) => Self::Text,

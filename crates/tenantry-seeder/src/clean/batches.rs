@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
-use tenantry_entity::Engine;
+use tenantry_entity::{Engine, sample_id::SampleId};
 use tenantry_migration::{
     Error, Result,
     db::finish,
@@ -11,19 +11,18 @@ use tenantry_migration::{
     runner::{Destructive, SeedingStage, Sum},
     schema::Schema,
 };
-use uuid::Uuid;
 
 use super::{Deleted, delete, dependents::check_dependents, lock_out_writers, report};
 use crate::{Options, Report, loader::UNIT, seeder::Bound, set::DataSet};
 
 /// What is in each tenant's rows, by table.
-type Sums = BTreeMap<&'static str, BTreeMap<Option<Uuid>, Sum>>;
+type Sums = BTreeMap<&'static str, BTreeMap<Option<SampleId>, Sum>>;
 
 /// What is to be removed, which is permitted.
 pub(super) struct Work {
     pub set: DataSet,
     pub schema: Schema,
-    pub batches: Vec<Vec<Uuid>>,
+    pub batches: Vec<Vec<SampleId>>,
     pub permit: Destructive,
     pub seen: Seen,
 }
@@ -81,7 +80,7 @@ async fn one_batch<C: ConnectionTrait>(
     tx: &C,
     on: &Bound,
     work: &Work,
-    tenants: Option<&[Uuid]>,
+    tenants: Option<&[SampleId]>,
 ) -> Result<Deleted> {
     let Work { schema, permit, seen, .. } = work;
     lock_out_writers(tx, on).await?;
@@ -119,7 +118,7 @@ impl Seen {
         tx: &C,
         on: &Bound,
         schema: &Schema,
-        tenants: Option<&[Uuid]>,
+        tenants: Option<&[SampleId]>,
     ) -> Result<()> {
         let is_same = match self {
             Self::File(version) => data_version(tx).await? == *version,
@@ -154,7 +153,7 @@ async fn sums<C: ConnectionTrait>(
     tx: &C,
     on: &Bound,
     schema: &Schema,
-    tenants: Option<&[Uuid]>,
+    tenants: Option<&[SampleId]>,
 ) -> Result<Sums> {
     let mut sums = Sums::new();
     for def in on.tables() {
@@ -174,11 +173,11 @@ pub(super) fn is_many(set: &DataSet) -> bool {
 }
 
 /// How many rows of each table there should be, with these tenants.
-pub(super) fn left(set: &DataSet, tenants: &[Uuid]) -> BTreeMap<&'static str, u64> {
-    let tenants: BTreeSet<&Uuid> = tenants.iter().collect();
+pub(super) fn left(set: &DataSet, tenants: &[SampleId]) -> BTreeMap<&'static str, u64> {
+    let tenants: BTreeSet<&SampleId> = tenants.iter().collect();
     let mut left = BTreeMap::new();
     for tenant in set.tenants() {
-        let is_there = tenants.contains(&tenant.id);
+        let is_there = tenants.contains(&tenant.key());
         for (info, rows) in tenant.counts() {
             if is_there || info.is_shared() {
                 *left.entry(info.name).or_default() += u64::from(rows);
@@ -189,9 +188,9 @@ pub(super) fn left(set: &DataSet, tenants: &[Uuid]) -> BTreeMap<&'static str, u6
 }
 
 /// These tenants in runs with about as many rows as belong into one transaction.
-pub(super) fn batches(set: &DataSet, tenants: Vec<Uuid>) -> Vec<Vec<Uuid>> {
-    let sizes: BTreeMap<Uuid, u64> = set.tenants().map(|it| (it.id, it.total())).collect();
-    let (mut batches, mut rows) = (Vec::<Vec<Uuid>>::new(), UNIT);
+pub(super) fn batches(set: &DataSet, tenants: Vec<SampleId>) -> Vec<Vec<SampleId>> {
+    let sizes: BTreeMap<SampleId, u64> = set.tenants().map(|it| (it.key(), it.total())).collect();
+    let (mut batches, mut rows) = (Vec::<Vec<SampleId>>::new(), UNIT);
     for tenant in tenants {
         match batches.last_mut() {
             Some(batch) if rows < UNIT => batch.push(tenant),

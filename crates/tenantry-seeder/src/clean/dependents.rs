@@ -1,14 +1,14 @@
 //! Rows that are not the seeder's and belong to sample rows.
 
 use sea_orm::ConnectionTrait;
+use tenantry_entity::sample_id::SampleId;
 use tenantry_migration::{
     Result,
-    db::{count_rows, listed, quoted},
+    db::{count_rows, listed_ids, quoted},
     refusal::Refusal,
     runner::{Dependent, dependents},
     schema::tenancy,
 };
-use uuid::Uuid;
 
 use crate::seeder::Bound;
 
@@ -17,7 +17,7 @@ use crate::seeder::Bound;
 pub(super) async fn check_dependents<C: ConnectionTrait>(
     db: &C,
     on: &Bound,
-    tenants: Option<&[Uuid]>,
+    tenants: Option<&[SampleId]>,
     goes_on: bool,
 ) -> Result<()> {
     let hanging = referring(db, on, tenants).await?;
@@ -37,7 +37,7 @@ pub(super) async fn check_dependents<C: ConnectionTrait>(
 async fn referring<C: ConnectionTrait>(
     db: &C,
     on: &Bound,
-    tenants: Option<&[Uuid]>,
+    tenants: Option<&[SampleId]>,
 ) -> Result<Vec<String>> {
     let schema = on.seeder.project.schema()?;
     let ours: Vec<String> = schema.tables.keys().cloned().collect();
@@ -72,7 +72,7 @@ async fn referring<C: ConnectionTrait>(
         if let Some(tenants) = tenants {
             // What has no owner goes with no tenant.
             let Some(owner) = tenancy::column_of(&on.names(), parent) else { continue };
-            let listed = listed(on.engine, tenants);
+            let listed = listed_ids(on.engine, tenants);
             // By the referring row where it names the tenant, too, as ours do, since that has an index.
             only = match columns.iter().zip(&ref_columns).find(|(_, to)| *to == owner) {
                 Some((from, _)) => format!("c.{} IN ({listed}) AND ", quoted(from)),

@@ -8,22 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait,
 };
-use tenantry_entity::Tenancy;
+use tenantry_entity::{Tenancy, sample_id::SampleId};
 use tenantry_migration::{
     Error, Result,
-    db::{begin_for_tenant, finish, listed, quoted},
+    db::{begin_for_tenant, finish, listed_ids, quoted, read_id},
     lock::{self, Purpose},
     runner::{Destructive, SeedingStage},
-    schema::{Schema, Table},
+    schema::{Schema, Table, tenancy},
 };
-use uuid::Uuid;
 
 use self::{
     batches::{Seen, Work, batches, in_batches, is_many, left},
     dependents::check_dependents,
 };
 use crate::{
-    Options, Report, TableReport,
+    Options, Report, TableInfo, TableReport,
     admission::ready,
     loader::{is_file, is_server, workers},
     seeder::{Bound, Seeder},
@@ -210,7 +209,7 @@ async fn delete<C: ConnectionTrait>(
     tx: &C,
     on: &Bound,
     schema: &Schema,
-    tenants: Option<&[Uuid]>,
+    tenants: Option<&[SampleId]>,
     permit: &Destructive,
 ) -> Result<Deleted> {
     let mut deleted = Deleted::new();
@@ -218,13 +217,34 @@ async fn delete<C: ConnectionTrait>(
         let only = match tenants {
             None => String::new(),
             Some(tenants) => {
-                let Some(owner) = def.owner() else { continue };
-                format!("{} IN ({}) AND ", quoted(owner), listed(on.engine, tenants))
+                let listed = listed_ids(on.engine, tenants);
+                let Some(theirs) = belonging_to(schema, &on.names(), def.name, &listed) else {
+                    continue;
+                };
+                format!("{theirs} AND ")
             }
         };
         deleted.insert(def.name, delete_from(tx, on, schema, def.name, &only, permit).await?);
     }
     Ok(deleted)
+}
+
+/// SQL that is true for the rows of a table that belong to these tenants, by a column of their own or through their
+/// parents; `None` if they belong to none.
+fn belonging_to(schema: &Schema, names: &Tenancy, table: &str, listed: &str) -> Option<String> {
+    let table = schema.tables.get(table)?;
+    if let Some(column) = tenancy::column_of(names, table) {
+        return Some(format!("{} IN ({listed})", quoted(column)));
+    }
+    let (key, parent) = tenancy::owner(schema, names, table)?;
+    let theirs = belonging_to(schema, names, &parent.name, listed)?;
+    let (column, of_parent) = (key.columns.first()?, key.ref_columns.first()?);
+    Some(format!(
+        "{} IN (SELECT {} FROM {} WHERE {theirs})",
+        quoted(column),
+        quoted(of_parent),
+        quoted(&parent.name)
+    ))
 }
 
 /// The same on an engine that lets a transaction write to one tenant, or to what is shared.
@@ -261,12 +281,13 @@ async fn by_tenant(db: &DatabaseConnection, on: &Bound, options: &Options) -> Re
 }
 
 /// The ids of the tenants that the seeder made.
-async fn sample_tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<Vec<Uuid>> {
+async fn sample_tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<Vec<SampleId>> {
     let Tenancy { root, root_key, .. } = on.names();
     let samples = on.journal.ids(root_key, root);
     let sql = format!("SELECT {root_key} AS id FROM {} WHERE {samples} ORDER BY 1", quoted(root));
     let rows = db.query_all_raw(Statement::from_string(on.engine.backend(), sql)).await?;
-    Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<std::result::Result<_, _>>()?)
+    let kind = on.tables().iter().find(|info| info.is_root()).and_then(TableInfo::kind);
+    Ok(rows.iter().map(|row| read_id(row, "id", kind)).collect::<std::result::Result<_, _>>()?)
 }
 
 /// Deletes the sample rows of one table that also meet a condition; returns how many there were.

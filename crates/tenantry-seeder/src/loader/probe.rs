@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use sea_orm::{
-    ConnectionTrait,
-    prelude::Uuid,
+    ConnectionTrait, DbErr, QueryResult, Value,
     sea_query::{Condition, Expr, ExprTrait as _, Query},
 };
-use tenantry_migration::Result;
+use tenantry_entity::sample_id::SampleId;
+use tenantry_migration::{Result, db::read_id};
 
 use crate::samples::{SampleTenant, TableInfo};
 
@@ -70,7 +70,7 @@ pub(super) async fn presence<C: ConnectionTrait>(
 }
 
 /// The place of a tenant, and the key of its last row in a table.
-type LastRow = (usize, (Uuid, Uuid));
+type LastRow = (usize, (SampleId, SampleId));
 
 fn last_rows(
     at: usize,
@@ -81,7 +81,7 @@ fn last_rows(
     let asked = tenants.iter().enumerate().filter(|(place, _)| asked(*place));
     let last = asked.filter_map(|(place, tenant)| {
         let n = tenant.count(at).checked_sub(1)?;
-        Some((place, (tenant.id, info.id_of(&tenant.row(at, n))?)))
+        Some((place, (tenant.key(), info.id_of(&tenant.row(at, n))?)))
     });
     last.collect()
 }
@@ -91,18 +91,20 @@ async fn there<C: ConnectionTrait>(
     db: &C,
     info: &TableInfo,
     rows: &[LastRow],
-) -> Result<HashSet<Uuid>> {
+) -> Result<HashSet<SampleId>> {
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
     let condition = match info.tenant_column() {
         Some(column) => rows.iter().fold(Condition::any(), |any, (_, (tenant, id))| {
-            let tenant = Expr::col(column).eq(*tenant);
-            any.add(Condition::all().add(tenant).add(Expr::col("id").eq(*id)))
+            let tenant = Expr::col(column).eq(Value::from(*tenant));
+            any.add(Condition::all().add(tenant).add(Expr::col("id").eq(Value::from(*id))))
         }),
-        None => Condition::all().add(Expr::col("id").is_in(rows.iter().map(|(_, (_, id))| *id))),
+        None => Condition::all()
+            .add(Expr::col("id").is_in(rows.iter().map(|(_, (_, id))| Value::from(*id)))),
     };
     let select = Query::select().column("id").from(info.name).cond_where(condition).take();
     let found = db.query_all(&select).await?;
-    Ok(found.iter().map(|row| row.try_get("", "id")).collect::<Result<_, sea_orm::DbErr>>()?)
+    let id = |row: &QueryResult| read_id(row, "id", info.kind());
+    Ok(found.iter().map(id).collect::<std::result::Result<_, DbErr>>()?)
 }

@@ -5,4 +5,4 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER orders_changed BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION note_change();
+CREATE TRIGGER orders_changed BEFORE UPDATE OF state ON orders FOR EACH ROW EXECUTE FUNCTION note_change();

@@ -3,6 +3,7 @@
 
 pub mod entity;
 mod objects;
+pub mod samples;
 
 pub use tenantry_migration::*;
 
@@ -35,5 +36,5 @@ pub static PROJECT: Project = Project {
 
 // `generate` puts the next migration at the end.
 tenantry_migration::migrations![PROJECT;
-    m20261130_120030_create_tables,
+    m20261130_121713_create_tables,
 ];

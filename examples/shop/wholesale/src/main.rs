@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tenantry_app::Application;
 
-static APP: Application = Application::without_samples(&wholesale::PROJECT);
+static APP: Application = Application::of(&wholesale::samples::SEEDER);
 
 fn main() -> ExitCode {
     tenantry_app::cli::main(&APP)

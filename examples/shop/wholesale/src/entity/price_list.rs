@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 #[sea_orm(table_name = "price_lists")]
 pub struct Model {
     #[sea_orm(primary_key)]
-    pub id: i32,
+    pub id: i64,
     pub organization_id: Option<i64>,
     pub name: String,
     #[sea_orm(belongs_to, from = "organization_id", to = "id", on_delete = "Cascade")]

@@ -124,7 +124,7 @@ true), '')::bigint",
             manager,
             Table::create()
                 .table("price_lists")
-                .col(v1::auto_increment(manager, integer("id")))
+                .col(v1::auto_increment(manager, big_integer("id")))
                 .col(big_integer_null("organization_id"))
                 .col(string("name"))
                 .primary_key(Index::create().name("price_lists_pkey").col("id"))
@@ -346,7 +346,7 @@ $$",
         .await?;
         v1::statement_on_postgres(
             manager,
-            "CREATE TRIGGER orders_changed BEFORE INSERT OR UPDATE ON \
+            "CREATE TRIGGER orders_changed BEFORE UPDATE OF state ON \
 orders FOR EACH ROW EXECUTE FUNCTION note_change()",
         )
         .await?;
