@@ -672,3 +672,85 @@ fn what_does_not_fit_is_refused() {
         assert!(said.contains(expected), "{expected}\n{said}");
     }
 }
+
+/// Tenants whose tables do not refer to them, as many databases have it.
+mod teams {
+    use super::*;
+
+    pub mod team {
+        use sea_orm::entity::prelude::*;
+
+        #[sea_orm::model]
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(table_name = "teams", comment = "who works together")]
+        pub struct Model {
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub id: Uuid,
+            #[sea_orm(comment = "as they call themselves")]
+            pub name: String,
+        }
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
+
+    pub mod event {
+        use sea_orm::entity::prelude::*;
+
+        #[sea_orm::model]
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(table_name = "a_events")]
+        pub struct Model {
+            #[sea_orm(primary_key)]
+            pub id: i32,
+            pub team_id: Uuid,
+            pub what: String,
+        }
+
+        impl ActiveModelBehavior for ActiveModel {}
+
+        tenantry_entity::tenant_scoped!(TeamId);
+    }
+
+    pub const TENANCY: Tenancy = Tenancy {
+        root: "teams",
+        column: "team_id",
+        setting: "app.team",
+        keys: Keys::Single,
+        random_id_default: false,
+        ..super::TENANCY
+    };
+
+    pub fn tables() -> Vec<TableDef> {
+        tables![event::Entity, team::Entity]
+    }
+}
+
+projects! { TEAMS, teams, teams_migrations; }
+
+#[tokio::test]
+async fn a_tenant_column_need_not_refer_to_anything() {
+    use teams::{event, team};
+    there_and_back(&TEAMS, &[], async |db| {
+        let ids = [sea_orm::prelude::Uuid::now_v7(), sea_orm::prelude::Uuid::now_v7()];
+        for id in ids {
+            let new = team::ActiveModel { id: Set(id), name: Set("t".to_owned()) };
+            team::Entity::insert(new).exec(&db.connection).await.unwrap();
+            let scope = scope(db, id).await;
+            let new = event::ActiveModel { what: Set("w".to_owned()), ..Default::default() };
+            assert_eq!(scope.insert(new).await.unwrap().team_id, id);
+            scope.commit().await.unwrap();
+        }
+        if db.engine != Engine::Sqlite {
+            assert_eq!(seen(db, ids[0], "a_events").await, 1);
+            let default = "SELECT count(*) FROM information_schema.columns WHERE column_default \
+                           LIKE '%gen_random_uuid%' AND table_name = 'teams'";
+            let stmt = sea_orm::Statement::from_string(db.engine.backend(), default);
+            let row = db.connection.query_one_raw(stmt).await.unwrap().unwrap();
+            assert_eq!(row.try_get::<i64>("", "count").unwrap(), 0, "no default was asked for");
+        }
+    })
+    .await;
+    let notes = migration::generate::unmade_comments(&teams::tables());
+    let about: Vec<&str> = notes.iter().filter_map(|note| note.split(' ').next()).collect();
+    assert_eq!(about, ["teams", "teams.name"]);
+}

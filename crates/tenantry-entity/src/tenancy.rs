@@ -3,10 +3,9 @@
 //! One value says how tenants are told apart: [`Tenancy`]. A table with its tenant column (`tenant_id`, where
 //! nothing else is said) is tenant-scoped; exceptions are listed in [`Tenancy::tables`]. For such a table
 //!
-//! - the tenant column refers to the root table, so that a tenant's rows go with the tenant;
-//! - with [`Keys::Composite`], the primary key begins with the tenant column, and a foreign key to another
-//!   tenant-scoped table carries the tenant on both sides, so that no row can point at another tenant's row, on
-//!   any engine;
+//! - with [`Keys::Composite`], the tenant column refers to the root table, so that a tenant's rows go with the
+//!   tenant, the primary key begins with the tenant column, and a foreign key to another tenant-scoped table carries
+//!   the tenant on both sides, so that no row can point at another tenant's row, on any engine;
 //! - `indexed` on a column means an index on `(tenant_id, column)`;
 //! - a unique is `unique_key = "tenant_<column>"` on the tenant column *and* on the column, which also
 //!   makes SeaORM generate a finder that asks for the tenant. A bare `unique` would be unique
@@ -282,6 +281,8 @@ pub struct TableDef {
     pub code: Option<u8>,
     /// The database's schema that `schema_name` asks for.
     pub schema_name: Option<String>,
+    /// What `comment` says of the table.
+    pub comment: Option<String>,
     column_types: fn() -> Vec<ColumnType>,
     /// Relations that are not read, by the names of their variants.
     skipped: Vec<&'static str>,
@@ -307,6 +308,7 @@ impl TableDef {
             columns: E::Column::iter().map(|column| column.as_str()).collect(),
             code: None,
             schema_name: E::default().schema_name().map(str::to_owned),
+            comment: E::default().comment().map(str::to_owned),
             column_types: || {
                 let types = E::Column::iter().map(|column| column.def().get_column_type().clone());
                 types.collect()

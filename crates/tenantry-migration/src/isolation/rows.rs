@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     db::{literal, quoted},
     plan::plainest_value,
-    schema::{Column, ColumnType, ForeignKey, Schema, Table, expr},
+    schema::{Column, ColumnType, ForeignKey, Schema, Table, expr, tenancy},
 };
 
 /// What one tenant has.
@@ -29,6 +29,13 @@ impl Rows {
     /// Makes up a row of each table.
     pub(super) fn of(schema: &Schema, tenancy: &Tenancy) -> Self {
         let mut rows = Self::empty(schema, tenancy);
+        // The tenant's key is needed wherever a tenant column refers to nothing.
+        if let Some(root) = schema.tables.get(tenancy.root)
+            && let Some(column) = root.column(tenancy.root_key)
+            && let Some(key) = rows.key_value(root, column)
+        {
+            rows.values.insert((tenancy.root.to_owned(), tenancy.root_key.to_owned()), key);
+        }
         for table in schema.in_foreign_key_order() {
             let insert = rows.insert(table);
             rows.inserts.push((table.name.clone(), insert));
@@ -104,7 +111,8 @@ impl Rows {
                 .filter(|check| expr::mentions(check, &column.name))
                 .collect();
             let key = (table.name.clone(), column.name.clone());
-            let known = self.values.get(&key).filter(|_| same).cloned();
+            let is_root = table.name == self.tenancy.root && column.name == self.tenancy.root_key;
+            let known = self.values.get(&key).filter(|_| same || is_root).cloned();
             if let Some(value) = known.or_else(|| self.key_value(table, column)) {
                 self.values.insert(key, value.clone());
                 fixed.push((&column.name, value));
@@ -153,6 +161,11 @@ impl Rows {
             let at = key.columns.iter().position(|name| *name == column.name)?;
             self.value(&key.ref_table, &key.ref_columns[at]).cloned()
         });
+        // A tenant column need not refer to the root table.
+        let is_own =
+            column.name == self.tenancy.column && tenancy::is_tenant_scoped(&self.tenancy, table);
+        let tenant = || self.value(self.tenancy.root, self.tenancy.root_key).cloned();
+        let parent = parent.or_else(|| is_own.then(tenant).flatten());
         parent.or_else(|| {
             let is_key = table.primary_key.iter().any(|key| key.columns.contains(&column.name))
                 || self.referred_to.contains(&(table.name.clone(), column.name.clone()));

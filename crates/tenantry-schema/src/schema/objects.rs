@@ -155,7 +155,10 @@ impl File {
             }
             parts.push(Part { sql, made });
         }
-        if parts.iter().all(|part| part.made.is_none()) {
+        let is_comment = |part: &Part| {
+            part.sql.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("COMMENT "))
+        };
+        if parts.iter().all(|part| part.made.is_none() && !is_comment(part)) {
             return Err(format!("objects/{name}.sql creates nothing"));
         }
         let tokens = tokens(text).unwrap_or_default();
