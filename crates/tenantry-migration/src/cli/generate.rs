@@ -146,7 +146,9 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     let schema = project.schema_with(folder.objects()?)?;
     let renames = Renames::of_columns(&entities);
     if !schema.objects.values().any(|text| text.to_uppercase().contains("COMMENT ON")) {
-        unmade_comments(&entities).iter().for_each(|note| out.note(note));
+        for note in unmade_comments(&entities) {
+            out.note(&note);
+        }
     }
     if !schema.objects.is_empty() && !folder.lists_objects() {
         out.note(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::tokenizer::Token;
-use tenantry_entity::Tenancy;
+use tenantry_entity::{IdType, Tenancy};
 use uuid::Uuid;
 
 use crate::{
@@ -29,11 +29,19 @@ impl Rows {
     /// Makes up a row of each table.
     pub(super) fn of(schema: &Schema, tenancy: &Tenancy) -> Self {
         let mut rows = Self::empty(schema, tenancy);
-        // The tenant's key is needed wherever a tenant column refers to nothing.
-        if let Some(root) = schema.tables.get(tenancy.root)
-            && let Some(column) = root.column(tenancy.root_key)
-            && let Some(key) = rows.key_value(root, column)
-        {
+        // The tenant's key is needed wherever a tenant column refers to nothing, be it that tenants are elsewhere.
+        let root = schema.tables.get(tenancy.root);
+        let column = root.and_then(|root| Some((root, root.column(tenancy.root_key)?)));
+        let key = match column {
+            Some((root, column)) => rows.key_value(root, column),
+            None => match tenancy.id {
+                IdType::Uuid => Some(as_sql(&Uuid::now_v7().to_string(), "uuid")),
+                IdType::BigInteger => unlike_any_other(&ColumnType::BigInt),
+                IdType::Integer => unlike_any_other(&ColumnType::Integer),
+                IdType::Text => unlike_any_other(&ColumnType::Text),
+            },
+        };
+        if let Some(key) = key {
             rows.values.insert((tenancy.root.to_owned(), tenancy.root_key.to_owned()), key);
         }
         for table in schema.in_foreign_key_order() {
