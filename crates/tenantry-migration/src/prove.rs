@@ -302,8 +302,8 @@ fn differ(a: &Schema, b: &Schema) -> bool {
 
 async fn differences(db: &Database) -> Result<Vec<String>> {
     let tx = begin_read(&db.connection, db.engine).await?;
-    // A list of accepted differences is about another database.
-    let found = drift(db.project, &tx, db.engine, &db.application_role, &Accepted::default()).await;
+    let accepted = Accepted::compiled_in(db.project)?.of_any_database();
+    let found = drift(db.project, &tx, db.engine, &db.application_role, &accepted).await;
     // Nothing was changed, so there is nothing to keep.
     let _ = tx.rollback().await;
     let findings = found?.findings();

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use serde::Deserialize;
 
-use super::finding;
+use super::{crossing::CAN_CROSS, finding};
 use crate::{
     diff::Change,
     error::{Error, Result},
@@ -42,6 +42,13 @@ impl Accepted {
     /// If it is no such list.
     pub fn compiled_in(project: &Project) -> Result<Self> {
         Self::parse(project.accepted_drift, "migration/accepted_drift.json")
+    }
+
+    /// What is accepted of the entities themselves. The rest of the list is about one database.
+    #[must_use]
+    pub fn of_any_database(mut self) -> Self {
+        self.accepted.retain(|entry| entry.code == CAN_CROSS);
+        self
     }
 
     /// The list in a file, or the one that was compiled in.

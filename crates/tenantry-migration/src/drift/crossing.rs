@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The code of these findings.
-const CAN_CROSS: &str = "reference-can-cross";
+pub(super) const CAN_CROSS: &str = "reference-can-cross";
 
 /// One finding for each such key that the entities ask for. PostgreSQL checks foreign keys past all policies:
 /// <https://www.postgresql.org/docs/15/ddl-rowsecurity.html>

@@ -74,6 +74,25 @@ impl Catalogue {
         self.kind(table) == Some(Kind::Scoped)
     }
 
+    /// Whether its rows belong to tenants, by a column of their own or through their parents.
+    #[must_use]
+    pub fn is_of_tenants(&self, table: &str) -> bool {
+        self.is_scoped(table) || self.tables.contains_key(table) && self.owner(table).is_some()
+    }
+
+    /// Whether it is by these columns that a table's rows belong to the tenant of their parents.
+    #[must_use]
+    pub fn names_the_owner(&self, table: &str, columns: &[String]) -> bool {
+        self.owner(table).is_some_and(|owner| columns == [owner])
+    }
+
+    fn owner(&self, table: &str) -> Option<&'static str> {
+        match self.tenancy.tables.iter().find(|(name, _)| *name == table) {
+            Some((_, Scope::Through(column))) => Some(column),
+            _ => None,
+        }
+    }
+
     /// Whether the engine brings it along: it, or everything in its schema.
     #[must_use]
     pub fn is_built_in(&self, table: &str) -> bool {

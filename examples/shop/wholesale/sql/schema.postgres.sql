@@ -94,4 +94,3 @@ SELECT orders.id, orders.organization_id, customers.name AS customer
 FROM orders
 JOIN customers ON customers.id = orders.customer_id
 WHERE orders.state = 'open';
-GRANT SELECT ON open_orders TO PUBLIC;

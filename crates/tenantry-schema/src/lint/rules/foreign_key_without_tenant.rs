@@ -32,7 +32,10 @@ pub(super) fn without_tenant(case: &Case<'_>) -> Vec<ForeignKey> {
         // Without columns, it is the primary key that is referred to.
         let by_key = key.ref_columns.is_empty() && key.columns.iter().any(|it| it == tenant);
         let carries = by_key || pairs.any(|(from, to)| from == tenant && to == tenant);
-        case.catalogue.is_scoped(&key.table) && case.catalogue.is_scoped(&key.target) && !carries
+        case.catalogue.is_of_tenants(&key.table)
+            && case.catalogue.is_of_tenants(&key.target)
+            && !carries
+            && !case.catalogue.names_the_owner(&key.table, &key.columns)
     });
     without.collect()
 }

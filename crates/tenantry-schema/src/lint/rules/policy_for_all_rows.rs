@@ -1,6 +1,9 @@
 //! A policy compares each row with the tenant: one that does not shows the rows of all.
 
-use super::super::{Case, Found, Known, Level, Rule, RuleSet};
+use sqlparser::ast::{CreatePolicyCommand, Statement as Ast};
+use tenantry_entity::Scope;
+
+use super::super::{Case, Found, Known, Level, Rule, RuleSet, catalogue::name};
 
 pub(super) const RULE: Rule = Rule {
     code: "policy-for-all-rows",
@@ -20,10 +23,24 @@ fn check(case: &Case<'_>) -> Vec<Found> {
         return Vec::new();
     }
     let is_open = !has(&["CURRENT_SETTING"]) || has(&["USING", "TRUE"]) || has(&["CHECK", "TRUE"]);
-    is_open
+    (is_open && !shows_rows_of_nobody(case))
         .then(|| Found::at("a policy lets rows pass whatever the tenant is"))
         .into_iter()
         .collect()
+}
+
+/// Whether it is the policy by which every tenant reads the rows that belong to none, in a table that the tenancy lists
+/// so.
+fn shows_rows_of_nobody(case: &Case<'_>) -> bool {
+    let tenancy = case.catalogue.tenancy();
+    let Some(Ast::CreatePolicy(policy)) = &case.statement.ast else { return false };
+    let using = policy.using.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (table, without) = (name(&policy.table_name), format!("{} IS NULL", tenancy.column));
+    let is_listed =
+        |(listed, scope): &(&str, Scope)| *listed == table && *scope == Scope::OptionalTenant;
+    tenancy.tables.iter().any(is_listed)
+        && matches!(policy.command, Some(CreatePolicyCommand::Select))
+        && using.replace('"', "") == without
 }
 
 #[cfg(test)]

@@ -366,7 +366,6 @@ JOIN customers ON customers.id = orders.customer_id
 WHERE orders.state = 'open'",
         )
         .await?;
-        v1::statement_on_postgres(manager, "GRANT SELECT ON open_orders TO PUBLIC").await?;
         v1::statement_on_sqlite(
             manager,
             r"CREATE VIEW open_orders AS
