@@ -2,6 +2,8 @@
 
 use migration::{
     MigrationTrait, Project, Runner,
+    config::DatabaseArgs,
+    db::{Absent, Database},
     diff::Renames,
     drift::{Accepted, Drift, drift, mend},
     generate::{Answers, propose},
@@ -12,7 +14,7 @@ use migration::{
 use sea_orm::ConnectionTrait as _;
 use tenantry_entity::{TableDef, tables};
 
-use crate::support::{Engine, TestDb, texts};
+use crate::support::{Engine, TestDb, postgres::SECRET, texts};
 
 mod sale {
     use sea_orm::entity::prelude::*;
@@ -62,7 +64,7 @@ const SHORT: (&str, &str) =
     ("short.postgres", "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);\n");
 const LARGE: (&str, &str) = (
     "large_sales",
-    "-- Those that somebody looks at.\nCREATE VIEW large_sales AS\n  SELECT id, customer, amount FROM sales WHERE amount > 100;\n",
+    "-- Those that are looked at.\nCREATE VIEW large_sales AS\n  SELECT id, customer, amount FROM sales WHERE amount > 100;\n",
 );
 const TOTALS: (&str, &str) = (
     "totals.postgres",
@@ -264,4 +266,29 @@ async fn what_no_file_has_is_not_looked_at() {
     open.connection.execute_unprepared(other).await.unwrap();
     open.close().await;
     assert_eq!(differences(&FIRST, &test).await, Vec::<String>::new());
+}
+
+static FOR_A_READER: Project = FIRST;
+
+/// A role that may not make a schema learns what is missing, and that nothing was compared.
+#[tokio::test]
+async fn a_reader_looks_for_objects_only() {
+    let test = TestDb::new(Engine::Postgres);
+    up(&test, &[&FIRST]).await;
+    let reader = test.server().role("IN ROLE pg_read_all_data");
+    let url = test.server().url_as(&reader, SECRET);
+    let args = DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
+    let target = args.target(&FOR_A_READER).unwrap();
+    let accepted = Accepted::compiled_in(&FIRST).unwrap();
+    let look = async || {
+        let db = Database::open(&FOR_A_READER, &target, Absent::Fail).await.unwrap();
+        let found = drift(&FIRST, &db.connection, db.engine, "tenantry_app", &accepted).await;
+        db.close().await;
+        found.unwrap()
+    };
+    let found = look().await;
+    assert!(!found.objects_compared && found.exposed.is_empty(), "{:?}", found.exposed);
+    test.damage("DROP MATERIALIZED VIEW totals").await;
+    let codes: Vec<&str> = look().await.exposed.iter().map(|it| it.code).collect();
+    assert_eq!(codes, ["object-missing"]);
 }

@@ -134,7 +134,7 @@ mod organizations {
         impl ActiveModelBehavior for ActiveModel {}
     }
 
-    /// Some are everybody's.
+    /// Some are every tenant's.
     pub mod plan {
         use sea_orm::entity::prelude::*;
 
@@ -485,7 +485,7 @@ async fn keys_of_bigint_with_references_that_can_cross() {
             for (table, rows) in [("projects", 1), ("tasks", 1), ("notes", 1), ("remarks", 1)] {
                 assert_eq!(seen(db, *id, table).await, rows, "{table}");
             }
-            // Its own and the one that is everybody's.
+            // Its own and the one that every tenant reads.
             assert_eq!(seen(db, *id, "plans").await, 2);
             assert_eq!(seen(db, *id, "organizations").await, 1);
         }
@@ -525,7 +525,7 @@ async fn keys_of_text() {
             for slug in slugs {
                 assert_eq!(seen(db, slug, "items").await, 1, "{slug}");
             }
-            assert_eq!(seen(db, "nobody", "items").await, 0);
+            assert_eq!(seen(db, "unknown", "items").await, 0);
         }
         for none in ["", "a\0b"] {
             let options = TenantScope::options().tenancy(&accounts::TENANCY);

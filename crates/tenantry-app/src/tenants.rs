@@ -127,7 +127,7 @@ async fn count(
     let mut counts = BTreeMap::new();
     for row in rows {
         let n: i64 = row.try_get("", "n")?;
-        // Rows of no tenant are nobody's.
+        // Rows of no tenant count for none.
         if let Some(tenant) = read_tenant(&row, "tenant", ty)? {
             counts.insert(tenant, u64::try_from(n).unwrap_or_default());
         }

@@ -10,7 +10,7 @@ use crate::{
     config::DatabaseArgs,
     db::{Absent, begin_read},
     diff::Change,
-    drift::{Accepted, drift, inexact, mend},
+    drift::{Accepted, OBJECTS_NOT_COMPARED, drift, inexact, mend},
     error::Result,
     report::Envelope,
 };
@@ -80,6 +80,9 @@ pub(super) async fn run(
     }
     if !found.exact {
         out.note(&inexact(db.engine));
+    }
+    if !found.objects_compared {
+        out.note(OBJECTS_NOT_COMPARED);
     }
     db.close().await;
     Ok(u8::from(!findings.is_empty()))

@@ -70,6 +70,10 @@ pub struct Drift {
     pub application_role: Option<RoleFacts>,
 }
 
+/// What is said where the texts of objects could not be compared.
+pub const OBJECTS_NOT_COMPARED: &str = "objects were looked for, and not compared with their files: that needs the right to \
+     create a schema in the database, on a server that is not read-only";
+
 /// What is said where expressions could not be compared.
 #[must_use]
 pub fn inexact(engine: Engine) -> String {

@@ -47,7 +47,7 @@ pub enum Attempt {
     /// The same for each foreign key that does not carry the tenant.
     ReferAcross,
     /// An insert of a row that belongs to no tenant.
-    InsertForNobody,
+    InsertUnowned,
     /// `COPY … TO STDOUT`.
     CopyOut,
     /// `COPY … FROM STDIN`.
@@ -256,7 +256,7 @@ pub const CATALOGUE: &[Attack] = &[
     Attack {
         code: "insert-unowned",
         what: "inserts a row without a tenant, which every tenant reads",
-        attempt: Attempt::InsertForNobody,
+        attempt: Attempt::InsertUnowned,
         on: OPTIONAL,
         scope: true,
         expect: Expect::Refused,

@@ -247,7 +247,7 @@ impl<'a> Stage<'a> {
         match attack.attempt {
             Attempt::Sql(template) => vec![How::Sql(self.filled(template, table))],
             Attempt::InsertForB => vec![How::Sql(self.b.another(table))],
-            Attempt::InsertForNobody => vec![How::Sql(self.a.unowned(table))],
+            Attempt::InsertUnowned => vec![How::Sql(self.a.unowned(table))],
             Attempt::UpsertOntoB => self.upsert(table).map(How::Sql).into_iter().collect(),
             Attempt::ReferToB => self.references(table, false),
             Attempt::ReferAcross => self.references(table, true),

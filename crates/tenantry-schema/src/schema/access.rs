@@ -233,7 +233,7 @@ impl Schema {
     }
 
     /// The policies of a table: one for the tenant's rows, and where there are rows without a tenant, one by which
-    /// everybody reads them.
+    /// every tenant reads them.
     fn policies_of(&self, tenancy: &Tenancy, table: &Table) -> Vec<Policy> {
         let (mut at, mut way) = (table, Vec::new());
         while let Some((key, parent)) = tenancy::owner(self, tenancy, at) {

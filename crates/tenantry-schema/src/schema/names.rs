@@ -48,7 +48,7 @@ pub fn policy(table: &str) -> String {
     join(table, &[], "tenant_isolation")
 }
 
-/// The name of the policy that shows a table's rows without a tenant to everybody.
+/// The name of the policy that shows a table's rows without a tenant to every tenant.
 #[must_use]
 pub fn policy_for_all(table: &str) -> String {
     join(table, &[], "without_tenant")

@@ -155,7 +155,7 @@ fn of_tenant_column(tenancy: &Tenancy, table: &Table, may_be_null: bool) -> Vec<
     let mut found: Vec<String> = of_id_type(tenancy, table, column).into_iter().collect();
     match (own.nullable, may_be_null) {
         (true, false) => found.push(format!(
-            "{name}: {column} may be NULL, and then the row is nobody's: make it NOT NULL, or list the table in \
+            "{name}: {column} may be NULL, and then no tenant sees the row: make it NOT NULL, or list the table in \
              the tenancy's `tables` as `Scope::OptionalTenant`"
         )),
         (false, true) => found.push(format!(

@@ -13,7 +13,7 @@ use tenantry_migration::{
     cluster::{self, Health},
     db::{Database, begin_read},
     diff::Change,
-    drift::{Accepted, Drift, drift, inexact},
+    drift::{Accepted, Drift, OBJECTS_NOT_COMPARED, drift, inexact},
     error::{Error, Result},
     isolation::{self, Matrix},
 };
@@ -64,7 +64,7 @@ pub(super) async fn gather(
     }
     let capability = db.engine.capability();
     if application.project().tenancy.is_none() {
-        // There is nobody to be kept apart.
+        // There are no tenants to keep apart.
     } else if capability.row_level_security {
         match attack(db, &facts.drift).await {
             Ok((matrix, without)) => {
@@ -122,6 +122,9 @@ async fn gather_in(
     let mut notes = Vec::new();
     if !drift.exact {
         notes.push(inexact(engine));
+    }
+    if !drift.objects_compared {
+        notes.push(OBJECTS_NOT_COMPARED.to_owned());
     }
     let left_out = drift.entities.left_out(engine);
     notes.extend(left_out.sentences(engine));

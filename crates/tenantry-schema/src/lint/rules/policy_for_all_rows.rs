@@ -23,7 +23,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
         return Vec::new();
     }
     let is_open = !has(&["CURRENT_SETTING"]) || has(&["USING", "TRUE"]) || has(&["CHECK", "TRUE"]);
-    (is_open && !shows_rows_of_nobody(case))
+    (is_open && !shows_unowned_rows(case))
         .then(|| Found::at("a policy lets rows pass whatever the tenant is"))
         .into_iter()
         .collect()
@@ -31,7 +31,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
 
 /// Whether it is the policy by which every tenant reads the rows that belong to none, in a table that the tenancy lists
 /// so.
-fn shows_rows_of_nobody(case: &Case<'_>) -> bool {
+fn shows_unowned_rows(case: &Case<'_>) -> bool {
     let tenancy = case.catalogue.tenancy();
     let Some(Ast::CreatePolicy(policy)) = &case.statement.ast else { return false };
     let using = policy.using.as_ref().map(ToString::to_string).unwrap_or_default();

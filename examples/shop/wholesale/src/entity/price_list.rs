@@ -1,4 +1,4 @@
-//! Lists of prices: an organization's own, and some that are everybody's.
+//! Lists of prices: an organization's own, and some that every organization reads.
 
 use sea_orm::entity::prelude::*;
 
