@@ -62,6 +62,8 @@ fn wide_sales() -> Vec<TableDef> {
 
 const SHORT: (&str, &str) =
     ("short.postgres", "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);\n");
+/// Nothing but comments: before the tables that they are about, there would be none.
+const COMMENTS: (&str, &str) = ("about.postgres", "COMMENT ON TABLE sales IS 'what was sold';\n");
 const LARGE: (&str, &str) = (
     "large_sales",
     "-- Those that are looked at.\nCREATE VIEW large_sales AS\n  SELECT id, customer, amount FROM sales WHERE amount > 100;\n",
@@ -103,7 +105,7 @@ const FIRST: Project = Project {
     migrations: Vec::new,
     bookkeeping: "seaql_migrations",
     accepted_drift: r#"{ "accepted": [] }"#,
-    objects: &[ON_SALES, ON_SQLITE, LARGE, SHORT, STAMP, TOTALS],
+    objects: &[ON_SALES, ON_SQLITE, COMMENTS, LARGE, SHORT, STAMP, TOTALS],
     sealed: false,
 };
 

@@ -10,7 +10,7 @@ use tenantry_migration::{
     error::List,
     refusal::Refusal,
     runner::{NotedSeeding, SeedingStage, State},
-    schema::{self, Schema, Table},
+    schema::{self, Schema, Table, names},
 };
 
 use crate::{
@@ -158,7 +158,7 @@ pub(crate) async fn noted<C: ConnectionTrait>(
 /// it did.
 async fn tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<(u64, u64)> {
     let Tenancy { root, root_key, .. } = on.names();
-    let samples = on.journal.ids(root_key, root);
+    let samples = on.journal.ids(&names::in_condition(root_key), root);
     let mut asked =
         vec![(quoted(root), format!("({samples}) IS NOT TRUE")), (quoted(root), samples)];
     for info in on.tables().iter().filter(|info| info.is_shared()) {

@@ -6,7 +6,7 @@ use tenantry_entity::{
 };
 
 use super::samples::Samples;
-use crate::schema::{ColumnType, Table, tenancy};
+use crate::schema::{ColumnType, Table, names, tenancy};
 
 impl Samples {
     /// SQL that is true for the sample rows of `table`, and for no other: the id carries the tag and
@@ -40,6 +40,7 @@ impl Samples {
         if !has(column, root) {
             return "false".to_owned();
         }
+        let column = &names::in_condition(column);
         let tenant = self.ids(column, self.tenancy.root);
         match (kind, root) {
             (Some(IdKind::Uuid), Some(IdKind::Uuid)) => {}

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     db::{listed_ids, quoted},
     error::Result,
-    schema::{Table, tenancy},
+    schema::{Table, names, tenancy},
 };
 
 /// What is in the sample rows of one table, or of one tenant in it.
@@ -108,7 +108,8 @@ impl Samples {
     ) -> Result<BTreeMap<Option<SampleId>, Sum>> {
         let engine = self.engine;
         let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
-        let tenant = tenancy::column_of(&self.tenancy, table).unwrap_or("NULL");
+        let column = tenancy::column_of(&self.tenancy, table).map(names::in_condition);
+        let tenant = column.as_deref().unwrap_or("NULL");
         let mut samples = self.rows(table);
         if let Some(tenants) = tenants {
             samples = format!("{tenant} IN ({}) AND {samples}", listed_ids(engine, tenants));

@@ -199,8 +199,8 @@ pub fn propose(
 pub fn unmade_comments(entities: &[TableDef]) -> Vec<String> {
     let said = |what: String| {
         format!(
-            "{what} has a comment, which no migration makes: write COMMENT ON into a file of objects/, and it comes \
-             and goes with migrations"
+            "{what} has a comment, which no migration makes: write COMMENT ON into a file such as \
+             objects/comments.postgres.sql"
         )
     };
     let mut notes = Vec::new();

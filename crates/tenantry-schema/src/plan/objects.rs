@@ -60,36 +60,29 @@ impl Objects {
             let Some(more) = more else { break };
             going.insert(&more.name);
         }
-        let mut objects = Self::default();
         let goes = |file: &&File| going.contains(file.name.as_str());
-        let (late, early): (Vec<&File>, Vec<&File>) =
+        let drops = |file: &File| statements(file.on, file.drops());
+        // Types go after the tables that may have them, unless they come again.
+        let (types, others): (Vec<&File>, Vec<&File>) =
             there.iter().rev().filter(goes).partition(|file| file.comes_before_tables());
-        objects.before.extend(early.into_iter().flat_map(|file| statements(file.on, file.drops())));
-        let is_new = |file: &&File| {
+        let (again, gone): (Vec<&File>, Vec<&File>) =
+            types.into_iter().partition(|file| named(&wanted, &file.name).is_some());
+        let mut objects = Self::default();
+        objects.before.extend(others.into_iter().chain(again).flat_map(drops));
+        let comes = |file: &&File| {
             named(&there, &file.name).is_none() || going.contains(file.name.as_str())
         };
-        for file in wanted.iter().filter(is_new) {
+        for file in wanted.iter().filter(comes) {
             let parts = file.parts.iter().map(|part| part.sql.clone()).collect();
             let list =
                 if file.comes_before_tables() { &mut objects.before } else { &mut objects.after };
             list.extend(statements(file.on, parts));
         }
-        let stays = |file: &&File| {
-            replaced.contains(file.name.as_str()) && !going.contains(file.name.as_str())
-        };
+        let stays = |file: &&File| replaced.contains(file.name.as_str()) && !goes(file);
         for file in wanted.iter().filter(stays) {
             objects.after.extend(statements(file.on, file.replacing()));
         }
-        // A type that becomes another is dropped before it comes again.
-        let (again, last): (Vec<&File>, Vec<&File>) =
-            late.into_iter().partition(|file| named(&wanted, &file.name).is_some());
-        let again = again.into_iter().flat_map(|file| statements(file.on, file.drops()));
-        let comes: Vec<Operation> = std::mem::take(&mut objects.before);
-        let (drops, creates): (Vec<_>, Vec<_>) = comes.into_iter().partition(|operation| {
-            matches!(operation, Operation::Statement { sql, .. } if sql.starts_with("DROP "))
-        });
-        objects.before = drops.into_iter().chain(again).chain(creates).collect();
-        objects.after.extend(last.into_iter().flat_map(|file| statements(file.on, file.drops())));
+        objects.after.extend(gone.into_iter().flat_map(drops));
         objects
     }
 }

@@ -247,15 +247,15 @@ impl Schema {
         let Some(column) = tenancy::column_of(tenancy, at) else { return Vec::new() };
         let through = |condition: &str| {
             way.iter().rev().fold(condition.to_owned(), |condition, (table, key, parent)| {
-                let (from, to) = (in_policy(&table.name), in_policy(&parent.name));
+                let (from, to) = (names::in_condition(&table.name), names::in_condition(&parent.name));
                 let (column, of_parent) = (&key.columns[0], &key.ref_columns[0]);
-                let (column, of_parent) = (in_policy(column), in_policy(of_parent));
+                let (column, of_parent) = (names::in_condition(column), names::in_condition(of_parent));
                 format!("EXISTS (SELECT 1 FROM {to} WHERE {to}.{of_parent} = {from}.{column} AND {condition})")
             })
         };
-        let mut column = in_policy(column);
+        let mut column = names::in_condition(column);
         if !way.is_empty() {
-            column = format!("{}.{column}", in_policy(&at.name));
+            column = format!("{}.{column}", names::in_condition(&at.name));
         }
         let own = through(&format!("{column} = {}", named_tenant(tenancy)));
         let mut policies = vec![Policy::complete(names::policy(&table.name), own)];
@@ -290,12 +290,6 @@ impl Schema {
         let mut policies = self.tables.values().flat_map(|table| &table.policies);
         policies.any(|policy| policy.conditions().any(|it| it.contains(SEALED_TENANT)))
     }
-}
-
-/// A name as it stands in a condition. Policies have always had `id` without quotes, which sqlparser counts among the
-/// words of SQL.
-fn in_policy(name: &str) -> String {
-    if name == "id" { name.to_owned() } else { names::as_sql(name) }
 }
 
 /// What [`named_tenant`] may end with.

@@ -67,6 +67,13 @@ pub(super) fn as_sql(name: &str) -> String {
     if needs_no_quotes(name) { name.to_owned() } else { quoted(name) }
 }
 
+/// The same for a column or a table of tenancy. `id` has always stood without quotes; sqlparser counts it among the words
+/// of SQL.
+#[must_use]
+pub fn in_condition(name: &str) -> String {
+    if name == "id" { name.to_owned() } else { as_sql(name) }
+}
+
 /// Joins the parts by underscores. What exceeds [`MAX_BYTES`] is replaced by a hash of the whole
 /// name, so that two long names never become one.
 fn join(table: &str, parts: &[String], suffix: &str) -> String {

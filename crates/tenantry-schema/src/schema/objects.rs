@@ -186,7 +186,9 @@ impl File {
     /// Whether all that it creates comes before tables.
     #[must_use]
     pub fn comes_before_tables(&self) -> bool {
-        self.made().all(|made| made.kind.comes_before_tables())
+        let mut made = self.made().peekable();
+        // What only comments is about tables.
+        made.peek().is_some() && made.all(|made| made.kind.comes_before_tables())
     }
 
     /// Whether something of that name occurs in it, be it in a text.
@@ -284,6 +286,13 @@ impl Schema {
 /// What a statement creates or drops, if that is an object of these kinds, which hold no rows of their own.
 #[must_use]
 pub fn kind_of(sql: &str) -> Option<Kind> {
+    // Most statements are about tables, and every one of them is asked.
+    let mut words = sql.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let is_table = words.next().is_some_and(|word| word.eq_ignore_ascii_case("table"));
+    if is_table || ["insert", "update", "alter"].iter().any(|it| first.eq_ignore_ascii_case(it)) {
+        return None;
+    }
     if let Some(made) = made(sql) {
         return Some(made.kind);
     }
@@ -638,6 +647,13 @@ mod tests {
         assert_eq!(body.replacing()[0], body.parts[0].sql);
         let view = file("CREATE VIEW v AS SELECT 1");
         assert!(!view.is_replaced_by(&file("CREATE VIEW v AS SELECT 2")));
+    }
+
+    #[test]
+    fn comments_come_after_the_tables_that_they_are_about() {
+        let comment = file("COMMENT ON TABLE t IS 'it'");
+        assert!(!comment.comes_before_tables() && comment.drops().is_empty());
+        assert!(file("CREATE DOMAIN d AS text").comes_before_tables());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use tenantry_entity::tenancy::TENANCY;
 
-use super::{Distribution, Schema, Table, tenancy};
+use super::{Distribution, Schema, Table, objects, tenancy};
 
 /// The version of the snapshot's form.
 const VERSION: u32 = 1;
@@ -75,6 +75,7 @@ impl Schema {
             ));
         }
         let mut schema = snapshot.schema;
+        objects::files(&schema.objects)?;
         // A table's name stands in front of it.
         for (name, table) in &mut schema.tables {
             name.clone_into(&mut table.name);

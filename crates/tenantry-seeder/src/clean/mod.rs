@@ -14,7 +14,7 @@ use tenantry_migration::{
     db::{begin_for_tenant, finish, listed_ids, quoted, read_id},
     lock::{self, Purpose},
     runner::{Destructive, SeedingStage},
-    schema::{Schema, Table, tenancy},
+    schema::{Schema, Table, names, tenancy},
 };
 
 use self::{
@@ -272,7 +272,7 @@ async fn by_tenant(db: &DatabaseConnection, on: &Bound, options: &Options) -> Re
     let Tenancy { root, root_key, .. } = on.names();
     // One by one, as they came.
     for tenant in sample_tenants(db, on).await? {
-        let only = format!("{root_key} = '{tenant}' AND ");
+        let only = format!("{} = '{tenant}' AND ", names::in_condition(root_key));
         *deleted.entry(root).or_default() +=
             delete_from(db, on, &schema, root, &only, &permit).await?;
     }
@@ -283,8 +283,9 @@ async fn by_tenant(db: &DatabaseConnection, on: &Bound, options: &Options) -> Re
 /// The ids of the tenants that the seeder made.
 async fn sample_tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<Vec<SampleId>> {
     let Tenancy { root, root_key, .. } = on.names();
-    let samples = on.journal.ids(root_key, root);
-    let sql = format!("SELECT {root_key} AS id FROM {} WHERE {samples} ORDER BY 1", quoted(root));
+    let key = names::in_condition(root_key);
+    let samples = on.journal.ids(&key, root);
+    let sql = format!("SELECT {key} AS id FROM {} WHERE {samples} ORDER BY 1", quoted(root));
     let rows = db.query_all_raw(Statement::from_string(on.engine.backend(), sql)).await?;
     let kind = on.tables().iter().find(|info| info.is_root()).and_then(TableInfo::kind);
     Ok(rows.iter().map(|row| read_id(row, "id", kind)).collect::<std::result::Result<_, _>>()?)
