@@ -11,7 +11,9 @@ use migration::{
     runner::{Down, Up},
     schema::{Column, ColumnType, PrimaryKey, Schema, Table, expected, read},
 };
-use sea_orm::{ActiveModelTrait as _, ConnectionTrait as _, EntityTrait as _, Set};
+use sea_orm::{
+    ActiveModelTrait as _, ConnectionTrait as _, EntityTrait as _, ModelTrait as _, Set,
+};
 use tenantry_entity::{TableDef, tables};
 
 use crate::support::{
@@ -36,6 +38,13 @@ mod tag {
         pub word: String,
         #[sea_orm(column_type = "custom(\"character(3)\")")]
         pub code: String,
+        #[sea_orm(
+            extra = "COLLATE \"C\" CONSTRAINT not_blank CHECK (label <> ' ')",
+            default_value = ""
+        )]
+        pub label: String,
+        #[sea_orm(extra = "GENERATED ALWAYS AS (upper(word) || label) STORED", indexed)]
+        pub shown: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -190,6 +199,20 @@ async fn there_and_back(project: &'static Project, db: TestDb) {
     connection.execute_unprepared(insert).await.unwrap();
     let back = "UPDATE authors SET best_post = (SELECT id FROM posts)";
     connection.execute_unprepared(back).await.unwrap();
+    // What is computed, SeaORM leaves to the database.
+    let tag = tag::ActiveModel {
+        word: Set("red".to_owned()),
+        code: Set("abc".to_owned()),
+        ..Default::default()
+    };
+    let tag = tag.insert(connection).await.unwrap();
+    assert_eq!((tag.shown.as_str(), tag.label.as_str()), ("RED", ""));
+    connection.execute_unprepared("UPDATE \"order\" SET label = '!'").await.unwrap();
+    assert_eq!(texts(connection, "SELECT shown FROM \"order\"").await, ["RED!"]);
+    let blank =
+        connection.execute_unprepared("UPDATE \"order\" SET label = ' '").await.unwrap_err();
+    assert!(blank.to_string().contains("not_blank"), "{blank}");
+    tag.delete(connection).await.unwrap();
     let twice = author("first").insert(connection).await;
     assert!(twice.is_err(), "the name is unique");
 
@@ -551,7 +574,7 @@ mod refused {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i32,
-        #[sea_orm(extra = "GENERATED ALWAYS AS (1) STORED")]
+        #[sea_orm(extra = "CHECK (number > 0) ON UPDATE CURRENT_TIMESTAMP")]
         pub number: i32,
         pub mood: Other,
         pub author_id: i64,
@@ -701,7 +724,7 @@ fn refusals_are_told_all_at_once() {
     let said = Schema::from_tables(&defs, None).unwrap_err().to_string();
     for part in [
         "the entities name several schemas of the database by `schema_name` (none, elsewhere)",
-        "refused: `extra` of number may only be CHECK (…)",
+        "refused: `extra` of number has ON: it may be CHECK (…), GENERATED ALWAYS AS (…) STORED",
         "refused: mood has the enum Mood of the day with the values blue, and another column with glad, it's fine",
         "refused: two relations are the foreign key (author_id) to authors, and do different things",
         "refused: the foreign key (author_id) -> authors(mentor_id) ON DELETE NO ACTION ON UPDATE NO ACTION refers to \

@@ -69,7 +69,7 @@ model!(index_like_key, "people", { pub name: String, }, vec![
     Index::create().name("notes_pkey").table(Entity).col(Column::Name).take(),
 ]);
 model!(not_a_check, "people", {
-    #[sea_orm(extra = "CHECK (score > 0) GENERATED ALWAYS AS (1) STORED")]
+    #[sea_orm(extra = "CHECK (score > 0) ON UPDATE CURRENT_TIMESTAMP")]
     pub score: i32,
 });
 model!(half_a_check, "people", {
@@ -185,8 +185,8 @@ fn what_no_engine_takes_is_named() {
             defs![notes::Entity, index_like_key::Entity],
             "the primary key of notes and the index (name) of people would both be called notes_pkey",
         ),
-        (defs![not_a_check::Entity], "`extra` of score may only be CHECK (…)"),
-        (defs![half_a_check::Entity], "`extra` of score may only be CHECK (…)"),
+        (defs![not_a_check::Entity], "`extra` of score has ON: it may be CHECK (…), "),
+        (defs![half_a_check::Entity], "`extra` of score has CHECK without (…): it may be"),
         (defs![descending_class::Entity], "an index that cannot be read: "),
         (defs![concurrent::Entity], "an index with more than the model carries: "),
         (

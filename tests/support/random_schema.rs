@@ -12,8 +12,8 @@ use migration::{
     diff::{Renames, conversion},
     plan::{Backfills, Plan, PlannedMigration, Request, plan},
     schema::{
-        Action, BTREE, Check, Column, ColumnType, ForeignKey, Grant, Grantee, INCLUDE, Index,
-        IndexPart, NULLS_NOT_DISTINCT, Policy, PrimaryKey, RowSecurity, Schema, Table,
+        Action, BTREE, Check, Column, ColumnType, ForeignKey, Generated, Grant, Grantee, INCLUDE,
+        Index, IndexPart, NULLS_NOT_DISTINCT, Policy, PrimaryKey, RowSecurity, Schema, Table,
         access::PRIVILEGES, ddl, expr, names, rules,
     },
 };
@@ -117,9 +117,21 @@ struct TableSpec {
     counts: bool,
     columns: Vec<Option<ColumnSpec>>,
     unique: bool,
+    computed: Option<ComputedSpec>,
     keys: Vec<Option<KeySpec>>,
     indexes: Vec<Option<IndexSpec>>,
     access: AccessSpec,
+}
+
+/// A column that the database computes from another one.
+#[derive(Clone, Debug)]
+struct ComputedSpec {
+    /// Of which slot; of the id if there is none that it can be computed from.
+    column: usize,
+    /// Whether it is a column like others instead.
+    plain: bool,
+    is_indexed: bool,
+    is_checked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +142,7 @@ enum Key {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is drawn for itself")]
 struct ColumnSpec {
     /// Which slot's name it has; its own one's if there is none.
     name: Option<usize>,
@@ -139,6 +152,8 @@ struct ColumnSpec {
     default: bool,
     check: Option<u8>,
     second_check: Option<u8>,
+    /// Whether it has a collation, if it is a text.
+    collated: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -209,16 +224,22 @@ fn column() -> impl Strategy<Value = ColumnSpec> {
         any::<bool>(),
         option::weighted(0.4, 0u8..3),
         option::weighted(0.15, 0u8..3),
+        prop::bool::weighted(0.25),
     )
-        .prop_map(|(renamed, ty, nullable, default, check, second_check)| ColumnSpec {
-            name: None,
-            renamed,
-            ty,
-            nullable,
-            default,
-            check,
-            second_check,
+        .prop_map(|(renamed, ty, nullable, default, check, second_check, collated)| {
+            ColumnSpec { name: None, renamed, ty, nullable, default, check, second_check, collated }
         })
+}
+
+fn computed() -> impl Strategy<Value = ComputedSpec> {
+    (0..COLUMNS, prop::bool::weighted(0.25), any::<bool>(), any::<bool>()).prop_map(
+        |(column, plain, is_indexed, is_checked)| ComputedSpec {
+            column,
+            plain,
+            is_indexed,
+            is_checked,
+        },
+    )
 }
 
 fn key() -> impl Strategy<Value = KeySpec> {
@@ -290,13 +311,22 @@ fn table() -> impl Strategy<Value = TableSpec> {
         prop_oneof![5 => Just(Key::Id), 3 => Just(Key::OrgId), 1 => Just(Key::None)],
         (0u8..4, any::<bool>()),
         vec(option::weighted(0.75, column()), COLUMNS),
-        any::<bool>(),
+        (any::<bool>(), option::weighted(0.4, computed())),
         vec(option::weighted(0.5, key()), 2),
         vec(option::weighted(0.6, index()), 3),
         access(),
     )
         .prop_map(
-            |(renamed, primary_key, (id, counts), columns, unique, keys, indexes, access)| {
+            |(
+                renamed,
+                primary_key,
+                (id, counts),
+                columns,
+                (unique, computed),
+                keys,
+                indexes,
+                access,
+            )| {
                 TableSpec {
                     name: None,
                     renamed,
@@ -305,6 +335,7 @@ fn table() -> impl Strategy<Value = TableSpec> {
                     counts,
                     columns,
                     unique,
+                    computed,
                     keys,
                     indexes,
                     access,
@@ -329,7 +360,7 @@ pub fn drawn(seed: u8, count: usize) -> impl Iterator<Item = Pair> {
 /// Random pairs. In a part of them the second schema is the first one with a few slots exchanged,
 /// as edits are in real life.
 pub fn pairs() -> impl Strategy<Value = Pair> {
-    let edits = vec((0..TABLES, 0usize..9, 0..COLUMNS), 1..5);
+    let edits = vec((0..TABLES, 0usize..11, 0..COLUMNS), 1..5);
     (spec(), spec(), option::weighted(0.6, edits), any::<u16>(), 0u8..6).prop_map(
         |(from, other, edits, hints, crossing)| {
             let to = match edits {
@@ -377,6 +408,12 @@ fn edit(to: &mut Option<TableSpec>, other: Option<&TableSpec>, what: usize, slot
             7 => {
                 for policy in to.access.policies.iter_mut().flatten() {
                     policy.other_name = !policy.other_name;
+                }
+            }
+            8 => to.computed.clone_from(&other.computed),
+            9 => {
+                for column in to.columns.iter_mut().flatten() {
+                    column.collated = !column.collated;
                 }
             }
             _ => {
@@ -541,8 +578,14 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
             nullable: column.nullable,
             default,
             auto_increment: false,
+            generated: None,
+            collation: (column.collated && is_text(&column_type(column.ty)))
+                .then(|| "C".to_owned()),
             options: Vec::new(),
         });
+    }
+    if let Some(spec) = &spec.computed {
+        add_computed(&mut table, all[slot].as_ref(), spec);
     }
     let key = match spec.primary_key {
         Key::Id => vec!["id".to_owned()],
@@ -606,6 +649,32 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
     }
     add_access(&mut table, spec);
     table
+}
+
+fn add_computed(table: &mut Table, all: Option<&TableSpec>, spec: &ComputedSpec) {
+    let source = all.and_then(|all| columns(all).find(|(slot, ..)| *slot == spec.column));
+    let source = source.map_or_else(|| "id".to_owned(), |(_, name, _)| name);
+    let Some(source) = table.column(&source) else { return };
+    let name = quoted(&source.name);
+    let (ty, expr) = match &source.ty {
+        ty if is_text(ty) => (ColumnType::Text, format!("{name} || '1'")),
+        ty if is_integer(ty) => (ColumnType::BigInt, format!("CAST({name} AS bigint) + 1")),
+        ColumnType::Boolean => (ColumnType::Boolean, format!("NOT {name}")),
+        _ => return,
+    };
+    let mut column = Column::new("computed", ty, source.nullable || spec.plain);
+    if !spec.plain {
+        column.generated = Some(Generated { expr, stored: true });
+    }
+    if spec.is_checked {
+        let expr = "computed IS NOT NULL OR id IS NOT NULL".to_owned();
+        let own = names::check(&table.name, &column.name, 0);
+        table.checks.push(Check { name: Some(own), expr });
+    }
+    if spec.is_indexed {
+        table.indexes.push(index_on(&table.name, &["computed"], false, None));
+    }
+    table.columns.push(column);
 }
 
 fn add_access(table: &mut Table, spec: &TableSpec) {
@@ -868,7 +937,8 @@ fn backfills(from: &Schema, to: &Schema, renames: &Renames) -> Backfills {
 /// being different and referring to something.
 fn backfill(column: &Column) -> Option<String> {
     // The same default for all rows would break a unique.
-    if (column.nullable && column.default.is_none()) || column.name == "id" {
+    let is_left = column.name == "id" || column.generated.is_some();
+    if (column.nullable && column.default.is_none()) || is_left {
         return None;
     }
     if column.name == "org" {
@@ -939,8 +1009,8 @@ fn without_dangling(schema: &mut Schema, other: &Schema, renames: &Renames) {
 /// The rows of a table as INSERT statements. `postgres` says whose words to use; `edges`, whether values are
 /// drawn at the edges of their types, where no check stands on the column.
 pub fn inserts(table: &Table, postgres: bool, edges: bool) -> Vec<String> {
-    let names: Vec<String> =
-        table.columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+    let own = || table.columns.iter().filter(|column| column.generated.is_none());
+    let names: Vec<String> = own().map(|column| format!("\"{}\"", column.name)).collect();
     let value = |column: &Column, row: i64| {
         let is_key = column.name.starts_with("parent_")
             || ["id", "org", "code"].contains(&column.name.as_str());
@@ -950,7 +1020,7 @@ pub fn inserts(table: &Table, postgres: bool, edges: bool) -> Vec<String> {
     };
     (1..=ROWS)
         .map(|row| {
-            let values: Vec<String> = table.columns.iter().map(|it| value(it, row)).collect();
+            let values: Vec<String> = own().map(|it| value(it, row)).collect();
             let (names, values) = (names.join(", "), values.join(", "));
             format!("INSERT INTO \"{}\" ({names}) VALUES ({values})", table.name)
         })
@@ -1065,7 +1135,8 @@ pub fn converted(value: Option<String>, from: &ColumnType, to: &ColumnType) -> O
     Some(text)
 }
 
-/// Columns by their old and new definitions, for the tables that keep their rows.
+/// Columns by their old and new definitions, for the tables that keep their rows; not those that are computed from
+/// then on.
 pub fn surviving(pair: &Pair) -> BTreeMap<String, (String, Vec<(Column, Column)>)> {
     let renames = pair.renames.applicable(&pair.from, &pair.to);
     let mut found = BTreeMap::new();
@@ -1073,7 +1144,7 @@ pub fn surviving(pair: &Pair) -> BTreeMap<String, (String, Vec<(Column, Column)>
         let Some(before) = renames.table_before(name, &pair.from) else { continue };
         let columns = after.columns.iter().filter_map(|column| {
             let before = renames.column_before(name, &column.name, &pair.from)?;
-            Some((before.clone(), column.clone()))
+            column.generated.is_none().then(|| (before.clone(), column.clone()))
         });
         found.insert(name.clone(), (before.name.clone(), columns.collect()));
     }

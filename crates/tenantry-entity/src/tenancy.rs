@@ -292,6 +292,16 @@ pub struct TableDef {
     indexes: fn() -> Vec<IndexCreateStatement>,
 }
 
+/// Whether the database computes the values of a column, as `GENERATED ALWAYS AS (…)` in `extra` says.
+#[must_use]
+pub fn is_computed<E: EntityTrait>(column: &E::Column) -> bool {
+    let column = Schema::new(DbBackend::Postgres).get_column_def::<E>(*column);
+    let extra = column.get_column_spec().extra.as_deref().unwrap_or_default();
+    let mut words = extra.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
+    words.any(|word| word.eq_ignore_ascii_case("GENERATED"))
+        && !extra.to_ascii_uppercase().contains("IDENTITY")
+}
+
 impl TableDef {
     /// The definition of the entity `E`.
     #[must_use]

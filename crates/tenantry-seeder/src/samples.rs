@@ -15,7 +15,7 @@ use sea_orm::{
 use tenantry_entity::{
     SampleCode, Scope,
     sample_id::{IdKind, SampleId},
-    tenancy::{TENANCY, Tenancy},
+    tenancy::{TENANCY, Tenancy, is_computed},
 };
 
 use crate::{spec::Spec, tenant::Tenant};
@@ -57,6 +57,8 @@ pub trait Samples: Sized + Send + Sync + 'static {
 }
 
 /// Makes a cell's value go without its entity's type.
+type Decode = Box<dyn Fn(&QueryResult) -> Result<Vec<Value>, DbErr> + Send + Sync>;
+type Bind = Box<dyn Fn(Vec<Value>) -> Vec<Expr> + Send + Sync>;
 type MakeRow<T> = Box<dyn Fn(&T, u32) -> Vec<Value> + Send + Sync>;
 
 /// A table with its factory.
@@ -69,13 +71,14 @@ pub struct SampleTable<S: Samples> {
 impl<S: Samples> SampleTable<S> {
     /// The rows of the entity `E`: how many a tenant has, and what makes each, from its number.
     ///
-    /// A factory sets every column.
+    /// A factory sets every column but those that the database computes.
     #[must_use]
     pub fn of<E: SampleCode>(
         count: fn(&S::Tenant) -> u32,
         row: fn(&S::Tenant, u32) -> E::ActiveModel,
     ) -> Self {
-        let row = Box::new(move |tenant: &S::Tenant, n| values(row(tenant, n)));
+        let columns = written::<E>();
+        let row = Box::new(move |tenant: &S::Tenant, n| values(row(tenant, n), &columns));
         Self { info: TableInfo::of::<E>(&S::TENANCY), count, row }
     }
 
@@ -93,7 +96,7 @@ pub struct TableInfo {
     pub name: &'static str,
     /// Whom its rows belong to.
     pub scope: Scope,
-    /// Its columns, in the order of the entity.
+    /// Its columns, in the order of the entity, without those that the database computes.
     pub columns: Vec<&'static str>,
     /// Those of the primary key.
     pub key: Vec<&'static str>,
@@ -105,8 +108,8 @@ pub struct TableInfo {
     id: Option<usize>,
     kind: Option<IdKind>,
     select: fn() -> SelectStatement,
-    decode: fn(&QueryResult) -> Result<Vec<Value>, DbErr>,
-    bind: fn(Vec<Value>) -> Vec<Expr>,
+    decode: Decode,
+    bind: Bind,
 }
 
 impl fmt::Debug for TableInfo {
@@ -119,7 +122,9 @@ impl TableInfo {
     /// The table of the entity `E`.
     #[must_use]
     pub fn of<E: SampleCode>(tenancy: &Tenancy) -> Self {
-        let columns: Vec<&str> = E::Column::iter().map(|column| column.as_str()).collect();
+        let written = written::<E>();
+        let columns: Vec<&str> = written.iter().map(IdenStatic::as_str).collect();
+        let bound = written.clone();
         let key = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
         let scope = tenancy.scope_of(E::default().table_name(), columns.iter().copied());
         Self {
@@ -136,14 +141,14 @@ impl TableInfo {
             takes_factor: scope != Scope::Root,
             #[allow(clippy::disallowed_methods, reason = "it looks at the rows of all tenants")]
             select: || E::find().into_query(),
-            decode: |row| {
+            decode: Box::new(move |row| {
                 let model = E::Model::from_query_result(row, "")?;
-                Ok(E::Column::iter().map(|column| model.get(column)).collect())
-            },
-            bind: |values| {
-                let cells = E::Column::iter().zip(values);
+                Ok(written.iter().map(|column| model.get(*column)).collect())
+            }),
+            bind: Box::new(move |values| {
+                let cells = bound.iter().zip(values);
                 cells.map(|(column, value)| column.save_as(Expr::val(value))).collect()
-            },
+            }),
         }
     }
 
@@ -193,10 +198,19 @@ impl TableInfo {
     }
 }
 
-/// The values of a row in the order of the entity's columns.
-pub(crate) fn values<A: ActiveModelTrait>(mut row: A) -> Vec<Value> {
-    <A::Entity as EntityTrait>::Column::iter()
-        .map(|column| match row.take(column) {
+/// The columns of an entity that take values: not those that the database computes.
+pub(crate) fn written<E: EntityTrait>() -> Vec<E::Column> {
+    E::Column::iter().filter(|column| !is_computed::<E>(column)).collect()
+}
+
+/// The values of a row in these columns.
+pub(crate) fn values<A: ActiveModelTrait>(
+    mut row: A,
+    columns: &[<A::Entity as EntityTrait>::Column],
+) -> Vec<Value> {
+    let values = columns.iter();
+    values
+        .map(|column| match row.take(*column) {
             ActiveValue::Set(value) | ActiveValue::Unchanged(value) => value,
             // Factories set everything.
             ActiveValue::NotSet => Value::Bool(None),

@@ -2,9 +2,9 @@
 
 use crate::{
     called,
-    diff::{Change, options},
+    diff::{Change, collation, options},
     report::Finding,
-    schema::{Check, Distribution, ForeignKey, PrimaryKey, RowSecurity, names},
+    schema::{Check, Column, Distribution, ForeignKey, PrimaryKey, RowSecurity, names},
 };
 
 /// What to do about a schema that differs: a migration is pending, or it was changed by hand.
@@ -74,6 +74,8 @@ pub fn object(change: &Change) -> Option<String> {
         Change::AlterType { to, .. }
         | Change::AlterNullable { to, .. }
         | Change::AlterDefault { to, .. }
+        | Change::AlterGenerated { to, .. }
+        | Change::AlterCollation { to, .. }
         | Change::AlterAutoIncrement { to, .. } => to.name.clone(),
     })
 }
@@ -102,6 +104,8 @@ fn described(change: &Change) -> (&'static str, String) {
         Change::AlterType { .. }
         | Change::AlterNullable { .. }
         | Change::AlterDefault { .. }
+        | Change::AlterGenerated { .. }
+        | Change::AlterCollation { .. }
         | Change::AlterAutoIncrement { .. } => described_column(change),
         Change::AddEnum { .. } | Change::DropEnum { .. } | Change::AlterEnum { .. } => {
             described_enum(change)
@@ -192,6 +196,17 @@ fn described_column(change: &Change) -> (&'static str, String) {
             let (is, should) = (default(from.default.as_ref()), default(to.default.as_ref()));
             ("column-default", format!("{} has {is}, and should have {should}", to.name))
         }
+        Change::AlterGenerated { from, to, .. } => {
+            let said = |column: &Column| {
+                let plain = || "plain".to_owned();
+                column.generated.as_ref().map_or_else(plain, ToString::to_string)
+            };
+            ("column-differs", format!("{} is {}, and should be {}", to.name, said(from), said(to)))
+        }
+        Change::AlterCollation { from, to, .. } => (
+            "column-differs",
+            format!("{} has {}, and should have {}", to.name, collation(from), collation(to)),
+        ),
         Change::AlterAutoIncrement { to, .. } if to.auto_increment => (
             "column-auto-increment",
             format!("{} is not numbered by the database, and should be", to.name),

@@ -127,7 +127,7 @@ fn options(drift: &Drift, engine: Engine) -> Vec<String> {
         let Change::AlterOptions { table, column, from, .. } = change else { continue };
         for option in from {
             let done = match column {
-                Some(column) => without_column_option(drift, table, column, option),
+                Some(column) => without_column_option(column, option),
                 None => without_table_option(option),
             };
             let place = column.iter().fold(table.clone(), |table, it| format!("{table}.{it}"));
@@ -140,19 +140,12 @@ fn options(drift: &Drift, engine: Engine) -> Vec<String> {
     lines
 }
 
-/// The action of an ALTER TABLE that removes an option of a column; `None` if none does, or the column is not
-/// expected.
-fn without_column_option(drift: &Drift, table: &str, column: &str, option: &str) -> Option<String> {
+/// The action of an ALTER TABLE that removes an option of a column; `None` if none does.
+fn without_column_option(column: &str, option: &str) -> Option<String> {
     let action = match option {
         option if option.ends_with(" AS IDENTITY") => "DROP IDENTITY".to_owned(),
-        // The server keeps no values of such a column that it could go on with.
-        option if option.ends_with(" VIRTUAL") => return None,
-        option if option.starts_with("GENERATED ") => "DROP EXPRESSION".to_owned(),
         option if option.starts_with("NOT NULL ") => "SET NOT NULL".to_owned(),
-        _ => {
-            let wanted = drift.expected.tables.get(table)?.column(column)?;
-            format!("TYPE {} COLLATE \"default\"", wanted.ty)
-        }
+        _ => return None,
     };
     Some(format!("ALTER COLUMN {} {action}", quoted(column)))
 }

@@ -111,7 +111,7 @@ impl Rows {
     /// picks those that its checks let pass.
     fn insert_as(&mut self, table: &Table, same: bool) -> String {
         let (mut fixed, mut picked) = (Vec::new(), Vec::new());
-        for column in &table.columns {
+        for column in table.columns.iter().filter(|column| column.generated.is_none()) {
             let checks: Vec<&str> = table
                 .checks
                 .iter()

@@ -29,6 +29,17 @@ impl From<String> for Sent {
     }
 }
 
+/// An ALTER TABLE without collations, which the parser does not know behind a type.
+fn without_collations(sql: &str) -> Option<String> {
+    let mut rest = Some(sql).filter(|sql| sql.starts_with("ALTER TABLE "))?;
+    let mut without = String::with_capacity(sql.len());
+    while let Some((before, after)) = rest.split_once(" COLLATE \"") {
+        without.push_str(before);
+        rest = after.split_once('"')?.1;
+    }
+    Some(without + rest)
+}
+
 /// Whether a statement can be read in either dialect.
 pub(crate) fn parses(sql: &str) -> bool {
     parse(sql).is_some()
@@ -44,4 +55,6 @@ fn parse(sql: &str) -> Option<Vec<ast::Statement>> {
         .or_else(|| parse(&sql.replace("real(", "numeric(")))
         .or_else(|| parse(&sql.replace("DROP IDENTITY IF EXISTS", "DROP DEFAULT")))
         .or_else(|| parse(&sql.replace("DROP INDEX CONCURRENTLY", "DROP INDEX")))
+        .or_else(|| parse(&sql.replace("DROP EXPRESSION", "DROP DEFAULT")))
+        .or_else(|| parse(&without_collations(sql)?))
 }

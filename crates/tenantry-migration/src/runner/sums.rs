@@ -15,7 +15,7 @@ use super::{
 use crate::{
     db::{listed_ids, quoted},
     error::Result,
-    schema::{Table, names, tenancy},
+    schema::{Column, Table, names, tenancy},
 };
 
 /// What is in the sample rows of one table, or of one tenant in it.
@@ -223,7 +223,8 @@ fn tenant_of(row: &QueryResult, kind: Option<IdKind>) -> Result<Option<SampleId>
 /// A condition that is true for a row with anything but the default in a column that is none of these.
 fn beside(engine: Engine, table: &Table, columns: &[String]) -> String {
     let differs = if engine == Engine::Sqlite { "IS NOT" } else { "IS DISTINCT FROM" };
-    let others = table.columns.iter().filter(|column| !columns.contains(&column.name));
+    let is_other = |column: &&Column| column.generated.is_none() && !columns.contains(&column.name);
+    let others = table.columns.iter().filter(is_other);
     let conditions: Vec<String> = others
         .map(|column| {
             let default = column.default.as_deref().unwrap_or("NULL");

@@ -47,6 +47,10 @@ pub enum Change {
     AlterDefault { table: String, from: Column, to: Column },
     /// The database numbers new rows, or no longer.
     AlterAutoIncrement { table: String, from: Column, to: Column },
+    /// The database computes a column's values, or from something else, or no longer.
+    AlterGenerated { table: String, from: Column, to: Column },
+    /// Texts of a column are compared by other rules.
+    AlterCollation { table: String, from: Column, to: Column },
     /// A column, or the table itself, loses what only a live one has, or gains it.
     AlterOptions { table: String, column: Option<String>, from: Vec<String>, to: Vec<String> },
     /// The primary key becomes another.
@@ -139,6 +143,8 @@ impl Change {
             | Self::AlterNullable { table, .. }
             | Self::AlterDefault { table, .. }
             | Self::AlterAutoIncrement { table, .. }
+            | Self::AlterGenerated { table, .. }
+            | Self::AlterCollation { table, .. }
             | Self::AlterOptions { table, .. }
             | Self::AlterPrimaryKey { table, .. }
             | Self::AddForeignKey { table, .. }
@@ -172,6 +178,8 @@ impl Change {
             Self::AlterType { to, .. }
             | Self::AlterNullable { to, .. }
             | Self::AlterDefault { to, .. }
+            | Self::AlterGenerated { to, .. }
+            | Self::AlterCollation { to, .. }
             | Self::AlterAutoIncrement { to, .. } => Some(&to.name),
             Self::AlterOptions { column, .. } => column.as_deref(),
             _ => None,
@@ -182,6 +190,26 @@ impl Change {
     #[must_use]
     pub fn hazard(&self) -> Hazard {
         match self {
+            // Computed values are computed again.
+            Self::DropColumn { column, .. } if column.generated.is_some() => Hazard::Safe,
+            Self::AlterType { from, to, .. }
+                if from.generated.is_some() && to.generated.is_some() =>
+            {
+                Hazard::BlocksWrites
+            }
+            Self::AlterGenerated { from, to, .. }
+                if from.generated.is_none() && to.generated.is_some() =>
+            {
+                Hazard::LosesData
+            }
+            // What is not stored, is gone where it is not computed.
+            Self::AlterGenerated { from, to, .. } if to.generated.is_none() => {
+                if from.generated.as_ref().is_some_and(|it| it.stored) {
+                    Hazard::Safe
+                } else {
+                    Hazard::LosesData
+                }
+            }
             Self::DropTable { .. } | Self::DropColumn { .. } => Hazard::LosesData,
             Self::AlterType { from, to, .. } => conversion(&to.name, &from.ty, &to.ty)
                 .map_or(Hazard::LosesData, |conversion| conversion.hazard()),
@@ -220,6 +248,8 @@ impl Change {
             | Self::DropGrant { .. } => Hazard::Safe,
             Self::AddColumn { .. }
             | Self::AlterNullable { .. }
+            | Self::AlterGenerated { .. }
+            | Self::AlterCollation { .. }
             | Self::AlterOptions { .. }
             | Self::AlterPrimaryKey { .. }
             | Self::AddForeignKey { .. }
@@ -236,7 +266,7 @@ impl Change {
 /// Whether rows that exist get the new column without being touched: NULL, or one value that is
 /// the same for all of them.
 fn fills_itself(column: &Column) -> bool {
-    if column.auto_increment {
+    if column.auto_increment || column.generated.is_some() {
         return false;
     }
     match column.default.as_deref() {
@@ -267,6 +297,15 @@ fn new_values(name: &str, from: &[String], to: &[String]) -> String {
 pub(crate) fn is_part(from: &[String], to: &[String]) -> bool {
     let mut left = to.iter();
     from.iter().all(|value| left.any(|other| other == value))
+}
+
+/// The collation of a column, in words.
+#[must_use]
+pub fn collation(column: &Column) -> String {
+    match &column.collation {
+        Some(name) => format!("the collation {name}"),
+        None => "the collation of its type".to_owned(),
+    }
 }
 
 /// A table, or a column with its table.
@@ -323,6 +362,13 @@ impl fmt::Display for Change {
             }
             Self::AlterAutoIncrement { table, to, .. } => {
                 write!(f, "{table}.{} is no longer numbered by the database", to.name)
+            }
+            Self::AlterGenerated { table, to, .. } => match &to.generated {
+                Some(generated) => write!(f, "{table}.{} becomes {generated}", to.name),
+                None => write!(f, "{table}.{} is no longer computed by the database", to.name),
+            },
+            Self::AlterCollation { table, to, .. } => {
+                write!(f, "{table}.{} gets {}", to.name, collation(to))
             }
             Self::AlterOptions { table, column, from, to } => {
                 let place = place(table, column.as_deref());

@@ -102,6 +102,18 @@ fn diff_column(table: &str, from: &Column, to: &Column, changes: &mut Vec<Change
         let (table, from, to) = (table.to_owned(), from.options.clone(), to.options.clone());
         changes.push(Change::AlterOptions { table, column, from, to });
     }
+    let same_generated = match (&from.generated, &to.generated) {
+        (Some(a), Some(b)) => a.stored == b.stored && same_text(Some(&a.expr), Some(&b.expr)),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    if !same_generated {
+        let (table, from, to) = pair();
+        changes.push(Change::AlterGenerated { table, from, to });
+    }
+    if from.collation != to.collation {
+        let (table, from, to) = pair();
+        changes.push(Change::AlterCollation { table, from, to });
+    }
     if from.auto_increment != to.auto_increment {
         let (table, from, to) = pair();
         changes.push(Change::AlterAutoIncrement { table, from, to });

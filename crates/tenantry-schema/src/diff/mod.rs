@@ -7,7 +7,7 @@ mod renames;
 mod undo;
 
 pub(crate) use change::is_part;
-pub use change::{Change, Hazard, options, place};
+pub use change::{Change, Hazard, collation, options, place};
 pub use compare::diff;
 pub(crate) use compare::{Matched, same_checks, same_keys};
 pub use conversion::{Conversion, DOES_NOT_FIT, Fidelity, conforms, conversion, each_type};

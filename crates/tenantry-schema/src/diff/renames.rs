@@ -349,6 +349,12 @@ impl Table {
     /// Drops a column and everything that is built on it.
     fn drop_column(&mut self, column: &str) {
         self.columns.retain(|it| it.name != column);
+        let is_on_it = |it: &&Column| it.computed().is_some_and(|sql| expr::mentions(sql, column));
+        let computed: Vec<String> =
+            self.columns.iter().filter(is_on_it).map(|it| it.name.clone()).collect();
+        for name in computed {
+            self.drop_column(&name);
+        }
         if self.primary_key.as_ref().is_some_and(|key| key.columns.iter().any(|it| it == column)) {
             self.primary_key = None;
         }
@@ -359,8 +365,13 @@ impl Table {
     }
 
     fn rename_column(&mut self, old: &str, new: &str) {
-        for column in self.columns.iter_mut().filter(|column| column.name == old) {
-            new.clone_into(&mut column.name);
+        for column in &mut self.columns {
+            if column.name == old {
+                new.clone_into(&mut column.name);
+            }
+            if let Some(generated) = &mut column.generated {
+                generated.expr = expr::rename_column(&generated.expr, old, new);
+            }
         }
         if let Some(key) = &mut self.primary_key {
             rename_in(&mut key.columns, old, new);

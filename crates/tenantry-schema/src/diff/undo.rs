@@ -1,7 +1,7 @@
 //! Taking a change back.
 
 use super::Change;
-use crate::schema::{Schema, Table};
+use crate::schema::{Column, Schema, Table};
 
 impl Change {
     /// Makes of the schema after this change the one before it.
@@ -42,24 +42,14 @@ impl Change {
                     column.name.clone_from(from);
                 }
             }
-            Self::AlterType { from, .. } => {
+            Self::AlterType { from, .. }
+            | Self::AlterNullable { from, .. }
+            | Self::AlterDefault { from, .. }
+            | Self::AlterAutoIncrement { from, .. }
+            | Self::AlterGenerated { from, .. }
+            | Self::AlterCollation { from, .. } => {
                 for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
-                    column.ty.clone_from(&from.ty);
-                }
-            }
-            Self::AlterNullable { from, .. } => {
-                for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
-                    column.nullable = from.nullable;
-                }
-            }
-            Self::AlterDefault { from, .. } => {
-                for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
-                    column.default.clone_from(&from.default);
-                }
-            }
-            Self::AlterAutoIncrement { from, .. } => {
-                for column in table.columns.iter_mut().filter(|c| c.name == from.name) {
-                    column.auto_increment = from.auto_increment;
+                    self.undo_in_column(from, column);
                 }
             }
             Self::AlterOptions { column: None, from, .. } => table.options.clone_from(from),
@@ -127,6 +117,18 @@ impl Change {
                 }
             }
             // What is no part of a table.
+            _ => {}
+        }
+    }
+
+    fn undo_in_column(&self, from: &Column, column: &mut Column) {
+        match self {
+            Self::AlterType { .. } => column.ty.clone_from(&from.ty),
+            Self::AlterNullable { .. } => column.nullable = from.nullable,
+            Self::AlterDefault { .. } => column.default.clone_from(&from.default),
+            Self::AlterAutoIncrement { .. } => column.auto_increment = from.auto_increment,
+            Self::AlterGenerated { .. } => column.generated.clone_from(&from.generated),
+            Self::AlterCollation { .. } => column.collation.clone_from(&from.collation),
             _ => {}
         }
     }

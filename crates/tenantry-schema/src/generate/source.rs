@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     diff::Change,
-    plan::{AccessStep, Object, Operation, Plan, Rebuild, Step},
+    plan::{AccessStep, Object, Operation, Plan, Rebuild, Step, altered_collation},
     schema::{
         Action, BTREE, Column, ColumnType, Distribution, ForeignKey, Grant, Grantee, INCLUDE,
         Index, NULLS_NOT_DISTINCT, Table,
@@ -422,15 +422,28 @@ fn step(table: &str, step: &Step) -> String {
                 text(column)
             )
         }
-        Step::SetType { column, using: None } => {
-            format!(".set_type({}, {})", text(&column.name), type_value(&column.ty))
+        Step::SetType { column, using } => {
+            let (name, ty) = (text(&column.name), type_value(&column.ty));
+            match (using, altered_collation(column)) {
+                (None, None) => format!(".set_type({name}, {ty})"),
+                (Some(value), None) => format!(".set_type_using({name}, {ty}, {})", text(value)),
+                (None, Some(collation)) => {
+                    format!(".set_collation({name}, {ty}, Some({}))", text(&collation))
+                }
+                (Some(value), Some(collation)) => format!(
+                    ".set_collation_using({name}, {ty}, {}, {})",
+                    text(&collation),
+                    text(value)
+                ),
+            }
         }
-        Step::SetType { column, using: Some(value) } => format!(
-            ".set_type_using({}, {}, {})",
-            text(&column.name),
-            type_value(&column.ty),
-            text(value)
-        ),
+        Step::SetCollation(column) => {
+            let (name, ty) = (text(&column.name), type_value(&column.ty));
+            let collation = altered_collation(column)
+                .map_or_else(|| "None".to_owned(), |name| format!("Some({})", text(&name)));
+            format!(".set_collation({name}, {ty}, {collation})")
+        }
+        Step::DropExpression(column) => format!(".drop_expression({})", text(column)),
         Step::SetNotNull(column) => format!(".set_not_null({})", text(column)),
         Step::DropNotNull(column) => format!(".drop_not_null({})", text(column)),
         Step::SetDefault(column) => match column.default.as_deref() {
@@ -556,6 +569,15 @@ fn column(column: &Column) -> String {
     };
     if column.auto_increment {
         return format!("v1::auto_increment(manager, {source})");
+    }
+    let source = match &column.collation {
+        Some(collation) => format!("v1::collated(manager, {source}, {})", text(collation)),
+        None => source,
+    };
+    if let Some(generated) = &column.generated {
+        let (expr, stored) = (text(&generated.expr), generated.stored);
+        let source = source.strip_suffix(".take()").unwrap_or(&source);
+        return format!("{source}.generated(Expr::cust({expr}), {stored}).take()");
     }
     match column.default.as_deref() {
         None => source,

@@ -2,6 +2,7 @@
 
 mod access;
 mod alter;
+mod collation;
 mod create;
 mod distribute;
 mod enums;
@@ -14,6 +15,7 @@ pub use access::{SEAL_BEGINS, seal_sql, sealed_tenant_body};
 pub use alter::VALUE_NEEDED;
 pub use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};
+pub use collation::{SQLITE_COLLATIONS, collated, has_collation, with_collation};
 pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
 pub use create::{is_column, is_left_out, is_unique_kept};
 pub use distribute::{distribute, distribute_beside, replicate, undistribute};

@@ -24,6 +24,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use operation::altered_collation;
 pub use operation::{AccessStep, Object, Operation, PlannedMigration, Rebuild, Step};
 pub use table::plainest_value;
 
@@ -375,7 +376,13 @@ impl Work<'_> {
         self.changes.iter().any(|change| {
             change.table() == table
                 && change.column() == Some(column)
-                && matches!(change, Change::AlterType { .. } | Change::DropColumn { .. })
+                && matches!(
+                    change,
+                    Change::AlterType { .. }
+                        | Change::AlterGenerated { .. }
+                        | Change::AlterCollation { .. }
+                        | Change::DropColumn { .. }
+                )
         })
     }
 
@@ -436,10 +443,19 @@ fn drop_constraint(key: &ForeignKey) -> Option<Step> {
     key.name.clone().map(Step::DropConstraint)
 }
 
-/// Whether a column's values cannot become values of its new type, so that the column is dropped
-/// and added.
+/// Whether a column's values cannot become values of what it becomes, or are computed, so that the column is
+/// dropped and added.
 fn is_replaced(change: &Change, backfills: &Backfills) -> bool {
     match change {
+        // What is computed, is computed again.
+        Change::AlterType { to, .. } | Change::AlterCollation { to, .. }
+            if to.generated.is_some() =>
+        {
+            true
+        }
+        Change::AlterGenerated { from, to, .. } => {
+            to.generated.is_some() || from.generated.as_ref().is_some_and(|it| !it.stored)
+        }
         Change::AlterType { table, from, to } => {
             conversion(&to.name, &from.ty, &to.ty).is_none()
                 && !backfills.contains_key(&(table.clone(), to.name.clone()))

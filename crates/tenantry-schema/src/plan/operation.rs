@@ -81,6 +81,10 @@ pub enum Step {
         column: Column,
         using: Option<String>,
     },
+    /// Gives a column that keeps its type another collation.
+    SetCollation(Column),
+    /// Keeps the values of a column that is no longer computed.
+    DropExpression(String),
     SetNotNull(String),
     DropNotNull(String),
     SetDefault(Column),
@@ -279,12 +283,22 @@ impl Step {
             Self::Fill { column, value } => alter.fill(column, value),
             Self::Unfilled { column, is_new: true } => alter.value_needed_in_new(column),
             Self::Unfilled { column, is_new: false } => alter.value_needed(column),
-            Self::SetType { column, using: None } => {
-                alter.set_type(&column.name, column.ty.in_sea_query())
+            Self::SetType { column, using } => {
+                let (name, ty) = (&column.name, column.ty.in_sea_query());
+                match (using, altered_collation(column)) {
+                    (None, None) => alter.set_type(name, ty),
+                    (Some(value), None) => alter.set_type_using(name, ty, value),
+                    (None, Some(collation)) => alter.set_collation(name, ty, Some(&collation)),
+                    (Some(value), Some(collation)) => {
+                        alter.set_collation_using(name, ty, &collation, value)
+                    }
+                }
             }
-            Self::SetType { column, using: Some(value) } => {
-                alter.set_type_using(&column.name, column.ty.in_sea_query(), value)
+            Self::SetCollation(column) => {
+                let (name, ty) = (&column.name, column.ty.in_sea_query());
+                alter.set_collation(name, ty, altered_collation(column).as_deref())
             }
+            Self::DropExpression(column) => alter.drop_expression(column),
             Self::SetNotNull(column) => alter.set_not_null(column),
             Self::DropNotNull(column) => alter.drop_not_null(column),
             Self::SetDefault(column) => match ddl::default_on(engine, column) {
@@ -309,6 +323,11 @@ impl Step {
             Self::RenameConstraint { from, to } => alter.rename_constraint(from, to),
         }
     }
+}
+
+/// The collation that ALTER TABLE gives a column: SQLite, which has others, recreates the table.
+pub(crate) fn altered_collation(column: &Column) -> Option<String> {
+    ddl::collation_on(Engine::Postgres, column)
 }
 
 impl Rebuild {

@@ -102,11 +102,15 @@ struct ColumnSteps {
     /// Of columns that get another type first.
     late_fills: Vec<Step>,
     nulls: Vec<Step>,
+    /// Columns that are computed from the others.
+    computed: Vec<Step>,
 }
 
 impl ColumnSteps {
     fn append_to(self, steps: &mut Vec<Step>) {
-        for mut part in [self.adds, self.fills, self.changes, self.late_fills, self.nulls] {
+        for mut part in
+            [self.adds, self.fills, self.changes, self.late_fills, self.nulls, self.computed]
+        {
             steps.append(&mut part);
         }
     }
@@ -211,8 +215,8 @@ impl Alter<'_> {
         let parts = index.parts.iter().map(|part| part.expr.as_str());
         let expressions = parts.filter(|text| self.before.column(text).is_none());
         let expressions: Vec<&str> = expressions.chain(index.predicate.as_deref()).collect();
-        let retyped = self.retyped();
-        retyped.iter().any(|column| expressions.iter().any(|text| expr::mentions(text, column)))
+        let disturbed = self.disturbed();
+        disturbed.iter().any(|column| expressions.iter().any(|text| expr::mentions(text, column)))
     }
 
     /// Which policies and privileges go before the table is altered, and which come after.
@@ -224,7 +228,7 @@ impl Alter<'_> {
             .iter()
             .filter(|change| matches!(change, Change::DropColumn { .. }))
             .filter_map(|change| change.column())
-            .chain(self.retyped())
+            .chain(self.disturbed())
             .collect();
         let is_disturbed = |policy: &Policy| {
             gone.iter().any(|column| policy.conditions().any(|sql| expr::mentions(sql, column)))
@@ -281,11 +285,41 @@ impl Alter<'_> {
         types.filter_map(|change| change.column()).collect()
     }
 
-    /// Columns that are dropped and added, because their values cannot be converted.
+    /// Columns of another type or collation, and those that are dropped and added: expressions over them are made
+    /// again.
+    fn disturbed(&self) -> BTreeSet<&str> {
+        let of_others = self.changes.iter().filter(|c| matches!(c, Change::AlterCollation { .. }));
+        let mut disturbed = self.retyped();
+        disturbed.extend(of_others.filter_map(|change| change.column()));
+        disturbed.extend(self.replaced());
+        disturbed
+    }
+
+    /// Columns that are dropped and added, because their values cannot be converted, or are computed from a column
+    /// that goes or becomes another.
     fn replaced(&self) -> BTreeSet<&str> {
         let backfills = self.request.backfills;
         let replaced = self.changes.iter().filter(|change| is_replaced(change, backfills));
-        replaced.filter_map(|change| change.column()).collect()
+        let mut replaced: BTreeSet<&str> = replaced.filter_map(|change| change.column()).collect();
+        let changes = self.changes.iter().filter(|change| {
+            matches!(
+                change,
+                Change::AlterType { .. }
+                    | Change::AlterCollation { .. }
+                    | Change::AlterGenerated { .. }
+                    | Change::DropColumn { .. }
+            )
+        });
+        let disturbed: Vec<&str> = changes.filter_map(|change| change.column()).collect();
+        let stays = |column: &&Column| {
+            self.after.column(&column.name).is_some_and(|it| it.generated.is_some())
+        };
+        let computed = self.before.columns.iter().filter(stays).filter(|column| {
+            let expr = column.computed().unwrap_or_default();
+            disturbed.iter().any(|name| expr::mentions(expr, name))
+        });
+        replaced.extend(computed.map(|column| column.name.as_str()));
+        replaced
     }
 
     /// Whether the primary key has to be recreated.
@@ -313,9 +347,9 @@ impl Alter<'_> {
                 _ => {}
             }
         }
-        let retyped = self.retyped();
+        let disturbed = self.disturbed();
         for (before, after) in same_checks(&self.before.checks, &self.after.checks).both {
-            if retyped.iter().any(|column| expr::mentions(&before.expr, column))
+            if disturbed.iter().any(|column| expr::mentions(&before.expr, column))
                 && !drops.contains(&before)
             {
                 drops.push(before);
@@ -331,6 +365,14 @@ impl Alter<'_> {
         self.drop_constraints(&dropped_checks, steps);
         let replaced = self.replaced();
         let mut columns = ColumnSteps::default();
+        // Before what they are computed from.
+        for change in &self.changes {
+            if let Change::DropColumn { column, .. } = change
+                && column.generated.is_some()
+            {
+                columns.adds.push(Step::DropColumn(column.name.clone()));
+            }
+        }
         for column in &self.after.columns {
             let is_replaced = replaced.contains(column.name.as_str());
             if is_replaced {
@@ -352,7 +394,9 @@ impl Alter<'_> {
         let add = |key: &ForeignKey| Step::add_foreign_key(self.after, key.clone());
         steps.extend(self.adds.iter().map(add));
         for change in &self.changes {
-            if let Change::DropColumn { column, .. } = change {
+            if let Change::DropColumn { column, .. } = change
+                && column.generated.is_none()
+            {
                 steps.push(Step::DropColumn(column.name.clone()));
             }
         }
@@ -393,6 +437,10 @@ impl Alter<'_> {
     }
 
     fn new_column(&self, column: &Column, steps: &mut ColumnSteps) {
+        if column.generated.is_some() {
+            steps.computed.push(Step::AddColumn(column.clone()));
+            return;
+        }
         if !self.is_filled(column) {
             steps.adds.push(Step::AddColumn(column.clone()));
             return;
@@ -424,6 +472,11 @@ impl Alter<'_> {
                         steps.changes.push(Step::SetDefault(to.clone()));
                     }
                 }
+                // Else it comes with the type.
+                Change::AlterCollation { to, .. } if !is_retyped => {
+                    steps.changes.push(Step::SetCollation(to.clone()));
+                }
+                Change::AlterGenerated { .. } => steps.adds.push(Step::DropExpression(name())),
                 Change::AlterAutoIncrement { to, .. } => {
                     // A new one begins after the numbers that are there, all of which are needed for that.
                     if to.auto_increment {
@@ -441,6 +494,9 @@ impl Alter<'_> {
                 }
                 Change::AlterNullable { to, .. } if to.nullable => {
                     steps.nulls.push(Step::DropNotNull(name()));
+                }
+                Change::AlterNullable { to, .. } if to.generated.is_some() => {
+                    steps.nulls.push(Step::SetNotNull(name()));
                 }
                 Change::AlterNullable { to, .. } => {
                     let fills = if is_retyped { &mut steps.late_fills } else { &mut steps.fills };
@@ -462,7 +518,7 @@ impl Alter<'_> {
 
     /// Whether the rows get values in a new column beyond what its default gives them.
     fn is_filled(&self, column: &Column) -> bool {
-        if column.auto_increment {
+        if column.auto_increment || column.generated.is_some() {
             return false;
         }
         let refused = self.request.plain_fill && !column.nullable && self.may_be_refused(column);
@@ -552,6 +608,7 @@ impl Alter<'_> {
                 Some(_) => true,
                 None => {
                     let plain = match column.default.as_deref() {
+                        _ if column.generated.is_some() => false,
                         None => column.nullable && !column.auto_increment,
                         Some(default) => Literal::of(&default.to_uppercase()).is_some(),
                     };
@@ -566,10 +623,16 @@ impl Alter<'_> {
             table.checks.iter().any(|check| expr::mentions(&check.expr, column))
                 || table.primary_key.iter().any(|key| key.columns.contains(column))
                 || table.foreign_keys.iter().any(|key| key.columns.contains(column))
+                || table
+                    .columns
+                    .iter()
+                    .filter_map(Column::computed)
+                    .any(|sql| expr::mentions(sql, column))
         };
         let mut dropped =
             before.columns.iter().filter(|column| after.column(&column.name).is_none());
-        let dropped_needs_it = dropped.any(|column| refers(&before, &column.name));
+        let dropped_needs_it =
+            dropped.any(|column| column.generated.is_some() || refers(&before, &column.name));
         let counts = |table: &Table, name: &str| {
             table.column(name).is_some_and(|column| column.auto_increment)
         };
@@ -610,7 +673,7 @@ impl Alter<'_> {
         let replaced = self.replaced();
         let mut rebuild =
             Rebuild { table, values: Vec::new(), checked: Vec::new(), required: Vec::new() };
-        for column in &self.after.columns {
+        for column in self.after.columns.iter().filter(|column| column.generated.is_none()) {
             let before = self.before.column(&column.name);
             match before.filter(|_| !replaced.contains(column.name.as_str())) {
                 Some(before) => self.rebuild_column(before, column, &mut rebuild),
@@ -669,7 +732,8 @@ impl Alter<'_> {
 
 /// A rebuild that changes no row.
 pub(super) fn whole(table: &Table) -> Rebuild {
-    let values = table.columns.iter().map(|column| (column.name.clone(), None)).collect();
+    let own = table.columns.iter().filter(|column| column.generated.is_none());
+    let values = own.map(|column| (column.name.clone(), None)).collect();
     Rebuild { table: table.clone(), values, checked: Vec::new(), required: Vec::new() }
 }
 

@@ -175,7 +175,19 @@ pub fn column_def(column: &Column, engine: Engine) -> ColumnDef {
     if let Some(default) = default_on(engine, column) {
         def.default(default_expr(&default));
     }
+    if let Some(generated) = &column.generated {
+        def.generated(Expr::cust(generated.expr.clone()), generated.stored);
+    }
+    if let Some(collation) = &column.collation {
+        def = v1::with_collation(engine, def, collation);
+    }
     if column.auto_increment { v1::counting(engine, def) } else { def }
+}
+
+/// The collation of a column on an engine; `None` where the engine does not have it.
+#[must_use]
+pub fn collation_on(engine: Engine, column: &Column) -> Option<String> {
+    column.collation.as_deref().filter(|name| v1::has_collation(engine, name)).map(str::to_owned)
 }
 
 /// A type in SeaQuery's words for an engine. SQLite keeps the values of many as text.

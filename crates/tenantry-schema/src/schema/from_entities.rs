@@ -12,9 +12,8 @@ use sea_orm::{
 use sqlparser::{
     ast::{OrderBySort, Statement},
     dialect::PostgreSqlDialect,
-    keywords::Keyword,
     parser::Parser,
-    tokenizer::{Location, Token, Tokenizer},
+    tokenizer::{Token, Tokenizer},
 };
 use tenantry_entity::{
     Keys, Scope,
@@ -25,6 +24,7 @@ use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, INCLUDE, Index, IndexPart,
     NULLS_NOT_DISTINCT, PrimaryKey, Schema, Table,
     ddl::{Literal, RANDOM_UUID},
+    extra::Extra,
     names, rules, tenancy,
 };
 use crate::error::ModelError;
@@ -285,17 +285,20 @@ impl Reader<'_> {
     ) -> Column {
         let def = self.def;
         let (name, spec) = (column.get_column_name(), column.get_column_spec());
-        if let Some(extra) = &spec.extra {
-            match checks(extra) {
-                Some(checks) => {
-                    for (number, expr) in checks.into_iter().enumerate() {
-                        let own = names::check(def.name, &name, number);
-                        table.checks.push(Check { name: Some(own), expr });
-                    }
-                }
-                None => self
-                    .refuse(format!("`extra` of {name} may only be CHECK (…), once or more often")),
+        let extra = match spec.extra.as_deref().map(Extra::read) {
+            Some(Ok(extra)) => extra,
+            Some(Err(what)) => {
+                self.refuse(format!(
+                    "`extra` of {name} has {what}: it may be CHECK (…), GENERATED ALWAYS AS (…) STORED and COLLATE \
+                     \"name\", in any order"
+                ));
+                Extra::default()
             }
+            None => Extra::default(),
+        };
+        for (number, (own, expr)) in extra.checks.into_iter().enumerate() {
+            let own = own.unwrap_or_else(|| names::check(def.name, &name, number));
+            table.checks.push(Check { name: Some(own), expr });
         }
         if spec.unique {
             let is_composite = self.tenancy.is_some_and(|it| it.keys == Keys::Composite);
@@ -329,7 +332,9 @@ impl Reader<'_> {
             ty,
             nullable: spec.nullable != Some(false),
             default,
-            auto_increment,
+            auto_increment: auto_increment && extra.generated.is_none(),
+            generated: extra.generated,
+            collation: extra.collation,
             options: Vec::new(),
         }
     }
@@ -368,48 +373,6 @@ impl Reader<'_> {
             _ => None,
         }
     }
-}
-
-/// The conditions of `CHECK (…)`, once or more often, as they are written; `None` if there is anything
-/// else.
-fn checks(extra: &str) -> Option<Vec<String>> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, extra).tokenize_with_location().ok()?;
-    let offset = |at: Location| -> Option<usize> {
-        let line = extra.split_inclusive('\n').take(usize::try_from(at.line).ok()? - 1);
-        let before: usize = line.map(str::len).sum();
-        let letters =
-            extra[before..].char_indices().map(|(at, _)| at).chain([extra.len() - before]);
-        Some(before + letters.into_iter().nth(usize::try_from(at.column).ok()? - 1)?)
-    };
-    let mut checks = Vec::new();
-    let (mut depth, mut begin, mut named) = (0_u32, 0, false);
-    for token in tokens {
-        match token.token {
-            Token::Whitespace(_) => {}
-            Token::LParen => {
-                if depth == 0 {
-                    begin = offset(token.span.end)?;
-                    if !named {
-                        return None;
-                    }
-                }
-                depth += 1;
-            }
-            Token::RParen => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    checks.push(extra[begin..offset(token.span.start)?].trim().to_owned());
-                    named = false;
-                }
-            }
-            Token::Word(word) if depth == 0 && !named && word.keyword == Keyword::CHECK => {
-                named = true;
-            }
-            _ if depth == 0 => return None,
-            _ => {}
-        }
-    }
-    (depth == 0 && !named && !checks.is_empty()).then_some(checks)
 }
 
 /// Gives each foreign key an index that starts with its columns, unless a key or index does

@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use sqlparser::tokenizer::Token;
 
 use super::{
-    Action, BTREE, Check, Column, ColumnType, ForeignKey, Index, IndexPart, PrimaryKey, Schema,
-    Table, expr,
+    Action, BTREE, Check, Column, ColumnType, ForeignKey, Generated, Index, IndexPart, PrimaryKey,
+    Schema, Table, expr,
 };
 
 #[derive(FromQueryResult)]
@@ -88,6 +88,24 @@ async fn rows<T: FromQueryResult, C: ConnectionTrait>(db: &C, sql: &str) -> Resu
     db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
 }
 
+fn column(row: ColumnRow, definition: &Definition) -> Column {
+    // SQLite says `GENERATED ALWAYS` as a part of the type of a column that is computed.
+    let is_computed = row.hidden > 1;
+    let ty = if is_computed {
+        row.column_type.to_ascii_uppercase().replace("GENERATED ALWAYS", "")
+    } else {
+        row.column_type
+    };
+    let Besides { generated, collation, options } = definition.besides(&row.column_name);
+    Column {
+        generated,
+        collation,
+        options,
+        default: row.default_expr.map(|text| expr::normalise(&text)),
+        ..Column::new(row.column_name, ColumnType::parse(&ty), row.not_null == 0)
+    }
+}
+
 fn assemble(
     columns: Vec<ColumnRow>,
     foreign_keys: Vec<ForeignKeyRow>,
@@ -106,21 +124,9 @@ fn assemble(
             }
         });
         if row.key_position > 0 {
-            keys.push((row.table_name, row.key_position, row.column_name.clone()));
+            keys.push((row.table_name.clone(), row.key_position, row.column_name.clone()));
         }
-        let is_computed = row.hidden > 1;
-        // SQLite says `GENERATED ALWAYS` as a part of the type of a column that is computed.
-        let ty = if is_computed {
-            row.column_type.to_ascii_uppercase().replace("GENERATED ALWAYS", "")
-        } else {
-            row.column_type
-        };
-        let column = Column::new(row.column_name, ColumnType::parse(&ty), row.not_null == 0);
-        table.columns.push(Column {
-            options: definition.options_of(&column.name),
-            default: row.default_expr.map(|text| expr::normalise(&text)),
-            ..column
-        });
+        table.columns.push(column(row, &definition));
     }
     keys.sort();
     for (table, _, column) in keys {
@@ -295,14 +301,14 @@ impl Definition {
     }
 
     /// What a column is besides its type, default, keys and checks.
-    fn options_of(&self, column: &str) -> Vec<String> {
+    fn besides(&self, column: &str) -> Besides {
         let is_it = |item: &&std::ops::Range<usize>| match self.tokens.get(item.start) {
             Some(Token::Word(word)) => word.value.eq_ignore_ascii_case(column),
             Some(Token::SingleQuotedString(name)) => name.eq_ignore_ascii_case(column),
             _ => false,
         };
-        let Some(item) = self.items.iter().find(is_it) else { return Vec::new() };
-        let mut options = Vec::new();
+        let mut found = Besides::default();
+        let Some(item) = self.items.iter().find(is_it) else { return found };
         let mut depth = 0_usize;
         for at in item.clone().skip(1) {
             match self.tokens[at] {
@@ -312,27 +318,38 @@ impl Definition {
                 _ => match self.bare(at).as_str() {
                     "COLLATE" => {
                         let name = self.tokens.get(at + 1).and_then(expr::word).unwrap_or_default();
-                        options.push(format!("COLLATE {}", name.to_ascii_uppercase()));
+                        let name = name.to_ascii_uppercase();
+                        found.collation = (name != DEFAULT_COLLATION).then_some(name);
                     }
-                    "AUTOINCREMENT" => options.push("AUTOINCREMENT".to_owned()),
+                    "AUTOINCREMENT" => found.options.push("AUTOINCREMENT".to_owned()),
                     "ON" if self.bare(at + 1) == "CONFLICT" => {
-                        options.push(format!("ON CONFLICT {}", self.bare(at + 2)));
+                        found.options.push(format!("ON CONFLICT {}", self.bare(at + 2)));
                     }
                     "AS" => {
                         let inner = expr::parenthesised(&self.tokens, at + 1).unwrap_or_default();
                         let stored =
                             item.clone().skip(at - item.start).any(|at| self.bare(at) == "STORED");
-                        let kept = if stored { "STORED" } else { "VIRTUAL" };
-                        let computed = expr::normalise(&expr::spell(inner));
-                        options.push(format!("GENERATED ALWAYS AS ({computed}) {kept}"));
+                        let expr = expr::normalise(&expr::spell(inner));
+                        found.generated = Some(Generated { expr, stored });
                     }
                     _ => {}
                 },
             }
         }
-        options
+        found
     }
 }
+
+/// What a column is besides its type, default, keys and checks.
+#[derive(Default)]
+struct Besides {
+    generated: Option<Generated>,
+    collation: Option<String>,
+    options: Vec<String>,
+}
+
+/// The collation of a column that names none: <https://www.sqlite.org/datatype3.html#collating_sequences>
+const DEFAULT_COLLATION: &str = "BINARY";
 
 /// The checks in the text of a CREATE TABLE, on columns as well as on the table.
 fn checks(tokens: &[Token]) -> Vec<Check> {

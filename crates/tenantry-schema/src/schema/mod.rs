@@ -14,6 +14,7 @@ pub mod access;
 pub mod ddl;
 mod enums;
 pub mod expr;
+mod extra;
 mod from_entities;
 mod from_postgres;
 mod from_sqlite;
@@ -31,7 +32,7 @@ mod types;
 pub use access::{Grant, Grantee, Policy, RowSecurity};
 pub use from_postgres::attribute_names;
 pub use model::{
-    Action, BTREE, Check, Column, Distribution, ForeignKey, INCLUDE, Index, IndexPart,
+    Action, BTREE, Check, Column, Distribution, ForeignKey, Generated, INCLUDE, Index, IndexPart,
     NULLS_NOT_DISTINCT, PrimaryKey, Schema, Table,
 };
 pub use normalise::{Expected, expected, read, replay};

@@ -109,10 +109,32 @@ pub struct Column {
     /// Whether the database gives each new row the next number: an identity column, `serial`, or the rowid.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auto_increment: bool,
-    /// What a live one has besides, as SQL: `COLLATE "C"`, `GENERATED ALWAYS AS IDENTITY`. Entities have
-    /// no words for it.
+    /// From what the database computes its values, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Generated>,
+    /// The collation, where it is not the type's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<String>,
+    /// What a live one has besides, as SQL: `GENERATED ALWAYS AS IDENTITY`, `ON CONFLICT IGNORE`. Entities
+    /// have no words for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
+}
+
+/// How the database computes the values of a generated column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generated {
+    /// The expression over the other columns of the row, as SQL.
+    pub expr: String,
+    /// Whether the values are stored, and not computed whenever they are read.
+    pub stored: bool,
+}
+
+impl fmt::Display for Generated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = if self.stored { "STORED" } else { "VIRTUAL" };
+        write!(f, "GENERATED ALWAYS AS ({}) {kept}", self.expr)
+    }
 }
 
 /// A primary key.
@@ -217,8 +239,16 @@ impl Column {
             nullable,
             default: None,
             auto_increment: false,
+            generated: None,
+            collation: None,
             options: Vec::new(),
         }
+    }
+
+    /// The expression from which its values are computed, if they are.
+    #[must_use]
+    pub fn computed(&self) -> Option<&str> {
+        self.generated.as_ref().map(|generated| generated.expr.as_str())
     }
 }
 
@@ -323,6 +353,9 @@ impl Schema {
             }
             for column in &mut table.columns {
                 column.default = None;
+                if let Some(generated) = &mut column.generated {
+                    generated.expr.clear();
+                }
             }
         }
         self

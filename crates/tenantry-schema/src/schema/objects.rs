@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::{
     dialect::PostgreSqlDialect,
-    tokenizer::{Location, Token, TokenWithSpan, Tokenizer},
+    tokenizer::{Token, TokenWithSpan, Tokenizer},
 };
 use tenantry_entity::Engine;
 
 use super::Schema;
+use crate::sql::Places;
 
 /// The engines that a statement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -534,18 +535,9 @@ fn tokens(sql: &str) -> Option<Vec<TokenWithSpan>> {
 
 /// The tokens that are no white space, with their places in bytes.
 fn significant_at<'t>(text: &str, tokens: &'t [TokenWithSpan]) -> Vec<(usize, &'t Token)> {
-    let lines: Vec<usize> =
-        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let places = Places::of(text);
     let kept = tokens.iter().filter(|it| !matches!(it.token, Token::Whitespace(_) | Token::EOF));
-    kept.map(|it| (offset(text, &lines, it.span.start), &it.token)).collect()
-}
-
-/// The place of a token in bytes. Lines and columns are counted from 1, columns in letters.
-fn offset(text: &str, lines: &[usize], at: Location) -> usize {
-    let index = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
-    let line = lines.get(index(at.line)).copied().unwrap_or(text.len());
-    let letters = text[line..].char_indices().map(|(at, _)| line + at);
-    letters.chain([text.len()]).nth(index(at.column)).unwrap_or(text.len())
+    kept.map(|it| (places.byte(it.span.start), &it.token)).collect()
 }
 
 fn upper(token: &Token) -> String {

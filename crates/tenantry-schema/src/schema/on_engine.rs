@@ -52,6 +52,10 @@ impl Schema {
                 }
                 column.ty = column.ty.on_sqlite();
                 column.default = ddl::default_on(engine, column).map(|text| expr::normalise(&text));
+                column.collation = ddl::collation_on(engine, column);
+                if let Some(generated) = &mut column.generated {
+                    generated.expr = expr::normalise(&generated.expr);
+                }
             }
             if let Some(key) = &mut table.primary_key {
                 key.name = None;
@@ -80,10 +84,29 @@ impl Schema {
     /// What of this neutral schema `engine` cannot have in any form, in a sentence each.
     #[must_use]
     pub fn refused_by(&self, engine: Engine) -> Vec<String> {
-        if engine != Engine::Sqlite {
-            return Vec::new();
-        }
         let mut found = Vec::new();
+        if engine != Engine::Sqlite {
+            for (table, column) in
+                self.tables.values().flat_map(|it| it.columns.iter().map(move |c| (it, c)))
+            {
+                let place = || format!("{}.{}", table.name, column.name);
+                if let Some(name) =
+                    column.collation.as_ref().filter(|name| !v1::has_collation(engine, name))
+                {
+                    found.push(format!(
+                        "{} has the collation {name}, which only SQLite has",
+                        place()
+                    ));
+                }
+                if column.generated.as_ref().is_some_and(|it| !it.stored) {
+                    found.push(format!(
+                        "{} is VIRTUAL, which PostgreSQL has from version 18 on only: write STORED",
+                        place()
+                    ));
+                }
+            }
+            return found;
+        }
         if let Some(name) = &self.name {
             found.push(format!(
                 "the entities say `schema_name = \"{name}\"`, and SQLite has no schemas"

@@ -14,7 +14,7 @@ use tenantry_migration::{
     db::{begin_for_tenant, finish, listed_ids, quoted, read_id},
     lock::{self, Purpose},
     runner::{Destructive, SeedingStage},
-    schema::{Schema, Table, names, tenancy},
+    schema::{Column, Schema, Table, names, tenancy},
 };
 
 use self::{
@@ -197,7 +197,8 @@ async fn as_made(
     // It is not known what should be in a column that the entities do not have.
     let is_known = |table: &str, columns: &[&str]| {
         let live = schema.tables.get(table);
-        live.is_some_and(|it| it.columns.iter().all(|it| columns.contains(&it.name.as_str())))
+        let is_known = |it: &Column| it.generated.is_some() || columns.contains(&it.name.as_str());
+        live.is_some_and(|it| it.columns.iter().all(is_known))
     };
     let tables = on.tables().iter();
     let tables = tables.filter(|def| !differs(def.name) && is_known(def.name, &def.columns));

@@ -56,6 +56,7 @@ CREATE TABLE "order_lines" (
     "order_id" integer NOT NULL,
     "product_id" integer NOT NULL,
     "quantity" integer NOT NULL,
+    "is_bulk" boolean NOT NULL GENERATED ALWAYS AS (quantity >= 6) STORED,
     CONSTRAINT "order_lines_pkey" PRIMARY KEY ("id"),
     FOREIGN KEY ("order_id") REFERENCES "orders" ("id") ON DELETE CASCADE,
     FOREIGN KEY ("product_id") REFERENCES "products" ("id")

@@ -36,5 +36,5 @@ pub static PROJECT: Project = Project {
 
 // `generate` puts the next migration at the end.
 tenantry_migration::migrations![PROJECT;
-    m20261130_125930_create_tables,
+    m20261130_145301_create_tables,
 ];

@@ -2,7 +2,10 @@
 
 use std::ops::Deref;
 
-use sea_orm::{ActiveValue::Set, prelude::Decimal};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    prelude::Decimal,
+};
 use tenantry_migration::Tenancy;
 use tenantry_seeder::{SampleTable, Samples, Seeder, Set as SampleSet, Tenant, draw, parent};
 
@@ -105,6 +108,8 @@ fn order_line_row(own: &Organization, n: u32) -> order_line::ActiveModel {
         order_id: Set(own.row_number::<order::Entity>(n / 2)),
         product_id: Set(own.row_number::<product::Entity>(product)),
         quantity: Set(i32::try_from(quantity).unwrap_or(1)),
+        // The database computes it.
+        is_bulk: NotSet,
     }
 }
 

@@ -152,6 +152,14 @@ fn addition(change: &Change) -> Option<String> {
         Change::AlterOptions { column, to, .. } if !to.is_empty() => {
             Some(format!("{}, which is {}", place(table, column.as_deref()), options(to)))
         }
+        Change::AlterCollation { to, .. } => {
+            let name = to.collation.as_ref()?;
+            Some(format!("{}, which is COLLATE {name}", place(table, Some(&to.name))))
+        }
+        Change::AlterGenerated { to, .. } => {
+            let generated = to.generated.as_ref()?;
+            Some(format!("{}, which is {generated}", place(table, Some(&to.name))))
+        }
         Change::AddCheck { check, .. } => Some(format!("the check ({}) on {table}", check.expr)),
         Change::AddPolicy { policy, .. } | Change::AlterPolicy { to: policy, .. } => {
             Some(format!("the policy {} on {table}", policy.name))

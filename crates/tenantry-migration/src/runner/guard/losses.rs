@@ -24,8 +24,14 @@ pub(super) fn losing(
     let thinner = effect.rebuilt.iter().map(|(name, _)| name).filter(|name| {
         live.tables.get(*name).is_some_and(|table| !lost_columns(effect, table).is_empty())
     });
+    let only_computed = |name: &&String| {
+        let is_of_it = |(table, _): &&(String, String)| table == *name;
+        let table = live.tables.get(*name).filter(|_| effect.lost.iter().any(|it| is_of_it(&it)));
+        table.is_some_and(|table| lost_columns(effect, table).is_empty())
+    };
+    let thins = effect.thins.iter().filter(|name| !only_computed(name));
     let mut others: Vec<String> =
-        effect.thins.iter().chain(thinner).filter_map(|it| named(live, engine, it)).collect();
+        thins.chain(thinner).filter_map(|it| named(live, engine, it)).collect();
     others.extend(emptied.iter().cloned());
     for name in others {
         if !losing.contains(&name) {
@@ -64,6 +70,8 @@ pub(super) fn lost_columns(effect: &Effect, table: &Table) -> Vec<String> {
         let gone = table.columns.iter().filter(|column| !columns.contains(&column.name));
         lost.extend(gone.map(|column| column.name.clone()));
     }
+    // What is computed, is lost with nothing.
+    lost.retain(|name| table.column(name).is_none_or(|column| column.generated.is_none()));
     lost
 }
 

@@ -95,6 +95,30 @@ impl AlterTable {
         self.alter(format!("ALTER COLUMN {column} TYPE {ty} USING ({value})"))
     }
 
+    /// Changes a column's collation; `None` is the one of its type.
+    pub fn set_collation(self, column: &str, ty: ColumnType, collation: Option<&str>) -> Self {
+        let (column, ty) = (quoted(column), type_text(ty));
+        let collation = quoted(collation.unwrap_or("default"));
+        self.alter(format!("ALTER COLUMN {column} TYPE {ty} COLLATE {collation}"))
+    }
+
+    /// Changes a column's type and collation, and its values to what `value`, as SQL over the row, makes of them.
+    pub fn set_collation_using(
+        self,
+        column: &str,
+        ty: ColumnType,
+        collation: &str,
+        value: &str,
+    ) -> Self {
+        let (column, ty, collation) = (quoted(column), type_text(ty), quoted(collation));
+        self.alter(format!("ALTER COLUMN {column} TYPE {ty} COLLATE {collation} USING ({value})"))
+    }
+
+    /// Keeps the values of a generated column, which become its own.
+    pub fn drop_expression(self, column: &str) -> Self {
+        self.alter(format!("ALTER COLUMN {} DROP EXPRESSION", quoted(column)))
+    }
+
     /// Refuses NULL from now on. Fails where there is one.
     pub fn set_not_null(self, column: &str) -> Self {
         self.alter(format!("ALTER COLUMN {} SET NOT NULL", quoted(column)))

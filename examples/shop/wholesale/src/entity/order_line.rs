@@ -11,6 +11,8 @@ pub struct Model {
     pub order_id: i64,
     pub product_id: i64,
     pub quantity: i32,
+    #[sea_orm(extra = "GENERATED ALWAYS AS (quantity >= 6) STORED")]
+    pub is_bulk: bool,
     #[sea_orm(belongs_to, from = "order_id", to = "id", on_delete = "Cascade")]
     pub order: HasOne<super::order::Entity>,
     #[sea_orm(belongs_to, from = "product_id", to = "id")]

@@ -10,7 +10,7 @@ pub struct Model {
     pub id: i64,
     #[sea_orm(unique_key = "organization_number")]
     pub organization_id: i64,
-    #[sea_orm(unique_key = "organization_number")]
+    #[sea_orm(unique_key = "organization_number", extra = "COLLATE \"C\"")]
     pub number: String,
     #[sea_orm(column_type = "Decimal(Some((12, 2)))", extra = "CHECK (price >= 0)")]
     pub price: Decimal,

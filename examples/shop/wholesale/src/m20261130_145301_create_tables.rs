@@ -170,7 +170,7 @@ true), '')::bigint",
                 .table("products")
                 .col(v1::auto_increment(manager, big_integer("id")))
                 .col(big_integer("organization_id"))
-                .col(string("number"))
+                .col(v1::collated(manager, string("number"), "C"))
                 .col(decimal_len("price", 12, 2))
                 .primary_key(Index::create().name("products_pkey").col("id"))
                 .foreign_key(
@@ -283,6 +283,7 @@ true), '')::bigint",
                 .col(big_integer("order_id"))
                 .col(big_integer("product_id"))
                 .col(integer("quantity"))
+                .col(boolean("is_bulk").generated(Expr::cust("quantity >= 6"), true).take())
                 .primary_key(Index::create().name("order_lines_pkey").col("id"))
                 .foreign_key(
                     ForeignKey::create()
