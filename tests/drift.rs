@@ -462,6 +462,10 @@ fn dump(db: &TestDb) -> Vec<u8> {
 }
 
 fn restore(db: &TestDb, dump: &[u8]) {
+    restore_with(db, dump, "--echo-errors");
+}
+
+fn restore_with(db: &TestDb, dump: &[u8], flag: &str) {
     match db.engine {
         Engine::Sqlite => drop(pipe(Command::new("sqlite3").arg(db.file()), dump)),
         _ => {
@@ -472,7 +476,7 @@ fn restore(db: &TestDb, dump: &[u8]) {
                 db.server().name
             ));
             let mut psql = Command::new("psql");
-            psql.args(["--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1"]).arg(&db.url);
+            psql.args(["--quiet", "--no-psqlrc", flag, "--set", "ON_ERROR_STOP=1"]).arg(&db.url);
             drop(pipe(&mut psql, dump));
         }
     }
@@ -490,6 +494,42 @@ async fn a_dump_that_is_restored_has_no_differences(db: TestDb) {
         assert_eq!(after.rows().await, before.rows().await);
         before = after;
     }
+}
+
+/// In a restored dump, one transaction has written all there is, whoever made it: what was made by hand is still
+/// told from what migrations made.
+#[tokio::test]
+async fn what_was_made_by_hand_is_told_after_a_restore() {
+    let before = TestDb::new(Engine::Postgres);
+    before.migration(&["up"]).ok();
+    before
+        .execute("CREATE INDEX by_hand ON leads (email); ALTER TABLE leads ADD COLUMN more text")
+        .await;
+    for (tables, flag) in [(true, "--single-transaction"), (true, "--echo-errors"), (false, "")] {
+        let db = if tables { &TestDb::new(Engine::Postgres) } else { &before };
+        if tables {
+            restore_with(db, &dump(&before), flag);
+        }
+        let refused = db.migration(&["reset"]).expect_code(1).clean_output();
+        let said = refused.error();
+        assert!(said.contains("by_hand") && said.contains("leads.more"), "{flag}: {said}");
+    }
+    // Nor is it taken for a migration's where the journal is another database's, word for word.
+    let other = TestDb::new(Engine::Postgres);
+    other.migration(&["up"]).ok();
+    let journal = pipe(
+        Command::new("pg_dump")
+            .args(["--data-only", "--table=seaql_migrations_journal"])
+            .arg(&other.url),
+        b"",
+    );
+    other.execute("DROP TABLE seaql_migrations_journal").await;
+    before.execute("DROP INDEX by_hand; DELETE FROM seaql_migrations_journal").await;
+    let mut psql = Command::new("psql");
+    psql.args(["--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1"]).arg(&before.url);
+    drop(pipe(&mut psql, &journal));
+    let refused = before.migration(&["reset"]).expect_code(1).clean_output();
+    assert!(refused.error().contains("leads.more"), "{}", refused.error());
 }
 
 async fn the_command_reports_and_prints_sql(db: TestDb) {

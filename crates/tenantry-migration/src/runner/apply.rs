@@ -264,7 +264,11 @@ impl Runner<'_> {
             let recorded = &mut session.history.recorded;
             recorded.retain(|name, _| !rolled_back.contains(&name.as_str()));
             recorded.extend(applied.into_iter().map(|name| (name.to_owned(), at)));
-            self.note(session, notes).await?;
+            let mut notes = notes.to_vec();
+            if journal::names_transactions(self.engine) {
+                notes.push(Note::new(Event::Within, ""));
+            }
+            self.note(session, &notes).await?;
         }
         done.clear();
         Ok(())

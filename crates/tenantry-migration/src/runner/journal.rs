@@ -5,7 +5,7 @@
 //! from us and we from it; the journal knows in which order, and what else there is to know.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -17,7 +17,11 @@ use sea_orm::{
 use serde::Serialize;
 use tenantry_entity::Engine;
 
-use crate::{config, db::quoted, error::Result};
+use crate::{
+    config,
+    db::{literal, quoted},
+    error::Result,
+};
 
 /// The journal's name, beside the bookkeeping table of this name.
 #[must_use]
@@ -48,10 +52,12 @@ pub enum Event {
     Environment,
     /// Sample rows were inserted into the table of this name, or deleted.
     Seeded,
+    /// The transaction that applied or rolled back what is noted beside it, by the server's start and its number.
+    Within,
 }
 
 impl Event {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Applied,
         Self::RolledBack,
         Self::Applying,
@@ -61,6 +67,7 @@ impl Event {
         Self::Accepted,
         Self::Environment,
         Self::Seeded,
+        Self::Within,
     ];
 
     fn name(self) -> &'static str {
@@ -74,6 +81,7 @@ impl Event {
             Self::Accepted => "accepted",
             Self::Environment => "environment",
             Self::Seeded => "seeded",
+            Self::Within => "within",
         }
     }
 }
@@ -102,7 +110,7 @@ pub(super) struct Entry {
 impl Entry {
     /// Whether its name is a migration's.
     pub(super) fn is_about_a_migration(&self) -> bool {
-        !matches!(self.event, Some(Event::Environment | Event::Seeded))
+        !matches!(self.event, Some(Event::Environment | Event::Seeded | Event::Within))
     }
 }
 
@@ -173,6 +181,19 @@ impl History {
             .filter(|_| self.is_recorded(name))
     }
 
+    /// Whether the journal and the bookkeeping have the same migrations as applied.
+    pub(super) fn is_whole(&self) -> bool {
+        let ends = |event: Event| {
+            matches!(event, Event::Applied | Event::Adopted | Event::Baselined | Event::RolledBack)
+        };
+        let applied = self.by_name.keys().filter(|name| {
+            let newest = self.of(name).filter_map(|entry| entry.event).find(|event| ends(*event));
+            newest.is_some_and(|event| event != Event::RolledBack)
+        });
+        let applied: BTreeSet<&String> = applied.collect();
+        applied == self.recorded.keys().collect()
+    }
+
     /// The row that says that a migration has begun, if none says that it has ended.
     pub(super) fn half_done(&self, name: &str) -> Option<&Entry> {
         let unfinished =
@@ -197,6 +218,38 @@ impl History {
 pub(super) fn environment(entries: &[Entry]) -> Option<&str> {
     let mut newest = entries.iter().rev();
     newest.find(|it| it.event == Some(Event::Environment)).map(|it| it.name.as_str())
+}
+
+/// Whether the rows of an engine's catalogue tell the transaction that wrote them, so that the journal notes it.
+pub(super) fn names_transactions(engine: Engine) -> bool {
+    engine == Engine::Postgres
+}
+
+/// How the journal names the present transaction. Numbers of transactions are a server's own: those that a dump
+/// brings from another one, or from before an upgrade, must not be taken for its own, and no other fact that every
+/// role may ask for tells two servers apart. After a restart it only takes longer.
+const TRANSACTION: &str =
+    "extract(epoch FROM pg_postmaster_start_time())::text || ' ' || pg_current_xact_id()::text";
+
+/// SQL for the numbers of the transactions that the journal names, as `xmin` has them; `None` if it names none.
+pub(super) fn transactions_sql(entries: &[Entry]) -> Option<String> {
+    let named = entries.iter().filter(|entry| entry.event == Some(Event::Within));
+    let values: Vec<String> = named
+        .filter_map(|entry| {
+            let (start, number) = entry.name.split_once(' ')?;
+            let number: i64 = number.parse().ok()?;
+            Some(format!("({}, {number})", literal(start)))
+        })
+        .collect();
+    // `xmin` is the lower half of the number, which is told by it for two thousand million transactions.
+    (!values.is_empty()).then(|| {
+        format!(
+            "SELECT (v.number & 4294967295)::text AS x FROM (VALUES {}) v (start, number) \
+             WHERE v.start = extract(epoch FROM pg_postmaster_start_time())::text \
+             AND pg_snapshot_xmax(pg_current_snapshot())::text::bigint - v.number < 2000000000",
+            values.join(", ")
+        )
+    })
 }
 
 /// Something to write into the journal.
@@ -379,6 +432,10 @@ pub(super) async fn write<C: ConnectionTrait>(
         _ => Expr::val(actor.clone())
             .binary(BinOper::Custom("||"), Expr::cust("' as ' || session_user")),
     };
+    let name_sql = |entry: &Entry| match entry.event {
+        Some(Event::Within) => Expr::cust(TRANSACTION),
+        _ => Expr::val(entry.name.as_str()),
+    };
     let mut insert = Query::insert();
     insert.into_table(table_beside(bookkeeping)).columns(COLUMNS.split(", "));
     for entry in &entries {
@@ -386,7 +443,7 @@ pub(super) async fn write<C: ConnectionTrait>(
         insert.values_panic([
             entry.number.into(),
             event.into(),
-            entry.name.as_str().into(),
+            name_sql(entry),
             entry.at.into(),
             entry.duration.into(),
             actor_sql(&entry.actor),

@@ -1,16 +1,18 @@
 //! What was made by hand, beside what the migrations made.
 
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement};
 use tenantry_entity::Engine;
 
 use super::{
     super::{
         attached::{Attached, attached},
         dependents::{Dependent, dependents},
+        journal,
     },
     Request, left, named, replayed_on,
 };
 use crate::{
+    db::literal,
     diff::{Change, diff, options, place},
     error::{Result, sqlstate},
     refusal::Refusal,
@@ -34,7 +36,7 @@ pub(super) async fn made_by_hand(
     let recreated: Vec<String> =
         request.effect.rebuilt.iter().filter_map(|(name, _)| named(live, engine, name)).collect();
     let compared: Vec<String> = drops.iter().chain(&recreated).cloned().collect();
-    let made = made(tx, request, &compared).await?;
+    let made = made(tx, request, live, &compared).await?;
     let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) = dependents(tx, engine, targets)
         .await?
         .into_iter()
@@ -98,13 +100,17 @@ fn check_referrers(request: &Request<'_>, drops: &[String], keys: &[Dependent]) 
 }
 
 /// What the migrations made, according to the bookkeeping; `None` if that cannot be found out.
-pub(super) async fn made(
+async fn made(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
+    live: &Schema,
     drops: &[String],
 ) -> Result<Option<Schema>> {
     if drops.is_empty() {
         return Ok(Some(Schema::default()));
+    }
+    if written_by_migrations(tx, request, drops).await? {
+        return Ok(Some(live.clone().filtered(|name| drops.iter().any(|other| other == name))));
     }
     match schema::replay(tx, replayed_on(request.engine), request.made_by).await {
         Ok(made) => Ok(Some(made)),
@@ -112,6 +118,45 @@ pub(super) async fn made(
         Err(error) if sqlstate(&error).is_some_and(|code| code != READ_ONLY) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether everything that the catalogue has of these tables was written by the transactions that the journal
+/// names: then nothing was made by hand, and they need not be made again to find that out, which takes longer
+/// than to drop them.
+async fn written_by_migrations(
+    tx: &DatabaseTransaction,
+    request: &Request<'_>,
+    tables: &[String],
+) -> Result<bool, DbErr> {
+    // What is not recorded, another program has made, or the bookkeeping was altered.
+    if !journal::names_transactions(request.engine) || !request.history.is_whole() {
+        return Ok(false);
+    }
+    let Some(ours) = journal::transactions_sql(request.history.entries()) else {
+        return Ok(false);
+    };
+    let names: Vec<String> = tables.iter().map(|name| literal(name)).collect();
+    let sql = format!(
+        "WITH t AS MATERIALIZED (SELECT c.oid, c.xmin AS x FROM pg_class c \
+         WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
+         AND c.relname IN ({names})), \
+         i AS MATERIALIZED (SELECT i.indexrelid AS oid, i.xmin AS x FROM pg_index i JOIN t ON t.oid = i.indrelid), \
+         ours AS MATERIALIZED ({ours}) \
+         SELECT NOT EXISTS (SELECT 1 FROM (SELECT x FROM t UNION ALL SELECT x FROM i \
+         UNION ALL SELECT c.xmin FROM pg_class c JOIN i ON i.oid = c.oid \
+         UNION ALL SELECT a.xmin FROM pg_attribute a JOIN t ON t.oid = a.attrelid \
+         UNION ALL SELECT a.xmin FROM pg_attribute a JOIN i ON i.oid = a.attrelid \
+         UNION ALL SELECT d.xmin FROM pg_attrdef d JOIN t ON t.oid = d.adrelid \
+         UNION ALL SELECT k.xmin FROM pg_constraint k JOIN t ON t.oid = k.conrelid \
+         UNION ALL SELECT k.xmin FROM pg_constraint k JOIN t ON t.oid = k.confrelid \
+         UNION ALL SELECT g.xmin FROM pg_trigger g JOIN t ON t.oid = g.tgrelid \
+         UNION ALL SELECT h.xmin FROM pg_inherits h JOIN t ON t.oid IN (h.inhrelid, h.inhparent) \
+         UNION ALL SELECT p.xmin FROM pg_policy p JOIN t ON t.oid = p.polrelid) w \
+         WHERE w.x::text NOT IN (SELECT x FROM ours)) AND EXISTS (SELECT 1 FROM ours) AS is_so",
+        names = names.join(", "),
+    );
+    let row = tx.query_one_raw(Statement::from_string(request.engine.backend(), sql)).await?;
+    row.map_or(Ok(false), |row| row.try_get("", "is_so"))
 }
 
 /// The SQLSTATE of a transaction that may not write.

@@ -108,6 +108,35 @@ pub(super) struct Count {
     pub(super) edited: Option<Sum>,
 }
 
+impl Count {
+    /// What is counted in an empty table.
+    pub(super) fn none(table: &str) -> Self {
+        Self { table: table.to_owned(), real_rows: 0, which: None, edited: None }
+    }
+}
+
+/// Those of the tables that have any rows.
+pub(super) async fn filled<'t>(
+    tx: &DatabaseTransaction,
+    engine: Engine,
+    tables: &[&'t Table],
+) -> Result<Vec<&'t Table>, DbErr> {
+    let has_rows = |(at, table): (usize, &&Table)| {
+        format!("SELECT {at} AS at WHERE EXISTS (SELECT 1 FROM {})", quoted(&table.name))
+    };
+    let parts: Vec<String> = tables.iter().enumerate().map(has_rows).collect();
+    if parts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let stmt = Statement::from_string(engine.backend(), parts.join(" UNION ALL "));
+    let mut filled = Vec::new();
+    for row in tx.query_all_raw(stmt).await? {
+        let at: i32 = row.try_get("", "at")?;
+        filled.extend(usize::try_from(at).ok().and_then(|at| tables.get(at)));
+    }
+    Ok(filled)
+}
+
 /// Counts the real rows of all tables in one statement.
 pub(super) async fn count(
     tx: &DatabaseTransaction,

@@ -7,7 +7,7 @@ mod losses;
 use by_hand::made_by_hand;
 use consent::hash;
 pub(super) use consent::{Consent, Consented};
-use losses::{count, emptied, losing, losses, lost_columns};
+use losses::{Count, count, emptied, filled, losing, losses, lost_columns};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use tenantry_entity::Engine;
 
@@ -117,15 +117,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let emptied = emptied(effect, engine, &live);
     let losing = losing(effect, engine, &live, &drops, &emptied);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
-    let mut counts = count(tx, request.samples, &tables).await?;
-    let edited = request.samples.edited(tx, request.history.entries(), &tables).await?;
-    for (table, sum) in tables.iter().zip(edited) {
-        let count = counts.iter_mut().find(|count| count.table == table.name);
-        if let (Some(count), Some(sum)) = (count, sum) {
-            count.real_rows += sum.contents.rows;
-            count.edited = Some(sum);
-        }
-    }
+    let counts = counted(tx, request, &tables).await?;
     let going: Vec<String> = losing
         .iter()
         .chain(targets.iter().filter(|name| !losing.contains(name)))
@@ -188,6 +180,30 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
         by_hand,
         cuts,
     })
+}
+
+/// What is in each of these tables: real rows, and sample rows that were edited.
+async fn counted(
+    tx: &DatabaseTransaction,
+    request: &Request<'_>,
+    tables: &[&Table],
+) -> Result<Vec<Count>> {
+    // To count is dearer than to look whether there is anything, and most tables that are dropped are empty.
+    let filled = filled(tx, request.engine, tables).await?;
+    let mut counts = count(tx, request.samples, &filled).await?;
+    let edited = request.samples.edited(tx, request.history.entries(), &filled).await?;
+    for (table, sum) in filled.iter().zip(edited) {
+        let count = counts.iter_mut().find(|count| count.table == table.name);
+        if let (Some(count), Some(sum)) = (count, sum) {
+            count.real_rows += sum.contents.rows;
+            count.edited = Some(sum);
+        }
+    }
+    let of = |table: &&Table| {
+        let found = counts.iter().find(|count| count.table == table.name).cloned();
+        found.unwrap_or_else(|| Count::none(&table.name))
+    };
+    Ok(tables.iter().map(of).collect())
 }
 
 /// The name by which a table is there. SQLite does not tell names by their case.
