@@ -154,6 +154,7 @@ struct ColumnSpec {
     second_check: Option<u8>,
     /// Whether it has a collation, if it is a text.
     collated: bool,
+    comment: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -224,10 +225,21 @@ fn column() -> impl Strategy<Value = ColumnSpec> {
         any::<bool>(),
         option::weighted(0.4, 0u8..3),
         option::weighted(0.15, 0u8..3),
-        prop::bool::weighted(0.25),
+        (prop::bool::weighted(0.25), option::weighted(0.15, 0..COMMENTS.len())),
     )
-        .prop_map(|(renamed, ty, nullable, default, check, second_check, collated)| {
-            ColumnSpec { name: None, renamed, ty, nullable, default, check, second_check, collated }
+        .prop_map(|(renamed, ty, nullable, default, check, second_check, last)| {
+            let (name, (collated, comment)) = (None, last);
+            ColumnSpec {
+                name,
+                renamed,
+                ty,
+                nullable,
+                default,
+                check,
+                second_check,
+                collated,
+                comment,
+            }
         })
 }
 
@@ -399,6 +411,7 @@ fn edit(to: &mut Option<TableSpec>, other: Option<&TableSpec>, what: usize, slot
                     if what == 5 {
                         column.ty = other.ty;
                     }
+                    column.comment = other.comment;
                     column.nullable = other.nullable;
                     column.check = other.check;
                     column.second_check = other.second_check;
@@ -428,7 +441,17 @@ fn edit(to: &mut Option<TableSpec>, other: Option<&TableSpec>, what: usize, slot
     }
 }
 
-const TYPES: u8 = 13;
+const COMMENTS: [&str; 2] =
+    ["it's a \\ \"word\"; DROP TABLE a_table", "something else\nin two lines"];
+
+const TYPES: u8 = 14;
+
+/// What the enum type of columns is called.
+const ENUM: &str = "Mood of rows";
+
+/// Its values: those of the rows, and more.
+const VALUES: [&[&str]; 3] =
+    [&["1", "2", "3", "7"], &["1", "it's", "2", "3", "7", "more"], &["3", "more", "7", "2", "1"]];
 
 fn column_type(ty: u8) -> ColumnType {
     match ty {
@@ -444,6 +467,7 @@ fn column_type(ty: u8) -> ColumnType {
         9 => ColumnType::TimestampTz,
         10 => ColumnType::Jsonb,
         11 => ColumnType::Double,
+        12 => ColumnType::Enum(ENUM.to_owned()),
         _ => ColumnType::Numeric(Some((12, 2))),
     }
 }
@@ -468,7 +492,7 @@ fn may_be_unique(ty: &ColumnType) -> bool {
 fn default_of(ty: &ColumnType) -> Option<String> {
     Some(
         match ty {
-            ColumnType::Text | ColumnType::Varchar(_) => "'7'",
+            ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Enum(_) => "'7'",
             ty if is_integer(ty) => "7",
             ColumnType::Double | ColumnType::Numeric(_) => "7",
             ColumnType::Boolean => "FALSE",
@@ -550,12 +574,21 @@ fn build(spec: &Spec) -> Schema {
             schema.tables.insert(table.name.clone(), table);
         }
     }
+    let columns = || schema.tables.values().flat_map(|table| &table.columns);
+    if columns().any(|column| column.ty.enum_name().is_some()) {
+        // Whatever changes with edits.
+        let number = spec.iter().flatten().filter(|table| table.unique).count();
+        let values = VALUES[number % VALUES.len()].iter().map(ToString::to_string);
+        schema.enums.insert(ENUM.to_owned(), values.collect());
+    }
     schema.sorted()
 }
 
 fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
     let name = table_name(slot, spec);
     let mut table = Table::new(name.clone());
+    let first = columns(spec).next().and_then(|(_, _, column)| column.comment);
+    table.comment = first.map(|at| COMMENTS[at].to_owned());
     let plain = |name: &str, ty: ColumnType, nullable: bool| Column::new(name, ty, nullable);
     if spec.primary_key == Key::OrgId {
         table.columns.push(plain("org", ColumnType::Integer, false));
@@ -579,6 +612,7 @@ fn build_table(slot: usize, spec: &TableSpec, all: &Spec) -> Table {
             default,
             auto_increment: false,
             generated: None,
+            comment: column.comment.map(|at| COMMENTS[at].to_owned()),
             collation: (column.collated && is_text(&column_type(column.ty)))
                 .then(|| "C".to_owned()),
             options: Vec::new(),
@@ -970,6 +1004,11 @@ fn without_misfits(from: &Spec, to: &mut Spec) {
                     is_text(before)
                 }
                 (before, ColumnType::Boolean) => is_plain(before),
+                // At the edges, texts are none of the values; and numbers take no way there.
+                (ColumnType::Enum(_), after) => {
+                    !is_text(after) && !matches!(after, ColumnType::Enum(_))
+                }
+                (before, ColumnType::Enum(_)) => !matches!(before, ColumnType::Enum(_)),
                 (ColumnType::Uuid | ColumnType::Timestamp | ColumnType::TimestampTz, after) => {
                     *after == ColumnType::Varchar(Some(20))
                 }
@@ -1064,7 +1103,7 @@ fn value(column: &Column, row: i64, postgres: bool) -> String {
         return "NULL".to_owned();
     }
     match &column.ty {
-        ColumnType::Text | ColumnType::Varchar(_) => format!("'{row}'"),
+        ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Enum(_) => format!("'{row}'"),
         ColumnType::Boolean => (if row % 2 == 0 { "FALSE" } else { "TRUE" }).to_owned(),
         ColumnType::Uuid if postgres => format!("'a{row:031x}'"),
         ColumnType::Uuid => format!("x'a{row:031x}'"),

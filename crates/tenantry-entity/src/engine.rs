@@ -73,6 +73,8 @@ pub struct Capability {
     /// Tables, columns, indexes and constraints may get other names. Where not, an index is recreated
     /// under the other name.
     pub renames: bool,
+    /// `COMMENT ON` exists.
+    pub comments: bool,
     /// `ALTER COLUMN … DROP DEFAULT` exists.
     pub drop_default: bool,
     /// A transaction may write to several tenants, and to shared tables beside them.
@@ -266,6 +268,7 @@ impl Engine {
                 distributes_tables: false,
                 expression_indexes: true,
                 renames: true,
+                comments: false,
                 drop_default: true,
                 writes_across_tenants: true,
                 built_ins: &[],
@@ -286,6 +289,7 @@ impl Engine {
                 distributes_tables: false,
                 expression_indexes: true,
                 renames: true,
+                comments: true,
                 drop_default: true,
                 writes_across_tenants: true,
                 built_ins: &[],
@@ -313,6 +317,7 @@ impl Engine {
                 distributes_tables: false,
                 expression_indexes: false,
                 renames: false,
+                comments: false,
                 drop_default: false,
                 writes_across_tenants: false,
                 built_ins: NILE_BUILT_INS,

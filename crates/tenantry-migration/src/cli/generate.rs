@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     generate::{
         Adoption, Answers, Folder, Proposal, Question, adopt, propose, prove, relations, replayed,
-        source, unmade_comments,
+        source,
     },
     plan::Object,
     refusal::Refusal,
@@ -145,11 +145,6 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     // From the folder: those that are compiled in may be older.
     let schema = project.schema_with(folder.objects()?)?;
     let renames = Renames::of_columns(&entities);
-    if !schema.objects.values().any(|text| text.to_uppercase().contains("COMMENT ON")) {
-        for note in unmade_comments(&entities) {
-            out.note(&note);
-        }
-    }
     if !schema.objects.is_empty() && !folder.lists_objects() {
         out.note(
             "write `mod objects;` into src/lib.rs, and `objects: objects::ALL` into the project: `diff` and \

@@ -45,8 +45,10 @@ pub fn object(change: &Change) -> Option<String> {
         | Change::AddEnum { .. }
         | Change::DropEnum { .. }
         | Change::AlterEnum { .. }
-        | Change::AlterOptions { column: None, .. } => return None,
-        Change::AlterOptions { column: Some(column), .. } => column.clone(),
+        | Change::AlterOptions { column: None, .. }
+        | Change::AlterComment { column: None, .. } => return None,
+        Change::AlterOptions { column: Some(column), .. }
+        | Change::AlterComment { column: Some(column), .. } => column.clone(),
         Change::AlterRowSecurity { .. } => "row-level security".to_owned(),
         Change::AlterDistribution { .. } => "distribution".to_owned(),
         Change::AddPolicy { policy, .. }
@@ -114,14 +116,7 @@ fn described(change: &Change) -> (&'static str, String) {
         Change::AddObjects { .. } | Change::DropObjects { .. } | Change::AlterObjects { .. } => {
             ("object-differs", change.to_string())
         }
-        Change::AlterOptions { column: Some(column), from, to, .. } => (
-            "column-differs",
-            format!("{column} is {}, and should be {}", options(from), options(to)),
-        ),
-        Change::AlterOptions { from, to, .. } => (
-            "table-differs",
-            format!("the table is {}, and should be {}", options(from), options(to)),
-        ),
+        Change::AlterComment { .. } | Change::AlterOptions { .. } => described_besides(change),
         Change::AlterPrimaryKey { from, to, .. } => (
             "primary-key",
             format!(
@@ -216,6 +211,29 @@ fn described_column(change: &Change) -> (&'static str, String) {
             format!("{} is numbered by the database, and should not be", to.name),
         ),
         _ => ("column-differs", change.to_string()),
+    }
+}
+
+/// The same for what a table or a column is or has besides.
+fn described_besides(change: &Change) -> (&'static str, String) {
+    match change {
+        Change::AlterComment { column, from, to, .. } => {
+            let said = |text: &Option<String>| {
+                text.as_ref().map_or_else(|| "nothing".to_owned(), |text| format!("{text:?}"))
+            };
+            let place = column.as_deref().unwrap_or("the table");
+            let (is, should) = (said(from), said(to));
+            ("comment-differs", format!("the comment on {place} is {is}, and should be {should}"))
+        }
+        Change::AlterOptions { column: Some(column), from, to, .. } => (
+            "column-differs",
+            format!("{column} is {}, and should be {}", options(from), options(to)),
+        ),
+        Change::AlterOptions { from, to, .. } => (
+            "table-differs",
+            format!("the table is {}, and should be {}", options(from), options(to)),
+        ),
+        other => ("schema-differs", other.to_string()),
     }
 }
 

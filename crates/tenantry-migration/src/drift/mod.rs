@@ -135,6 +135,8 @@ where
         None
     };
     let expected = schema::expected(db, engine, entities.clone()).await?;
+    let mut live = live;
+    schema::read_comments(db, engine, &mut live, &expected.schema).await?;
     let comparable = live.clone().adopted(engine, &expected.schema);
     let changes = if expected.exact {
         diff(&comparable, &expected.schema)

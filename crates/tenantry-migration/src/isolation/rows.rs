@@ -258,11 +258,9 @@ fn candidates(
             let named = near.chain([1, 0]).map(|number| cast(&format!("({number})")));
             unlike_any_other(&column.ty).into_iter().chain(named).collect()
         }
-        ColumnType::Enum(name) => {
-            let first = enums.get(name).and_then(|values| values.first());
-            vec![cast(&literal(first.map_or("", String::as_str)))]
+        other => {
+            vec![plainest_value(other, enums).map_or_else(|| cast("''"), |value| cast(&value))]
         }
-        other => vec![cast(plainest_value(other))],
     };
     values.dedup();
     values

@@ -51,6 +51,8 @@ pub enum Change {
     AlterGenerated { table: String, from: Column, to: Column },
     /// Texts of a column are compared by other rules.
     AlterCollation { table: String, from: Column, to: Column },
+    /// Something else is said of a column, or of the table itself, or nothing.
+    AlterComment { table: String, column: Option<String>, from: Option<String>, to: Option<String> },
     /// A column, or the table itself, loses what only a live one has, or gains it.
     AlterOptions { table: String, column: Option<String>, from: Vec<String>, to: Vec<String> },
     /// The primary key becomes another.
@@ -145,6 +147,7 @@ impl Change {
             | Self::AlterAutoIncrement { table, .. }
             | Self::AlterGenerated { table, .. }
             | Self::AlterCollation { table, .. }
+            | Self::AlterComment { table, .. }
             | Self::AlterOptions { table, .. }
             | Self::AlterPrimaryKey { table, .. }
             | Self::AddForeignKey { table, .. }
@@ -181,7 +184,9 @@ impl Change {
             | Self::AlterGenerated { to, .. }
             | Self::AlterCollation { to, .. }
             | Self::AlterAutoIncrement { to, .. } => Some(&to.name),
-            Self::AlterOptions { column, .. } => column.as_deref(),
+            Self::AlterOptions { column, .. } | Self::AlterComment { column, .. } => {
+                column.as_deref()
+            }
             _ => None,
         }
     }
@@ -232,6 +237,7 @@ impl Change {
             | Self::AlterObjects { .. }
             | Self::DropEnum { .. }
             | Self::AlterAutoIncrement { .. }
+            | Self::AlterComment { .. }
             | Self::RenameTable { .. }
             | Self::RenameColumn { .. }
             | Self::RenameIndex { .. }
@@ -369,6 +375,13 @@ impl fmt::Display for Change {
             },
             Self::AlterCollation { table, to, .. } => {
                 write!(f, "{table}.{} gets {}", to.name, collation(to))
+            }
+            Self::AlterComment { table, column, to, .. } => {
+                let place = place(table, column.as_deref());
+                match to {
+                    Some(text) => write!(f, "the comment on {place} is {text:?}"),
+                    None => write!(f, "{place} has no comment any more"),
+                }
             }
             Self::AlterOptions { table, column, from, to } => {
                 let place = place(table, column.as_deref());

@@ -80,6 +80,21 @@ fn diff_table(from: &Table, to: &Table, changes: &mut Vec<Change>) {
         let (from, to) = (from.options.clone(), to.options.clone());
         changes.push(Change::AlterOptions { table: table.clone(), column: None, from, to });
     }
+    for column in &to.columns {
+        let before = from.column(&column.name).and_then(|before| before.comment.as_ref());
+        if before != column.comment.as_ref() && from.column(&column.name).is_some() {
+            changes.push(Change::AlterComment {
+                table: table.clone(),
+                column: Some(column.name.clone()),
+                from: before.cloned(),
+                to: column.comment.clone(),
+            });
+        }
+    }
+    if from.comment != to.comment {
+        let (from, to) = (from.comment.clone(), to.comment.clone());
+        changes.push(Change::AlterComment { table: table.clone(), column: None, from, to });
+    }
     diff_primary_key(table, from.primary_key.as_ref(), to.primary_key.as_ref(), changes);
     diff_foreign_keys(table, &from.foreign_keys, &to.foreign_keys, changes);
     diff_indexes(from, to, changes);

@@ -52,6 +52,12 @@ impl Change {
                     self.undo_in_column(from, column);
                 }
             }
+            Self::AlterComment { column: None, from, .. } => table.comment.clone_from(from),
+            Self::AlterComment { column: Some(name), from, .. } => {
+                for column in table.columns.iter_mut().filter(|column| column.name == *name) {
+                    column.comment.clone_from(from);
+                }
+            }
             Self::AlterOptions { column: None, from, .. } => table.options.clone_from(from),
             Self::AlterOptions { column: Some(name), from, .. } => {
                 for column in table.columns.iter_mut().filter(|column| column.name == *name) {

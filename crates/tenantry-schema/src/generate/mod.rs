@@ -10,9 +10,7 @@ pub mod source;
 use std::collections::BTreeSet;
 
 pub use folder::Folder;
-use sea_orm::DbBackend;
 use serde::Serialize;
-use tenantry_entity::TableDef;
 
 use crate::{
     diff::{Change, Conversion, Fidelity, Hazard, Renames, conversion},
@@ -192,26 +190,6 @@ pub fn propose(
     let unfilled = down.unfilled.iter().cloned();
     questions.extend(unfilled.map(|(table, column)| Question::DownBackfill { table, column }));
     Ok(Proposal { up, down, questions, renames, notes })
-}
-
-/// What is said of each `comment` of an entity, which migrations do not make.
-#[must_use]
-pub fn unmade_comments(entities: &[TableDef]) -> Vec<String> {
-    let said = |what: String| {
-        format!(
-            "{what} has a comment, which no migration makes: write COMMENT ON into a file such as \
-             objects/comments.postgres.sql"
-        )
-    };
-    let mut notes = Vec::new();
-    for def in entities {
-        notes.extend(def.comment.iter().map(|_| said(def.name.to_owned())));
-        let table = def.create_table(DbBackend::Postgres);
-        let commented =
-            table.get_columns().iter().filter(|it| it.get_column_spec().comment.is_some());
-        notes.extend(commented.map(|it| said(format!("{}.{}", def.name, it.get_column_name()))));
-    }
-    notes
 }
 
 /// Refuses a `--rename-table` that cannot be done.

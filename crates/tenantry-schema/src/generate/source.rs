@@ -221,6 +221,19 @@ impl File {
                 };
                 format!("v1::{name}(manager, {})", raw(sql))
             }
+            Operation::Comment { table, column, text: said } => {
+                let said = said
+                    .as_ref()
+                    .map_or_else(|| "None".to_owned(), |said| format!("Some({})", text(said)));
+                match column {
+                    None => format!("v1::comment_on_table(manager, {}, {said})", text(table)),
+                    Some(column) => format!(
+                        "v1::comment_on_column(manager, {}, {}, {said})",
+                        text(table),
+                        text(column)
+                    ),
+                }
+            }
             Operation::Undistribute { table } => {
                 format!("v1::undistribute(manager, {})", text(table))
             }

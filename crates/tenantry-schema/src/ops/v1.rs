@@ -3,6 +3,7 @@
 mod access;
 mod alter;
 mod collation;
+mod comment;
 mod create;
 mod distribute;
 mod enums;
@@ -16,6 +17,7 @@ pub use alter::VALUE_NEEDED;
 pub use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};
 pub use collation::{SQLITE_COLLATIONS, collated, has_collation, with_collation};
+pub use comment::{COMMENT_ON, comment_on_column, comment_on_table, comment_sql};
 pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
 pub use create::{is_column, is_left_out, is_unique_kept};
 pub use distribute::{distribute, distribute_beside, replicate, undistribute};

@@ -1,7 +1,7 @@
 //! How enum types are created, altered and dropped, around what happens to the tables.
 //!
-//! A new value is added in place, unless something of the same plan has it already: PostgreSQL lets no statement
-//! of the same transaction use it. Then, and where a value goes or the order changes, the type is created again under
+//! A new value is added in place, unless something of the same plan has it already, or a column becomes one of the
+//! type: PostgreSQL lets no statement of the same transaction use it. Then, and where a value goes or the order changes, the type is created again under
 //! the same name, and its columns are converted by way of text, which fails where a row has a value that goes.
 //!
 //! <https://www.postgresql.org/docs/15/sql-altertype.html#SQL-ALTERTYPE-NOTES>
@@ -38,7 +38,9 @@ impl Enums {
                     found.after.push(Operation::DropEnum { name: name.clone() });
                 }
                 Change::AlterEnum { name, from, to }
-                    if is_part(from, to) && !is_used(from, to, request) =>
+                    if is_part(from, to)
+                        && !is_used(from, to, request)
+                        && !changes.iter().any(|change| becomes(change, name)) =>
                 {
                     found.add_values(name, from, to);
                 }
@@ -89,12 +91,25 @@ impl Enums {
     }
 }
 
+/// Whether a column of another type becomes one of the enum type: then its values are compared with all that there
+/// are.
+fn becomes(change: &Change, name: &str) -> bool {
+    let Change::AlterType { from, to, .. } = change else { return false };
+    to.ty.enum_name() == Some(name) && from.ty.enum_name() != Some(name)
+}
+
 /// Whether a new value stands in something that the plan may send.
 fn is_used(from: &[String], to: &[String], request: &Request<'_>) -> bool {
+    // The plainest value is the first one.
+    if request.plain_fill && to.first().is_some_and(|value| !from.contains(value)) {
+        return true;
+    }
     let new: BTreeSet<String> =
         to.iter().filter(|value| !from.contains(value)).map(|value| literal(value)).collect();
     let tables = || request.to.tables.values();
     let defaults = tables().flat_map(|table| &table.columns).filter_map(|it| it.default.as_ref());
+    let computed = tables().flat_map(|table| &table.columns);
+    let computed = computed.filter_map(|column| column.generated.as_ref()).map(|it| &it.expr);
     let checks = tables().flat_map(|table| &table.checks).map(|check| &check.expr);
     let indexes = || tables().flat_map(|table| &table.indexes);
     let predicates = indexes().filter_map(|index| index.predicate.as_ref());
@@ -102,6 +117,7 @@ fn is_used(from: &[String], to: &[String], request: &Request<'_>) -> bool {
     let policies = tables().flat_map(|table| &table.policies);
     let conditions = policies.flat_map(|policy| policy.using.iter().chain(&policy.with_check));
     defaults
+        .chain(computed)
         .chain(checks)
         .chain(predicates)
         .chain(parts)

@@ -204,6 +204,7 @@ impl Work<'_> {
                         operations.push(Operation::Undistribute { table: name.to_owned() });
                     }
                     altered.write(name, !late.is_empty(), operations);
+                    operations.append(&mut altered.comments);
                     operations.extend(moved.and_then(|_| distribute(table)));
                 }
                 None => create(table, late, operations),
@@ -437,6 +438,12 @@ fn create(table: &Table, late: &[ForeignKey], operations: &mut Vec<Operation>) {
     steps.extend(table.policies.iter().cloned().map(AccessStep::CreatePolicy));
     steps.extend(table.grants.iter().cloned().map(AccessStep::Grant));
     operations.extend(access(table, steps));
+    operations.extend(table.comments().map(|(column, text)| comment(table, column, Some(text))));
+}
+
+fn comment(table: &Table, column: Option<&str>, text: Option<&str>) -> Operation {
+    let (column, text) = (column.map(str::to_owned), text.map(str::to_owned));
+    Operation::Comment { table: table.name.clone(), column, text }
 }
 
 fn drop_constraint(key: &ForeignKey) -> Option<Step> {

@@ -57,6 +57,8 @@ pub enum Operation {
     },
     /// Sends a statement about objects, on some engines.
     Statement { on: On, sql: String },
+    /// Says something of a table or a column, or takes it back, where the engine keeps it.
+    Comment { table: String, column: Option<String>, text: Option<String> },
     /// Makes a plain table of one that was distributed.
     Undistribute { table: String },
 }
@@ -252,6 +254,12 @@ impl Operation {
                 v1::statement_on_postgres(manager, sql).await
             }
             Self::Statement { on: On::Sqlite, sql } => v1::statement_on_sqlite(manager, sql).await,
+            Self::Comment { table, column: None, text } => {
+                v1::comment_on_table(manager, table, text.as_deref()).await
+            }
+            Self::Comment { table, column: Some(column), text } => {
+                v1::comment_on_column(manager, table, column, text.as_deref()).await
+            }
             Self::Undistribute { table } => v1::undistribute(manager, table).await,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_entity::Engine;
 
-use super::{AccessStep, Operation, Rebuild, Request, Step, is_replaced};
+use super::{AccessStep, Operation, Rebuild, Request, Step, comment, is_replaced};
 use crate::{
     diff::{Change, conforms, conversion, one_by_one, same_checks},
     schema::{
@@ -12,7 +12,7 @@ use crate::{
         ddl::{self, Literal, RANDOM_UUID},
         expr,
     },
-    sql::quoted,
+    sql::{literal, quoted},
 };
 
 /// A table before and after.
@@ -42,6 +42,8 @@ pub(super) struct Altered {
     pub(super) early_access: Vec<AccessStep>,
     late_access: Vec<AccessStep>,
     pub(super) unfilled: Vec<String>,
+    /// What is said of the table and its columns, once they are there.
+    pub(super) comments: Vec<Operation>,
 }
 
 impl Altered {
@@ -131,10 +133,29 @@ impl Alter<'_> {
         self.indexes(&mut altered);
         self.steps(&mut altered);
         self.access(&mut altered);
+        altered.comments = self.comments();
         if self.needs_rebuild() {
             altered.rebuild = Some(self.rebuild());
         }
         altered
+    }
+
+    /// What else is said of the table and its columns: of those that are new, too.
+    fn comments(&self) -> Vec<Operation> {
+        let replaced = self.replaced();
+        let mut comments = Vec::new();
+        if self.before.comment != self.after.comment {
+            comments.push(comment(self.after, None, self.after.comment.as_deref()));
+        }
+        for column in &self.after.columns {
+            let name = column.name.as_str();
+            let stays = self.before.column(name).filter(|_| !replaced.contains(name));
+            let before = stays.and_then(|before| before.comment.as_ref());
+            if before != column.comment.as_ref() {
+                comments.push(comment(self.after, Some(name), column.comment.as_deref()));
+            }
+        }
+        comments
     }
 
     /// Which indexes go before the table is altered, and which come after.
@@ -365,17 +386,18 @@ impl Alter<'_> {
         self.drop_constraints(&dropped_checks, steps);
         let replaced = self.replaced();
         let mut columns = ColumnSteps::default();
-        // Before what they are computed from.
-        for change in &self.changes {
-            if let Change::DropColumn { column, .. } = change
-                && column.generated.is_some()
-            {
+        // What is computed goes before what it is computed from.
+        let is_computed =
+            |name: &str| self.before.column(name).is_some_and(|it| it.generated.is_some());
+        for column in self.before.columns.iter().filter(|column| is_computed(&column.name)) {
+            let name = column.name.as_str();
+            if replaced.contains(name) || self.after.column(name).is_none() {
                 columns.adds.push(Step::DropColumn(column.name.clone()));
             }
         }
         for column in &self.after.columns {
             let is_replaced = replaced.contains(column.name.as_str());
-            if is_replaced {
+            if is_replaced && !is_computed(&column.name) {
                 columns.adds.push(Step::DropColumn(column.name.clone()));
             }
             if is_replaced || self.before.column(&column.name).is_none() {
@@ -550,15 +572,18 @@ impl Alter<'_> {
         {
             return Some(Fill { postgres, sqlite });
         }
-        self.request.plain_fill.then(|| match plainest_value(&column.ty) {
-            value if column.ty == ColumnType::Uuid => {
-                Fill { postgres: value.to_owned(), sqlite: "zeroblob(16)".to_owned() }
-            }
-            value => both(value),
+        let plain = self.plainest_value(column).filter(|_| self.request.plain_fill)?;
+        Some(match column.ty {
+            ColumnType::Uuid => Fill { postgres: plain, sqlite: "zeroblob(16)".to_owned() },
+            _ => both(&plain),
         })
     }
 
-    /// Whether a check, a unique or a foreign key may refuse a value that is made up: the plainest one, or
+    fn plainest_value(&self, column: &Column) -> Option<String> {
+        plainest_value(&column.ty, &self.request.to.enums)
+    }
+
+    /// Whether a check, a unique, a foreign key or the type may refuse a value that is made up: the plainest one, or
     /// the default, which would be the same in all rows.
     fn may_be_refused(&self, column: &Column) -> bool {
         let name = &column.name;
@@ -570,7 +595,10 @@ impl Alter<'_> {
                 || self.after.primary_key.iter().any(|key| key.columns.contains(name))
         };
         let refers = || self.after.foreign_keys.iter().any(|key| key.columns.contains(name));
-        refers() || (!is_random && is_unique()) || (column.default.is_none() && is_checked())
+        let is_unknown = || self.plainest_value(column).is_none();
+        refers()
+            || (!is_random && is_unique())
+            || (column.default.is_none() && (is_checked() || is_unknown()))
     }
 
     /// The USING of a change of type.
@@ -737,10 +765,11 @@ pub(super) fn whole(table: &Table) -> Rebuild {
     Rebuild { table: table.clone(), values, checked: Vec::new(), required: Vec::new() }
 }
 
-/// The plainest value of a type, as SQL.
+/// The plainest value of a type, as SQL that every engine reads; `None` for types that are not known, such as
+/// those of extensions. `enums` are the values of the enum types.
 #[must_use]
-pub fn plainest_value(ty: &ColumnType) -> &'static str {
-    match ty {
+pub fn plainest_value(ty: &ColumnType, enums: &BTreeMap<String, Vec<String>>) -> Option<String> {
+    let value = match ty {
         ColumnType::Uuid => "'00000000-0000-0000-0000-000000000000'",
         ColumnType::SmallInt
         | ColumnType::Integer
@@ -755,10 +784,35 @@ pub fn plainest_value(ty: &ColumnType) -> &'static str {
         ColumnType::TimestampTz => "'1970-01-01T00:00:00+00:00'",
         // Of a list, it is the empty one.
         ColumnType::Json | ColumnType::Jsonb | ColumnType::EnumArray(_) => "'{}'",
-        ColumnType::Text
-        | ColumnType::Varchar(_)
-        | ColumnType::Bytea
-        | ColumnType::Enum(_)
-        | ColumnType::Other(_) => "''",
-    }
+        ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Bytea => "''",
+        ColumnType::Enum(name) => return enums.get(name)?.first().map(|value| literal(value)),
+        ColumnType::Other(text) => return plainest_other(text),
+    };
+    Some(value.to_owned())
+}
+
+/// The plainest value of a type that the model has no name for.
+fn plainest_other(text: &str) -> Option<String> {
+    let text = text.to_ascii_lowercase();
+    let value = match text.split(['(', ' ', '[']).next().unwrap_or_default() {
+        _ if text.contains('[') => "'{}'",
+        "bit" if !text.contains("varying") => {
+            let digits = text.split(['(', ')']).nth(1).map_or(Ok(1), str::parse::<usize>).ok()?;
+            return Some(format!("'{}'", "0".repeat(digits)));
+        }
+        "bit" | "varbit" | "bpchar" | "char" | "character" | "citext" | "hstore" | "ltree"
+        | "name" | "tsquery" | "tsvector" => "''",
+        "int4range" | "int8range" | "numrange" | "daterange" | "tsrange" | "tstzrange" => "'empty'",
+        "interval" | "money" => "'0'",
+        "time" | "timetz" => "'00:00:00+00'",
+        "timestamp" | "timestamptz" => "'1970-01-01 00:00:00+00'",
+        "inet" => "'0.0.0.0'",
+        "cidr" => "'0.0.0.0/0'",
+        "macaddr" => "'00:00:00:00:00:00'",
+        "macaddr8" => "'00:00:00:00:00:00:00:00'",
+        "xml" => "'<none/>'",
+        "jsonpath" => "'$'",
+        _ => return None,
+    };
+    Some(value.to_owned())
 }

@@ -56,6 +56,11 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
         if engine.capability().row_level_security {
             statements.extend(access(table, TENANCY.application_role));
         }
+        if engine.capability().comments {
+            let comments = table.comments();
+            let comments = comments.map(|(on, text)| v1::comment_sql(&table.name, on, Some(text)));
+            statements.extend(comments);
+        }
         done.push(&table.name);
     }
     statements.append(&mut late);

@@ -192,6 +192,7 @@ impl Reader<'_> {
         let def = self.def;
         let create = def.create_table(DbBackend::Postgres);
         let mut table = Table::new(def.name);
+        table.comment = def.comment.clone().filter(|text| !text.is_empty());
         let mut key: Vec<String> = Vec::new();
         for (column, ty) in create.get_columns().iter().zip(def.column_types()) {
             let spec = column.get_column_spec();
@@ -335,6 +336,7 @@ impl Reader<'_> {
             auto_increment: auto_increment && extra.generated.is_none(),
             generated: extra.generated,
             collation: extra.collation,
+            comment: spec.comment.clone().filter(|text| !text.is_empty()),
             options: Vec::new(),
         }
     }

@@ -331,6 +331,56 @@ fn distribution(row: DistributionRow) -> Distribution {
     }
 }
 
+#[derive(FromQueryResult)]
+struct CommentRow {
+    table_name: String,
+    column_name: Option<String>,
+    description: String,
+}
+
+/// Gives a schema that was read the comments of its tables and columns, of those that have one in `wanted` too:
+/// what else is said in a database is no difference.
+///
+/// # Errors
+///
+/// If the query fails.
+pub async fn read_comments<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    live: &mut Schema,
+    wanted: &Schema,
+) -> Result<(), DbErr> {
+    let is_said = wanted.tables.values().any(|table| table.comments().next().is_some());
+    if !is_said || !engine.capability().comments {
+        return Ok(());
+    }
+    let ours = Namespace::Current(engine).tables();
+    let sql = format!(
+        "SELECT c.relname::text AS table_name, a.attname::text AS column_name, d.description \
+         FROM pg_class c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass \
+         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0 \
+         WHERE {ours} AND c.relkind IN ('r', 'p')"
+    );
+    for CommentRow { table_name, column_name, description } in rows(db, sql).await? {
+        let (Some(table), Some(wanted)) =
+            (live.tables.get_mut(&table_name), wanted.tables.get(&table_name))
+        else {
+            continue;
+        };
+        match column_name {
+            None => table.comment = wanted.comment.is_some().then_some(description),
+            Some(name) => {
+                let is_wanted = wanted.column(&name).is_some_and(|it| it.comment.is_some());
+                let column = table.columns.iter_mut().find(|column| column.name == name);
+                if let Some(column) = column.filter(|_| is_wanted) {
+                    column.comment = Some(description);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Policies, and the privileges of PUBLIC and the application role, also those on columns.
 fn access_query(ours: &str, application_role: &str) -> String {
     format!(
@@ -473,6 +523,7 @@ fn assemble(
                 auto_increment,
                 generated,
                 collation: row.collation,
+                comment: None,
                 options,
             });
         }

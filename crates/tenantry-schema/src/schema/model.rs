@@ -36,6 +36,9 @@ pub struct Table {
     /// The table's name, without schema.
     #[serde(default)]
     pub name: String,
+    /// What is said of it in the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// What a live one has besides, as SQL: `STRICT`, `WITHOUT ROWID`, `UNLOGGED`, `INHERITS (parent)`.
     /// Entities have no words for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -115,6 +118,9 @@ pub struct Column {
     /// The collation, where it is not the type's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation: Option<String>,
+    /// What is said of it in the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// What a live one has besides, as SQL: `GENERATED ALWAYS AS IDENTITY`, `ON CONFLICT IGNORE`. Entities
     /// have no words for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -241,6 +247,7 @@ impl Column {
             auto_increment: false,
             generated: None,
             collation: None,
+            comment: None,
             options: Vec::new(),
         }
     }
@@ -401,6 +408,7 @@ impl Table {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            comment: None,
             options: Vec::new(),
             columns: Vec::new(),
             primary_key: None,
@@ -413,6 +421,15 @@ impl Table {
             policies: Vec::new(),
             grants: Vec::new(),
         }
+    }
+
+    /// The comments on the table and its columns, which is `None` for the table itself.
+    pub(crate) fn comments(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        let table = self.comment.iter().map(|text| (None, text.as_str()));
+        let columns = self.columns.iter().filter_map(|column| {
+            column.comment.as_deref().map(|text| (Some(column.name.as_str()), text))
+        });
+        table.chain(columns)
     }
 
     /// Leaves nothing but the columns.

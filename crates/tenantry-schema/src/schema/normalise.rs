@@ -60,6 +60,11 @@ where
             for table in schema.tables.values_mut() {
                 if let Some(neutral) = neutral.tables.get(&table.name) {
                     table.grants.clone_from(&neutral.grants);
+                    table.comment.clone_from(&neutral.comment);
+                    for column in &mut table.columns {
+                        let neutral = neutral.column(&column.name);
+                        column.comment = neutral.and_then(|it| it.comment.clone());
+                    }
                     table.distribution.clone_from(&neutral.distribution);
                 }
             }
@@ -93,7 +98,10 @@ where
         return schema;
     }
     let is_local = |sql: &&String| {
-        !is_grant(sql) && !v1::is_distribution(sql) && !sql.starts_with(v1::SEAL_BEGINS)
+        !is_grant(sql)
+            && !v1::is_distribution(sql)
+            && !sql.starts_with(v1::SEAL_BEGINS)
+            && !sql.starts_with(v1::COMMENT_ON)
     };
     let is_sealed = |sql: &str| sql.contains(SEALED_TENANT);
     let sealed = statements.iter().any(|sql| is_sealed(sql));

@@ -27,6 +27,10 @@ impl Schema {
             if !capability.distributes_tables {
                 table.distribution = None;
             }
+            if !capability.comments {
+                table.comment = None;
+                table.columns.iter_mut().for_each(|column| column.comment = None);
+            }
             if capability.built_in(&table.name).is_some() {
                 table.keep_columns_only();
                 continue;

@@ -97,6 +97,9 @@ fn table(table: &Table) -> Result<String, serde_json::Error> {
     if let Some(distribution) = table.distribution.as_ref().filter(other) {
         let _ = writeln!(text, "\"distribution\": {},", serde_json::to_string(distribution)?);
     }
+    if let Some(comment) = &table.comment {
+        let _ = writeln!(text, "\"comment\": {},", serde_json::to_string(comment)?);
+    }
     list(&mut text, "columns", &table.columns)?;
     let _ = writeln!(text, "\"primary_key\": {},", serde_json::to_string(&table.primary_key)?);
     list(&mut text, "foreign_keys", &table.foreign_keys)?;

@@ -17,7 +17,7 @@ use crate::{
     error::{Result, sqlstate},
     refusal::Refusal,
     schema::{
-        self, Schema,
+        self, Schema, Table,
         objects::{self, Kind},
     },
 };
@@ -109,7 +109,10 @@ async fn made(
     if drops.is_empty() {
         return Ok(Some(Schema::default()));
     }
-    if written_by_migrations(tx, request, drops).await? {
+    // What refers to them and stays, has to be told apart by its statement.
+    let stays = live.tables.values().filter(|table| !drops.contains(&table.name));
+    let refers = |table: &Table| table.foreign_keys.iter().any(|it| drops.contains(&it.ref_table));
+    if !stays.into_iter().any(refers) && written_by_migrations(tx, request, drops).await? {
         return Ok(Some(live.clone().filtered(|name| drops.iter().any(|other| other == name))));
     }
     match schema::replay(tx, replayed_on(request.engine), request.made_by).await {
