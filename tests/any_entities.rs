@@ -559,6 +559,86 @@ async fn a_schema_of_the_database_may_be_named() {
     assert!(said.contains("write `schema_name: Some(\"elsewhere\")` in the project"), "{said}");
 }
 
+mod notebook {
+    use sea_orm::{
+        entity::prelude::*,
+        sea_query::{Expr, Index, IndexCreateStatement},
+    };
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "notebooks")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        #[sea_orm(extra = "COLLATE NOCASE", unique)]
+        pub name: String,
+        #[sea_orm(extra = "GENERATED ALWAYS AS (length(name)) VIRTUAL")]
+        pub letters: i32,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl tenantry_entity::Table for Entity {
+        fn indexes() -> Vec<IndexCreateStatement> {
+            let by = |name: &str, expr: &'static str| {
+                Index::create().name(name).table(Entity).col(Expr::cust(expr)).take()
+            };
+            vec![
+                by("notebooks_rtrim", "name COLLATE rtrim"),
+                by("notebooks_lower", "lower(name) COLLATE \"C\""),
+                by("notebooks_name", "name COLLATE \"C\""),
+            ]
+        }
+    }
+}
+
+fn notebooks() -> Vec<TableDef> {
+    vec![TableDef::of::<notebook::Entity>()]
+}
+
+const NOTEBOOKS: Project = Project {
+    tables: notebooks,
+    engines: &[Engine::Sqlite],
+    migrations: notebooks_migrations,
+    ..BLOG
+};
+
+fn notebooks_migrations() -> Vec<Box<dyn MigrationTrait>> {
+    made(&NOTEBOOKS)
+}
+
+/// Collations of SQLite's own, and columns that are computed when they are read: for projects of SQLite.
+#[tokio::test]
+async fn sqlite_has_collations_of_its_own() {
+    let db = TestDb::new(Engine::Sqlite);
+    let open = db.open().await;
+    let runner = || NOTEBOOKS.bare_runner(&open.connection).unwrap().on(db.engine);
+    runner().up(None).await.unwrap();
+    assert_eq!(differences(&NOTEBOOKS, &db).await, Vec::<String>::new());
+    let insert = "INSERT INTO notebooks (name) VALUES ('Red')";
+    open.connection.execute_unprepared(insert).await.unwrap();
+    let found = notebook::Entity::find().one(&open.connection).await.unwrap().unwrap();
+    assert_eq!(found.letters, 3);
+    let twice = open.connection.execute_unprepared(&insert.to_lowercase()).await;
+    assert!(twice.is_err(), "the name is unique whatever its case");
+    open.connection.execute_unprepared("DELETE FROM notebooks").await.unwrap();
+    runner().down(None).await.unwrap();
+    open.close().await;
+    let elsewhere = NOTEBOOKS.schema().unwrap().refused_by(Engine::Postgres);
+    let said = elsewhere.join("\n");
+    assert_eq!(elsewhere.len(), 3, "{said}");
+    for what in [
+        "name has the collation NOCASE",
+        "letters is VIRTUAL",
+        "notebooks_rtrim has the collation RTRIM",
+    ] {
+        assert!(said.contains(what), "{said}");
+    }
+}
+
 mod refused {
     use sea_orm::entity::prelude::*;
 

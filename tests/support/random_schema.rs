@@ -193,6 +193,8 @@ enum IndexOption {
     NullsNotDistinct,
     /// An operator class, on a text.
     Pattern,
+    /// A collation, on a text.
+    Collation,
     Hash,
 }
 
@@ -285,6 +287,7 @@ fn index() -> impl Strategy<Value = IndexSpec> {
                 (0..COLUMNS).prop_map(IndexOption::Include),
                 Just(IndexOption::NullsNotDistinct),
                 Just(IndexOption::Pattern),
+                Just(IndexOption::Collation),
                 Just(IndexOption::Hash),
             ],
         ),
@@ -810,6 +813,13 @@ fn add_option(
                 };
                 part.operator_class = Some(class.to_owned());
                 part.descending = false;
+            }
+        }
+        Some(IndexOption::Collation) => {
+            for part in &mut built.parts {
+                if type_of(part).is_none_or(is_text) {
+                    part.collation = Some("POSIX".to_owned());
+                }
             }
         }
         Some(IndexOption::Hash) => {

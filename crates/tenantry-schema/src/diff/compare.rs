@@ -309,7 +309,8 @@ fn same_index(a: &Index, b: &Index, is_column: impl Fn(&str) -> bool) -> bool {
         && same_text(a.predicate.as_ref(), b.predicate.as_ref())
         && a.parts.len() == b.parts.len()
         && a.parts.iter().zip(&b.parts).all(|(a, b)| {
-            (a.descending, &a.operator_class) == (b.descending, &b.operator_class)
+            (a.descending, &a.operator_class, &a.collation)
+                == (b.descending, &b.operator_class, &b.collation)
                 && (a.expr == b.expr
                     || (!is_column(&a.expr) && !is_column(&b.expr) && expr::same(&a.expr, &b.expr)))
         })

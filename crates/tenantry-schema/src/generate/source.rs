@@ -14,7 +14,7 @@ use crate::{
     schema::{
         Action, BTREE, Column, ColumnType, Distribution, ForeignKey, Grant, Grantee, INCLUDE,
         Index, NULLS_NOT_DISTINCT, Table,
-        ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID},
+        ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID, part_text},
         objects::On,
     },
 };
@@ -356,12 +356,13 @@ fn index(table: &Table, index: &Index) -> String {
     }
     for part in &index.parts {
         let order = if part.descending { "Desc" } else { "Asc" };
-        let expr = text(&part.expr);
+        let expr = text(&part_text(table, part));
         let class = part
             .operator_class
             .as_ref()
             .map(|class| format!(".into_index_column().with_operator_class({})", text(class)));
-        let _ = match (table.column(&part.expr).is_some(), class) {
+        let is_column = part.collation.is_none() && table.column(&part.expr).is_some();
+        let _ = match (is_column, class) {
             (true, Some(class)) => write!(source, ".col({expr}{class})"),
             (false, Some(class)) => write!(source, ".col(Expr::cust({expr}){class})"),
             (true, None) if part.descending => {

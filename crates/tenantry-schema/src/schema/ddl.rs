@@ -11,8 +11,8 @@ use sea_orm::{
 use tenantry_entity::{Engine, tenancy::TENANCY};
 
 use super::{
-    Action, BTREE, Column, ColumnType, ForeignKey, Grantee, INCLUDE, Index, NULLS_NOT_DISTINCT,
-    PrimaryKey, RowSecurity, Schema, Table,
+    Action, BTREE, Column, ColumnType, ForeignKey, Grantee, INCLUDE, Index, IndexPart,
+    NULLS_NOT_DISTINCT, PrimaryKey, RowSecurity, Schema, Table,
 };
 use crate::{
     ops::v1,
@@ -47,7 +47,7 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
         statements.push(backend.build(&create_table(&now, engine)).to_string());
         for index in &table.indexes {
             let create = create_index(table, index);
-            statements.push(if index.has_expressions(table) {
+            statements.push(if index.is_written_as_text(table) {
                 v1::index_sql(&create, engine)
             } else {
                 backend.build(&create).to_string()
@@ -235,6 +235,19 @@ pub fn foreign_key(table: &str, key: &ForeignKey) -> ForeignKeyCreateStatement {
     stmt
 }
 
+/// A part of an index of `table`: the bare name of a column, or SQL.
+#[must_use]
+pub fn part_text(table: &Table, part: &IndexPart) -> String {
+    let expr = &part.expr;
+    match &part.collation {
+        None => expr.clone(),
+        Some(name) if table.column(expr).is_some() => {
+            format!("{} COLLATE {}", quoted(expr), quoted(name))
+        }
+        Some(name) => format!("({expr}) COLLATE {}", quoted(name)),
+    }
+}
+
 /// One index of `table`, which tells columns from expressions.
 #[must_use]
 pub fn create_index(table: &Table, index: &Index) -> IndexCreateStatement {
@@ -248,8 +261,9 @@ pub fn create_index(table: &Table, index: &Index) -> IndexCreateStatement {
     }
     for part in &index.parts {
         let order = if part.descending { IndexOrder::Desc } else { IndexOrder::Asc };
-        let expr = part.expr.clone();
-        match (table.column(&expr).is_some(), &part.operator_class) {
+        let expr = part_text(table, part);
+        let is_column = part.collation.is_none() && table.column(&expr).is_some();
+        match (is_column, &part.operator_class) {
             // SeaQuery writes the order before the operator class, where no server takes it.
             (true, Some(class)) => {
                 stmt.col(expr.into_index_column().with_operator_class(class.clone()))

@@ -75,18 +75,12 @@ impl<I: Iterator<Item = TokenWithSpan>> Reader<'_, I> {
         self.tokens.next_if(is_bare).map(|it| it.token.to_string())
     }
 
-    /// The next token as a name: in lower case if it has no quotes, but for SQLite's collations.
+    /// The next token as a name: in lower case if it has no quotes, as PostgreSQL reads it.
     fn name(&mut self) -> Option<String> {
         let token = self.tokens.next_if(|it| matches!(it.token, Token::Word(_)))?;
         let Token::Word(word) = token.token else { return None };
-        let upper = word.value.to_ascii_uppercase();
-        Some(if SQLITE_COLLATIONS.contains(&upper.as_str()) {
-            upper
-        } else if word.quote_style.is_some() {
-            word.value
-        } else {
-            word.value.to_lowercase()
-        })
+        let name = if word.quote_style.is_some() { word.value } else { word.value.to_lowercase() };
+        Some(collation(&name))
     }
 
     fn skip(&mut self, expected: &str) -> bool {
@@ -125,6 +119,12 @@ impl<I: Iterator<Item = TokenWithSpan>> Reader<'_, I> {
         }
         Err(unclosed())
     }
+}
+
+/// The name of a collation. Those of SQLite are the same in any case.
+pub(super) fn collation(name: &str) -> String {
+    let upper = name.to_ascii_uppercase();
+    if SQLITE_COLLATIONS.contains(&upper.as_str()) { upper } else { name.to_owned() }
 }
 
 #[cfg(test)]

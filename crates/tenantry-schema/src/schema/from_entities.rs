@@ -10,7 +10,7 @@ use sea_orm::{
     },
 };
 use sqlparser::{
-    ast::{OrderBySort, Statement},
+    ast::{self, OrderBySort, Statement},
     dialect::PostgreSqlDialect,
     parser::Parser,
     tokenizer::{Token, Tokenizer},
@@ -24,7 +24,7 @@ use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, INCLUDE, Index, IndexPart,
     NULLS_NOT_DISTINCT, PrimaryKey, Schema, Table,
     ddl::{Literal, RANDOM_UUID},
-    extra::Extra,
+    extra::{self, Extra},
     names, rules, tenancy,
 };
 use crate::error::ModelError;
@@ -425,8 +425,10 @@ fn parsed_index(def: &TableDef, stmt: &IndexCreateStatement) -> Result<Index, St
     let parts: Vec<IndexPart> = create
         .columns
         .iter()
-        .map(|column| IndexPart {
-            expr: unquoted(&column.column.expr.to_string()),
+        .map(|column| (column, collated(&column.column.expr)))
+        .map(|(column, (expr, collation))| IndexPart {
+            expr: unquoted(&expr.to_string()),
+            collation,
             operator_class: column.operator_class.as_ref().map(|name| unquoted(&name.to_string())),
             descending: matches!(column.column.options.sort, Some(OrderBySort::Desc)),
         })
@@ -445,6 +447,21 @@ fn parsed_index(def: &TableDef, stmt: &IndexCreateStatement) -> Result<Index, St
         index.options.push(NULLS_NOT_DISTINCT.to_owned());
     }
     Ok(index)
+}
+
+/// An expression without the collation that it ends with, and the collation.
+fn collated(expr: &ast::Expr) -> (&ast::Expr, Option<String>) {
+    match expr {
+        ast::Expr::Nested(inner) => match collated(inner) {
+            (bare, Some(name)) => (bare, Some(name)),
+            _ => (expr, None),
+        },
+        ast::Expr::Collate { expr, collation } => {
+            let name = collation.0.last().and_then(|part| part.as_ident());
+            (expr, name.map(|name| extra::collation(&name.value)))
+        }
+        _ => (expr, None),
+    }
 }
 
 /// SeaQuery quotes every name; names that are no words of SQL read better without.

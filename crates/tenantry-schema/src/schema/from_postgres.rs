@@ -96,6 +96,7 @@ struct IndexRow {
     parts: Vec<String>,
     /// Empty for the default one.
     operator_classes: Vec<String>,
+    collations: Vec<String>,
     descending: Vec<bool>,
     options: Vec<String>,
     predicate: Option<String>,
@@ -187,7 +188,7 @@ pub(super) async fn read<C: ConnectionTrait>(
         format!(
             "SELECT c.relname::text AS table_name, n.relname::text AS name, \
              i.indisunique AS is_unique, am.amname::text AS method, p.parts, p.operator_classes, \
-             p.descending, \
+             p.descending, p.collations, \
              p.included || {INDEX_OPTIONS} AS options, \
              pg_get_expr(i.indpred, i.indrelid, true) AS predicate \
              FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
@@ -288,10 +289,12 @@ const INDEX_OPTIONS: &str = "ARRAY[CASE WHEN i.indisunique \
      CASE WHEN i.indisvalid THEN '' ELSE 'INVALID' END]";
 
 /// SQL for what the index `i` has as its key, in which order, and what it includes. `unnest` tells the
-/// planner that there are few.
+/// planner that there are few. 100 is the database's own collation.
 const INDEX_PARTS: &str = "SELECT coalesce(array_agg(CASE k.suffix WHEN '' THEN k.part \
      ELSE coalesce(quote_ident(k.column_name), k.part) || k.suffix END ORDER BY k.number) \
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS parts, \
+     coalesce(array_agg(k.collation ORDER BY k.number) \
+     FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS collations, \
      coalesce(array_agg(k.class ORDER BY k.number) \
      FILTER (WHERE k.number <= i.indnkeyatts), '{}') AS operator_classes, \
      coalesce(array_agg((k.option & 1) = 1 ORDER BY k.number) \
@@ -302,9 +305,9 @@ const INDEX_PARTS: &str = "SELECT coalesce(array_agg(CASE k.suffix WHEN '' THEN 
      pg_get_indexdef(i.indexrelid, u.number::integer, true)) AS part, \
      coalesce((SELECT opcname::text FROM pg_opclass WHERE oid = u.class AND NOT opcdefault), '') \
      AS class, \
-     CASE WHEN u.collated NOT IN (0, coalesce(a.attcollation, 0)) THEN \
-     ' COLLATE ' || (SELECT collname FROM pg_collation WHERE oid = u.collated) ELSE '' END \
-     || CASE u.option & 3 WHEN 1 THEN ' NULLS LAST' WHEN 2 THEN ' NULLS FIRST' ELSE '' END \
+     CASE WHEN u.collated NOT IN (0, coalesce(a.attcollation, 100)) THEN \
+     (SELECT collname::text FROM pg_collation WHERE oid = u.collated) ELSE '' END AS collation, \
+     CASE u.option & 3 WHEN 1 THEN ' NULLS LAST' WHEN 2 THEN ' NULLS FIRST' ELSE '' END \
      AS suffix \
      FROM unnest(i.indkey, i.indclass, i.indcollation, i.indoption) WITH ORDINALITY \
      u (attribute, class, collated, option, number) \
@@ -563,10 +566,13 @@ fn assemble(
     }
     for row in indexes {
         let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
-        let parts = row.parts.into_iter().zip(row.operator_classes).zip(row.descending);
-        let part = |((expr, class), descending): ((String, String), bool)| IndexPart {
+        let parts = row.parts.into_iter().zip(row.collations);
+        let parts = parts.zip(row.operator_classes).zip(row.descending);
+        let given = |text: String| Some(text).filter(|text| !text.is_empty());
+        let part = |(((expr, collation), class), descending)| IndexPart {
             expr,
-            operator_class: Some(class).filter(|class| !class.is_empty()),
+            collation: given(collation),
+            operator_class: given(class),
             descending,
         };
         table.indexes.push(Index {

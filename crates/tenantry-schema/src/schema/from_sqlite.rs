@@ -190,13 +190,12 @@ fn assemble(
                 let sql = row.index_sql.as_deref().and_then(expr::tokens).unwrap_or_default();
                 expression(&sql, index.parts.len())
             });
-            let expr = match row.collation.as_deref() {
-                None | Some("BINARY") => expr,
-                Some(collation) => format!("{expr} COLLATE {collation}"),
-            };
-            index
-                .parts
-                .push(IndexPart { descending: row.is_descending != 0, ..IndexPart::new(expr) });
+            let columns = &table.columns;
+            let own = columns.iter().find(|it| it.name == expr).and_then(|it| it.collation.clone());
+            let own = own.unwrap_or_else(|| DEFAULT_COLLATION.to_owned());
+            let collation = row.collation.filter(|collation| *collation != own);
+            let descending = row.is_descending != 0;
+            index.parts.push(IndexPart { collation, descending, ..IndexPart::new(expr) });
         }
     }
     schema.sorted()
@@ -419,10 +418,15 @@ fn expression(tokens: &[Token], position: usize) -> String {
         }
     }
     parts.get(position).map_or_else(String::new, |part| {
-        let end = match part.last().and_then(expr::word).as_deref() {
+        let mut end = match part.last().and_then(expr::word).as_deref() {
             Some("asc" | "desc") => part.len() - 1,
             _ => part.len(),
         };
+        // Which is read by itself.
+        let before = end.checked_sub(2).and_then(|at| expr::word(&part[at]));
+        if before.as_deref() == Some("collate") {
+            end -= 2;
+        }
         expr::normalise(&expr::spell(&part[..end]))
     })
 }

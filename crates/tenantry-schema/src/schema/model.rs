@@ -215,9 +215,11 @@ pub struct Index {
 /// One part of an index's key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexPart {
-    /// A column's name, or an expression as SQL; with collation and place of NULLs where they are not
-    /// the usual ones.
+    /// A column's name, or an expression as SQL; with the place of NULLs where it is not the usual one.
     pub expr: String,
+    /// The collation, where it is not the column's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<String>,
     /// The operator class, where it is not the default one of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator_class: Option<String>,
@@ -483,6 +485,12 @@ impl Index {
     pub fn has_expressions(&self, table: &Table) -> bool {
         self.parts.iter().any(|part| table.column(&part.expr).is_none())
     }
+
+    /// Whether SeaQuery has no words for a part of it on every engine.
+    #[must_use]
+    pub(crate) fn is_written_as_text(&self, table: &Table) -> bool {
+        self.has_expressions(table) || self.parts.iter().any(|part| part.collation.is_some())
+    }
 }
 
 impl IndexPart {
@@ -496,7 +504,7 @@ impl IndexPart {
     /// A column or an expression in ascending order.
     #[must_use]
     pub fn new(expr: impl Into<String>) -> Self {
-        Self { expr: expr.into(), operator_class: None, descending: false }
+        Self { expr: expr.into(), collation: None, operator_class: None, descending: false }
     }
 }
 
@@ -541,6 +549,9 @@ impl fmt::Display for ForeignKey {
 impl fmt::Display for IndexPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.expr)?;
+        if let Some(collation) = &self.collation {
+            write!(f, " COLLATE {collation}")?;
+        }
         if let Some(class) = &self.operator_class {
             write!(f, " {class}")?;
         }

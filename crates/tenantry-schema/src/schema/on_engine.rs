@@ -76,6 +76,8 @@ impl Schema {
                         part.expr = expr::normalise(&part.expr);
                     }
                     part.operator_class = None;
+                    let is_there = |name: &String| v1::has_collation(engine, name);
+                    part.collation = part.collation.take().filter(is_there);
                 }
             }
             for check in &mut table.checks {
@@ -106,6 +108,17 @@ impl Schema {
                     found.push(format!(
                         "{} is VIRTUAL, which PostgreSQL has from version 18 on only: write STORED",
                         place()
+                    ));
+                }
+            }
+            for (table, index) in
+                self.tables.values().flat_map(|it| it.indexes.iter().map(move |index| (it, index)))
+            {
+                let mut collations = index.parts.iter().filter_map(|part| part.collation.as_ref());
+                if let Some(name) = collations.find(|name| !v1::has_collation(engine, name)) {
+                    found.push(format!(
+                        "{}: the index {} has the collation {name}, which only SQLite has",
+                        table.name, index.name
                     ));
                 }
             }

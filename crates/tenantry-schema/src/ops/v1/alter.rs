@@ -8,7 +8,7 @@ use sea_orm_migration::prelude::{
 use sqlparser::{ast, dialect::PostgreSqlDialect, parser::Parser};
 use tenantry_entity::Engine;
 
-use super::{Rebuild, create_index, engine};
+use super::{Rebuild, create_index, engine, has_collation};
 use crate::sql::{literal, quoted};
 
 /// Alters the table `table`; see [`AlterTable`].
@@ -114,9 +114,13 @@ impl AlterTable {
         self.alter(format!("ALTER COLUMN {column} TYPE {ty} COLLATE {collation} USING ({value})"))
     }
 
-    /// Keeps the values of a generated column, which become its own.
-    pub fn drop_expression(self, column: &str) -> Self {
-        self.alter(format!("ALTER COLUMN {} DROP EXPRESSION", quoted(column)))
+    /// Keeps the values of a generated column, which become its own. A statement of its own, after which they may
+    /// become another type's.
+    pub fn drop_expression(mut self, column: &str) -> Self {
+        let (table, column) = (quoted(&self.table), quoted(column));
+        let sql = format!("ALTER TABLE {table} ALTER COLUMN {column} DROP EXPRESSION");
+        self.steps.push(AlterStep::Alone(sql));
+        self
     }
 
     /// Refuses NULL from now on. Fails where there is one.
@@ -428,6 +432,26 @@ pub async fn rename_index(
     execute(manager, format!("ALTER INDEX {} RENAME TO {}", quoted(from), quoted(&name))).await
 }
 
+/// A part of an index without a collation that SQLite does not have.
+fn without_collation(expr: &ast::Expr) -> ast::Expr {
+    match expr {
+        ast::Expr::Nested(inner) => match without_collation(inner) {
+            bare @ ast::Expr::Identifier(_) => bare,
+            inner => ast::Expr::Nested(Box::new(inner)),
+        },
+        ast::Expr::Collate { expr, collation } => {
+            let name = collation.0.last().and_then(|part| part.as_ident());
+            let is_there = name.is_some_and(|name| has_collation(Engine::Sqlite, &name.value));
+            if is_there {
+                ast::Expr::Collate { expr: expr.clone(), collation: collation.clone() }
+            } else {
+                (**expr).clone()
+            }
+        }
+        other => other.clone(),
+    }
+}
+
 /// An index as SQL. SQLite's form is PostgreSQL's without what SQLite does not have: the access
 /// method, columns carried along, NULLs that are equal.
 #[must_use]
@@ -442,7 +466,10 @@ pub fn index_sql(index: &IndexCreateStatement, engine: Engine) -> String {
             create.using = None;
             create.include.clear();
             create.nulls_distinct = None;
-            create.columns.iter_mut().for_each(|column| column.operator_class = None);
+            for column in &mut create.columns {
+                column.operator_class = None;
+                column.column.expr = without_collation(&column.column.expr);
+            }
             create.to_string()
         }
         _ => sql,

@@ -173,7 +173,8 @@ pub async fn create_index(
         let plain = format!("CREATE INDEX{}", sql.trim_start_matches("CREATE UNIQUE INDEX"));
         return execute(manager, plain).await;
     }
-    if has_expressions {
+    let is_bare = |part: &ast::IndexColumn| matches!(part.column.expr, ast::Expr::Identifier(_));
+    if has_expressions || !create.columns.iter().all(is_bare) {
         return execute(manager, index_sql(&index, engine)).await;
     }
     if engine.capability().built_in(table).is_some() {
