@@ -78,6 +78,11 @@ impl Effect {
         Self { drops: tables, ..Self::default() }
     }
 
+    /// Whether tables are dropped whole, and nothing else loses anything.
+    pub(super) fn only_drops(&self) -> bool {
+        self.thins.is_empty() && self.rebuilt.is_empty() && self.emptied.is_empty()
+    }
+
     /// Reads the effect off the statements.
     pub(super) fn of<'s>(statements: impl IntoIterator<Item = &'s Sent>) -> Self {
         let mut effect = Self::default();

@@ -17,7 +17,7 @@ use crate::{
     error::{Result, sqlstate},
     refusal::Refusal,
     schema::{
-        self, Schema, Table,
+        self, Schema,
         objects::{self, Kind},
     },
 };
@@ -28,19 +28,25 @@ pub(super) async fn made_by_hand(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
     live: &Schema,
-    drops: &[String],
-    targets: &[String],
+    (drops, targets): (&[String], &[String]),
+    is_ours: bool,
 ) -> Result<(Vec<Dependent>, Vec<String>)> {
     let engine = request.engine;
     // A recreated table keeps rows, indexes and triggers; anything else added by hand is lost.
     let recreated: Vec<String> =
         request.effect.rebuilt.iter().filter_map(|(name, _)| named(live, engine, name)).collect();
     let compared: Vec<String> = drops.iter().chain(&recreated).cloned().collect();
-    let made = made(tx, request, live, &compared).await?;
+    let made = if is_ours && recreated.is_empty() {
+        Some(live.clone().filtered(|name| drops.iter().any(|other| other == name)))
+    } else {
+        made(tx, request, &compared).await?
+    };
+    // Keys between these tables are among what was asked about, and may not have been read.
+    let told_by = made.as_ref().filter(|_| !is_ours);
     let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) = dependents(tx, engine, targets)
         .await?
         .into_iter()
-        .partition(|dependent| dependent.is_one_of(made.as_ref(), drops));
+        .partition(|dependent| dependent.is_one_of(told_by, drops));
     check_referrers(request, drops, &ours)?;
     // Views and triggers that migrations make go by their statements, too.
     let objects = objects::left(request.made_by);
@@ -103,17 +109,10 @@ fn check_referrers(request: &Request<'_>, drops: &[String], keys: &[Dependent]) 
 async fn made(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
-    live: &Schema,
     drops: &[String],
 ) -> Result<Option<Schema>> {
     if drops.is_empty() {
         return Ok(Some(Schema::default()));
-    }
-    // What refers to them and stays, has to be told apart by its statement.
-    let stays = live.tables.values().filter(|table| !drops.contains(&table.name));
-    let refers = |table: &Table| table.foreign_keys.iter().any(|it| drops.contains(&it.ref_table));
-    if !stays.into_iter().any(refers) && written_by_migrations(tx, request, drops).await? {
-        return Ok(Some(live.clone().filtered(|name| drops.iter().any(|other| other == name))));
     }
     match schema::replay(tx, replayed_on(request.engine), request.made_by).await {
         Ok(made) => Ok(Some(made)),
@@ -123,24 +122,25 @@ async fn made(
     }
 }
 
-/// Whether everything that the catalogue has of these tables was written by the transactions that the journal
-/// names: then nothing was made by hand, and they need not be made again to find that out, which takes longer
-/// than to drop them.
-async fn written_by_migrations(
+/// Those of these tables that are there, if everything that the catalogue has of them was written by the transactions
+/// that the journal names, and nothing refers to them that stays: then nothing was made by hand, and they need not be
+/// made again to find that out, which takes longer than to drop them.
+pub(super) async fn written_by_migrations(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
     tables: &[String],
-) -> Result<bool, DbErr> {
+) -> Result<Option<Vec<String>>, DbErr> {
     // What is not recorded, another program has made, or the bookkeeping was altered.
-    if !journal::names_transactions(request.engine) || !request.history.is_whole() {
-        return Ok(false);
+    let is_known = journal::names_transactions(request.engine) && request.history.is_whole();
+    if tables.is_empty() || !is_known {
+        return Ok(None);
     }
     let Some(ours) = journal::transactions_sql(request.history.entries()) else {
-        return Ok(false);
+        return Ok(None);
     };
     let names: Vec<String> = tables.iter().map(|name| literal(name)).collect();
     let sql = format!(
-        "WITH t AS MATERIALIZED (SELECT c.oid, c.xmin AS x FROM pg_class c \
+        "WITH t AS MATERIALIZED (SELECT c.oid, c.relname::text AS name, c.xmin AS x FROM pg_class c \
          WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
          AND c.relname IN ({names})), \
          i AS MATERIALIZED (SELECT i.indexrelid AS oid, i.xmin AS x FROM pg_index i JOIN t ON t.oid = i.indrelid), \
@@ -155,11 +155,15 @@ async fn written_by_migrations(
          UNION ALL SELECT g.xmin FROM pg_trigger g JOIN t ON t.oid = g.tgrelid \
          UNION ALL SELECT h.xmin FROM pg_inherits h JOIN t ON t.oid IN (h.inhrelid, h.inhparent) \
          UNION ALL SELECT p.xmin FROM pg_policy p JOIN t ON t.oid = p.polrelid) w \
-         WHERE w.x::text NOT IN (SELECT x FROM ours)) AND EXISTS (SELECT 1 FROM ours) AS is_so",
+         WHERE w.x::text NOT IN (SELECT x FROM ours)) AND EXISTS (SELECT 1 FROM ours) \
+         AND NOT EXISTS (SELECT 1 FROM pg_constraint k JOIN t ON t.oid = k.confrelid \
+         WHERE k.conrelid NOT IN (SELECT oid FROM t)) AS is_so, \
+         ARRAY(SELECT name FROM t) AS names",
         names = names.join(", "),
     );
     let row = tx.query_one_raw(Statement::from_string(request.engine.backend(), sql)).await?;
-    row.map_or(Ok(false), |row| row.try_get("", "is_so"))
+    let Some(row) = row else { return Ok(None) };
+    Ok(if row.try_get("", "is_so")? { Some(row.try_get("", "names")?) } else { None })
 }
 
 /// The SQLSTATE of a transaction that may not write.
