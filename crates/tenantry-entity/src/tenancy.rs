@@ -297,9 +297,27 @@ pub struct TableDef {
 pub fn is_computed<E: EntityTrait>(column: &E::Column) -> bool {
     let column = Schema::new(DbBackend::Postgres).get_column_def::<E>(*column);
     let extra = column.get_column_spec().extra.as_deref().unwrap_or_default();
-    let mut words = extra.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
-    words.any(|word| word.eq_ignore_ascii_case("GENERATED"))
-        && !extra.to_ascii_uppercase().contains("IDENTITY")
+    computes(extra)
+}
+
+/// Whether `GENERATED ALWAYS AS (…)` is a part of a text, outside of parentheses and quotes.
+fn computes(extra: &str) -> bool {
+    let (mut depth, mut quote, mut outside) = (0_u32, None, String::new());
+    for letter in extra.chars() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, '(') => {
+                depth += 1;
+                outside.push_str(" ( ");
+            }
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, _) if depth == 0 => outside.push(letter.to_ascii_uppercase()),
+            _ => {}
+        }
+    }
+    let words: Vec<&str> = outside.split_whitespace().collect();
+    words.windows(4).any(|four| four == ["GENERATED", "ALWAYS", "AS", "("])
 }
 
 impl TableDef {
@@ -460,5 +478,27 @@ impl<E: Table> Listed<E> {
 impl<E: EntityTrait> ListedPlain for Listed<E> {
     fn def(&self) -> TableDef {
         TableDef::plain::<E>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::computes;
+
+    #[test]
+    fn only_generated_columns_are_computed() {
+        for text in ["GENERATED ALWAYS AS (a) STORED", "check(a > 0)generated  always as(a + (b))"]
+        {
+            assert!(computes(text), "{text}");
+        }
+        for text in [
+            "",
+            "CHECK (kind <> 'GENERATED ALWAYS AS (a)')",
+            "CHECK (generated)",
+            "COLLATE \"GENERATED ALWAYS AS (\"",
+            "GENERATED ALWAYS AS IDENTITY",
+        ] {
+            assert!(!computes(text), "{text}");
+        }
     }
 }

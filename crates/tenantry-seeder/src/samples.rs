@@ -56,9 +56,11 @@ pub trait Samples: Sized + Send + Sync + 'static {
     fn tables() -> Vec<SampleTable<Self>>;
 }
 
-/// Makes a cell's value go without its entity's type.
+/// Makes values of a row that was read, in the order of the columns.
 type Decode = Box<dyn Fn(&QueryResult) -> Result<Vec<Value>, DbErr> + Send + Sync>;
+/// Makes values what an INSERT takes.
 type Bind = Box<dyn Fn(Vec<Value>) -> Vec<Expr> + Send + Sync>;
+/// Makes the values of a row, without its entity's type.
 type MakeRow<T> = Box<dyn Fn(&T, u32) -> Vec<Value> + Send + Sync>;
 
 /// A table with its factory.
@@ -208,8 +210,8 @@ pub(crate) fn values<A: ActiveModelTrait>(
     mut row: A,
     columns: &[<A::Entity as EntityTrait>::Column],
 ) -> Vec<Value> {
-    let values = columns.iter();
-    values
+    columns
+        .iter()
         .map(|column| match row.take(*column) {
             ActiveValue::Set(value) | ActiveValue::Unchanged(value) => value,
             // Factories set everything.

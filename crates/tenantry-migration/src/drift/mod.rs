@@ -112,7 +112,7 @@ where
     let mut unknown_tables: Vec<String> =
         live.tables.keys().filter(|name| !entities.tables.contains_key(*name)).cloned().collect();
     unknown_tables.retain(|name| !project.is_bookkeeping(name));
-    let live = live.filtered(|name| entities.tables.contains_key(name));
+    let mut live = live.filtered(|name| entities.tables.contains_key(name));
     let reached = if has_tenants {
         reach(db, engine, application_role, &project.names(), &entities).await?
     } else {
@@ -135,7 +135,6 @@ where
         None
     };
     let expected = schema::expected(db, engine, entities.clone()).await?;
-    let mut live = live;
     schema::read_comments(db, engine, &mut live, &expected.schema).await?;
     let comparable = live.clone().adopted(engine, &expected.schema);
     let changes = if expected.exact {

@@ -191,6 +191,17 @@ impl Change {
         }
     }
 
+    /// Whether a column goes, or its values become others: what is built on it has to follow.
+    pub(crate) fn disturbs_column(&self) -> bool {
+        matches!(
+            self,
+            Self::AlterType { .. }
+                | Self::AlterGenerated { .. }
+                | Self::AlterCollation { .. }
+                | Self::DropColumn { .. }
+        )
+    }
+
     /// What the change may cost.
     #[must_use]
     pub fn hazard(&self) -> Hazard {

@@ -222,9 +222,7 @@ impl File {
                 format!("v1::{name}(manager, {})", raw(sql))
             }
             Operation::Comment { table, column, text: said } => {
-                let said = said
-                    .as_ref()
-                    .map_or_else(|| "None".to_owned(), |said| format!("Some({})", text(said)));
+                let said = optional(said.as_deref());
                 match column {
                     None => format!("v1::comment_on_table(manager, {}, {said})", text(table)),
                     Some(column) => format!(
@@ -453,8 +451,7 @@ fn step(table: &str, step: &Step) -> String {
         }
         Step::SetCollation(column) => {
             let (name, ty) = (text(&column.name), type_value(&column.ty));
-            let collation = altered_collation(column)
-                .map_or_else(|| "None".to_owned(), |name| format!("Some({})", text(&name)));
+            let collation = optional(altered_collation(column).as_deref());
             format!(".set_collation({name}, {ty}, {collation})")
         }
         Step::DropExpression(column) => format!(".drop_expression({})", text(column)),
@@ -648,8 +645,6 @@ fn type_value(ty: &ColumnType) -> String {
     }
 }
 
-/// A string literal. A long one is broken between words, since rustfmt gives up on an expression
-/// with a line that it cannot shorten.
 /// A text as it is, over several lines if it has them.
 fn raw(value: &str) -> String {
     if !value.contains('\n') {
@@ -662,6 +657,13 @@ fn raw(value: &str) -> String {
     format!("r{hashes}\"{value}\"{hashes}")
 }
 
+/// A text that may be none, as an `Option`.
+fn optional(value: Option<&str>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| format!("Some({})", text(value)))
+}
+
+/// A string literal. A long one is broken between words, since rustfmt gives up on an expression
+/// with a line that it cannot shorten.
 fn text(value: &str) -> String {
     text_within(LINE, value)
 }

@@ -375,15 +375,7 @@ impl Work<'_> {
     /// Whether a column's type changes, or the column is put in another one's place.
     fn column_changes(&self, table: &str, column: &str) -> bool {
         self.changes.iter().any(|change| {
-            change.table() == table
-                && change.column() == Some(column)
-                && matches!(
-                    change,
-                    Change::AlterType { .. }
-                        | Change::AlterGenerated { .. }
-                        | Change::AlterCollation { .. }
-                        | Change::DropColumn { .. }
-                )
+            change.table() == table && change.column() == Some(column) && change.disturbs_column()
         })
     }
 

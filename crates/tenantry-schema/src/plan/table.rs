@@ -322,15 +322,7 @@ impl Alter<'_> {
         let backfills = self.request.backfills;
         let replaced = self.changes.iter().filter(|change| is_replaced(change, backfills));
         let mut replaced: BTreeSet<&str> = replaced.filter_map(|change| change.column()).collect();
-        let changes = self.changes.iter().filter(|change| {
-            matches!(
-                change,
-                Change::AlterType { .. }
-                    | Change::AlterCollation { .. }
-                    | Change::AlterGenerated { .. }
-                    | Change::DropColumn { .. }
-            )
-        });
+        let changes = self.changes.iter().filter(|change| change.disturbs_column());
         let disturbed: Vec<&str> = changes.filter_map(|change| change.column()).collect();
         let stays = |column: &&Column| {
             self.after.column(&column.name).is_some_and(|it| it.generated.is_some())
