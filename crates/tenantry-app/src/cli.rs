@@ -2,7 +2,7 @@
 
 mod tenant;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use tenantry_migration::{
     Project,
     cli::{
@@ -62,23 +62,26 @@ enum Action {
         careful: Careful,
     },
     /// Check that the database is what the entities say
-    Validate {
-        /// Print the findings as JSON
-        #[arg(long)]
-        json: bool,
-        /// Look for orphans in large tables too
-        #[arg(long)]
-        deep: bool,
-        /// Print what came of each attack on each table
-        #[arg(long, conflicts_with = "json")]
-        matrix: bool,
-        /// Print all that the application role and its logins can reach, and why it is safe
-        #[arg(long, conflicts_with = "json")]
-        reach: bool,
-    },
+    Validate(Validating),
     /// See what tenants have, and where it is
     #[command(subcommand)]
     Tenant(tenant::Action),
+}
+
+#[derive(Debug, Args)]
+struct Validating {
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+    /// Look for orphans in large tables too
+    #[arg(long)]
+    deep: bool,
+    /// Print what came of each attack on each table
+    #[arg(long, conflicts_with = "json")]
+    matrix: bool,
+    /// Print all that the application role and its logins can reach, and why it is safe
+    #[arg(long, conflicts_with = "json")]
+    reach: bool,
 }
 
 impl CommandLine for Cli {
@@ -106,9 +109,8 @@ impl CommandLine for Cli {
             Action::Rollback { careful } => {
                 rollback(*application, &self.database, careful, out).await
             }
-            Action::Validate { json, deep, matrix, reach } => {
-                let shown = Shown { json, matrix, reach };
-                validate(*application, &self.database, deep, shown, out).await
+            Action::Validate(validating) => {
+                validate(*application, &self.database, &validating, out).await
             }
             Action::Tenant(action) => {
                 tenant::run(action, application.project(), &self.database, out).await
@@ -215,32 +217,24 @@ async fn rollback(
     Ok(0)
 }
 
-/// What a validation prints beside its findings.
-#[derive(Clone, Copy)]
-struct Shown {
-    json: bool,
-    matrix: bool,
-    reach: bool,
-}
-
 async fn validate(
     application: Application,
     args: &DatabaseArgs,
-    deep: bool,
-    shown: Shown,
+    validating: &Validating,
     out: &mut Printer,
 ) -> Result<u8> {
     let db = open(application.project(), args, Absent::Fail, out).await?;
-    let validation = application.validate(&db, &ValidateOptions { deep }).await?;
+    let options = ValidateOptions { deep: validating.deep };
+    let validation = application.validate(&db, &options).await?;
     let code = u8::from(!validation.findings.is_empty());
-    if shown.json {
+    if validating.json {
         let (findings, body) = validation.into_parts();
         out.json(&Envelope::new("validate", &db, body, findings))?;
     } else {
-        if let Some(isolation) = validation.isolation.as_ref().filter(|_| shown.matrix) {
+        if let Some(isolation) = validation.isolation.as_ref().filter(|_| validating.matrix) {
             out.line(isolation.text().trim_end())?;
         }
-        if shown.reach {
+        if validating.reach {
             out.line(&reach::text(&validation.reach))?;
         }
         print_findings(&validation, out)?;

@@ -8,11 +8,15 @@
 mod query;
 mod verdict;
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr};
 use serde::Serialize;
 use tenantry_entity::{Engine, Tenancy};
 
-use crate::{db::literal, report::Finding, schema::Schema};
+use crate::{
+    db::literal,
+    report::Finding,
+    schema::{Schema, rows},
+};
 
 /// Something that the application role or one of its logins can reach.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,14 +76,6 @@ pub async fn reach<C: ConnectionTrait>(
     }
     all.sort();
     Ok(all)
-}
-
-async fn rows<T: FromQueryResult, C: ConnectionTrait>(
-    db: &C,
-    sql: String,
-) -> Result<Vec<T>, DbErr> {
-    let stmt = Statement::from_string(db.get_database_backend(), sql);
-    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
 }
 
 /// The list as text: what is not safe first, a line each.

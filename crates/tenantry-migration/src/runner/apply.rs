@@ -44,45 +44,13 @@ impl Runner<'_> {
         self.check_values_given(session.tx(), pending, Direction::Up).await?;
         let applied = self.in_order(&session.history);
         self.check_accepted(&applied, pending, Direction::Up).await?;
-        let mut permit = match permit {
+        let permit = match permit {
             Some(permit) => permit,
             None => self.permit_losses(session, pending).await?,
         };
-        let mut unrecorded = Vec::new();
-        for (done, migration) in pending.iter().enumerate() {
-            if runs_outside(*migration) {
-                self.record(session, &mut unrecorded).await?;
-            }
-            if session.permits_are_void() {
-                // The locks under which it was given are gone.
-                permit = self.permit_losses(session, &pending[done..]).await?;
-                session.renew_permits();
-            }
-            self.check_outside(session, *migration, Direction::Up).await?;
-            tracing::info!("{}applying {}", self.said_before(), migration.name());
-            let began = Instant::now();
-            if !session.history.has_bookkeeping {
-                let _bookkeeping = self.watch(Phase::Bookkeeping);
-                bookkeeping::create(session.tx(), self.engine, &self.table).await?;
-                session.history.has_bookkeeping = true;
-            }
-            self.step(session, *migration, Direction::Up, &permit).await?;
-            let mut note = Note::new(Event::Applied, migration.name()).took(began.elapsed());
-            note.fingerprint = Some(self.fingerprint(*migration).await?);
-            unrecorded.push(note);
-            outcome.applied.push(migration.name().to_owned());
-            let later = &pending[done + 1..];
-            if runs_outside(*migration)
-                || self.adds_values_for(later, *migration, Direction::Up).await?
-            {
-                self.record(session, &mut unrecorded).await?;
-                if !later.is_empty() {
-                    self.keep_record(session).await?;
-                }
-            }
-        }
-        self.record(session, &mut unrecorded).await?;
-        self.note_thinned(session).await
+        let records = Records::Kept;
+        self.run_halves(session, (pending, Direction::Up), permit, records, outcome).await?;
+        Ok(())
     }
 
     /// Rolls these migrations back, after the guard has let it pass; gives its permit, if there was
@@ -101,37 +69,55 @@ impl Runner<'_> {
         }
         self.check_values_given(session.tx(), to_roll_back, Direction::Down).await?;
         let permit = self.permit_rolling_back(session, to_roll_back, applied_again).await?;
-        Ok(Some(self.run_downs(session, to_roll_back, records, outcome, permit).await?))
+        let downs = (to_roll_back, Direction::Down);
+        Ok(Some(self.run_halves(session, downs, permit, records, outcome).await?))
     }
 
-    async fn run_downs(
+    /// Runs one half of each of these migrations, and records it; gives the permit that was valid at last.
+    async fn run_halves(
         &self,
         session: &mut Session,
-        to_roll_back: &[&dyn MigrationTrait],
+        (migrations, direction): (&[&dyn MigrationTrait], Direction),
+        mut permit: Destructive,
         records: Records,
         outcome: &mut Outcome,
-        mut permit: Destructive,
     ) -> Result<Destructive> {
+        let (doing, event, done) = match direction {
+            Direction::Up => ("applying", Event::Applied, &mut outcome.applied),
+            Direction::Down => ("rolling back", Event::RolledBack, &mut outcome.rolled_back),
+        };
         let mut unrecorded = Vec::new();
-        for (done, migration) in to_roll_back.iter().enumerate() {
+        for (at, migration) in migrations.iter().enumerate() {
             if runs_outside(*migration) {
                 self.record(session, &mut unrecorded).await?;
             }
             if session.permits_are_void() {
                 // The locks under which it was given are gone.
-                permit = self.permit_rolling_back(session, &to_roll_back[done..], &[]).await?;
+                let left = &migrations[at..];
+                permit = match direction {
+                    Direction::Up => self.permit_losses(session, left).await?,
+                    Direction::Down => self.permit_rolling_back(session, left, &[]).await?,
+                };
                 session.renew_permits();
             }
-            self.check_outside(session, *migration, Direction::Down).await?;
-            tracing::info!("{}rolling back {}", self.said_before(), migration.name());
+            self.check_outside(session, *migration, direction).await?;
+            tracing::info!("{}{doing} {}", self.said_before(), migration.name());
             let began = Instant::now();
-            self.step(session, *migration, Direction::Down, &permit).await?;
-            let name = migration.name();
-            unrecorded.push(Note::new(Event::RolledBack, name).took(began.elapsed()));
-            outcome.rolled_back.push(name.to_owned());
-            let later = &to_roll_back[done + 1..];
+            if direction == Direction::Up && !session.history.has_bookkeeping {
+                let _bookkeeping = self.watch(Phase::Bookkeeping);
+                bookkeeping::create(session.tx(), self.engine, &self.table).await?;
+                session.history.has_bookkeeping = true;
+            }
+            self.step(session, *migration, direction, &permit).await?;
+            let mut note = Note::new(event, migration.name()).took(began.elapsed());
+            if direction == Direction::Up {
+                note.fingerprint = Some(self.fingerprint(*migration).await?);
+            }
+            unrecorded.push(note);
+            done.push(migration.name().to_owned());
+            let later = &migrations[at + 1..];
             if runs_outside(*migration)
-                || self.adds_values_for(later, *migration, Direction::Down).await?
+                || self.adds_values_for(later, *migration, direction).await?
             {
                 self.record(session, &mut unrecorded).await?;
                 if !later.is_empty() {

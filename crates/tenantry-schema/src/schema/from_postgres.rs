@@ -3,14 +3,14 @@
 //! `information_schema` shows neither index predicates nor invalid indexes, hides what the role
 //! does not own, and is slow on Nile; `pg_catalog` is none of that.
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use tenantry_entity::Engine;
 
 use serde::Deserialize;
 
 use super::{
     Action, Check, Column, ColumnType, Distribution, ForeignKey, Generated, Grantee, Index,
-    IndexPart, Policy, PrimaryKey, RowSecurity, Schema, Table,
+    IndexPart, Policy, PrimaryKey, RowSecurity, Schema, Table, rows,
 };
 use crate::{ops::v1::GRANTABLE, sql::literal};
 
@@ -433,14 +433,6 @@ fn add_access(table: &mut Table, row: &AccessRow) -> Result<(), DbErr> {
         table.set_privileges(grantee, all);
     }
     Ok(())
-}
-
-async fn rows<T: FromQueryResult, C: ConnectionTrait>(
-    db: &C,
-    sql: String,
-) -> Result<Vec<T>, DbErr> {
-    let stmt = Statement::from_string(db.get_database_backend(), sql);
-    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
 }
 
 /// SQL for the names of the attributes numbered in an array, in the array's order.

@@ -4,12 +4,12 @@
 //! What no pragma tells (checks, predicates, index expressions) is taken from the stored SQL, token
 //! by token.
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use sqlparser::tokenizer::Token;
 
 use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, Generated, Index, IndexPart, PrimaryKey,
-    Schema, Table, expr,
+    Schema, Table, expr, rows,
 };
 
 #[derive(FromQueryResult)]
@@ -81,11 +81,6 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Schema, DbErr> {
     )
     .await?;
     Ok(assemble(columns, foreign_keys, indexes))
-}
-
-async fn rows<T: FromQueryResult, C: ConnectionTrait>(db: &C, sql: &str) -> Result<Vec<T>, DbErr> {
-    let stmt = Statement::from_string(db.get_database_backend(), sql);
-    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
 }
 
 fn column(row: ColumnRow, definition: &Definition) -> Column {

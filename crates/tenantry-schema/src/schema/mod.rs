@@ -37,4 +37,18 @@ pub use model::{
 };
 pub use normalise::{Expected, expected, read, replay};
 pub use on_engine::LeftOut;
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 pub use types::ColumnType;
+
+/// The rows of a query, each as a `T`.
+///
+/// # Errors
+///
+/// If the query fails, or a row is no `T`.
+pub async fn rows<T: FromQueryResult, C: ConnectionTrait>(
+    db: &C,
+    sql: impl Into<String>,
+) -> Result<Vec<T>, DbErr> {
+    let stmt = Statement::from_string(db.get_database_backend(), sql);
+    db.query_all_raw(stmt).await?.iter().map(|row| T::from_query_result(row, "")).collect()
+}

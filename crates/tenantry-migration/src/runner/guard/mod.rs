@@ -107,7 +107,9 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     drop(watch);
     // Privileges are no work that would be lost.
     let ours = written_by_migrations(tx, request, &effect.drops).await?;
-    let live = match unread(tx, request, ours.as_deref()).await? {
+    let unread = unread(tx, request, ours.as_deref()).await?;
+    let is_empty = unread.is_some();
+    let live = match unread {
         Some(live) => live,
         None => schema::read(tx, engine, "").await?,
     };
@@ -122,7 +124,11 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let emptied = emptied(effect, engine, &live);
     let losing = losing(effect, engine, &live, &drops, &emptied);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
-    let counts = counted(tx, request, &tables).await?;
+    let counts = if is_empty {
+        tables.iter().map(|table| Count::none(&table.name)).collect()
+    } else {
+        counted(tx, request, &tables).await?
+    };
     let going: Vec<String> = losing
         .iter()
         .chain(targets.iter().filter(|name| !losing.contains(name)))
