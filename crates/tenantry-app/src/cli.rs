@@ -69,6 +69,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Validating {
     /// Print the findings as JSON
     #[arg(long)]

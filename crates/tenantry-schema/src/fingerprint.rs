@@ -1,15 +1,13 @@
 //! SHA-256 of a text.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 of a text, in hexadecimal.
 #[must_use]
 pub fn sha256(text: &str) -> String {
-    let mut hash = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    Sha256::digest(text.as_bytes())
+        .into_iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }

@@ -8,7 +8,7 @@
 mod query;
 mod verdict;
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use serde::Serialize;
 use tenantry_entity::{Engine, Tenancy};
 
@@ -36,6 +36,15 @@ pub struct Reached {
     pub finding: Option<Finding>,
 }
 
+/// What the first query answers, [`known`](query::known).
+#[derive(FromQueryResult)]
+struct Known {
+    roles: String,
+    lists: Vec<String>,
+    has_parameters: bool,
+    schema: String,
+}
+
 /// Everything that is reached, by kind and name. Empty where the engine has no policies.
 ///
 /// # Errors
@@ -51,19 +60,20 @@ pub async fn reach<C: ConnectionTrait>(
     if !engine.capability().row_level_security {
         return Ok(Vec::new());
     }
-    let prelude = query::prelude(role, entities);
     let settings: Vec<String> = query::settings(names).map(literal).into();
-    let stmt = Statement::from_string(engine.backend(), query::SERVER);
-    let Some(server) = db.query_one_raw(stmt).await? else { return Ok(Vec::new()) };
-    let schema: String = server.try_get("", "schema")?;
-    let parameters = if server.try_get("", "has_parameters")? { query::PARAMETERS } else { "" };
+    let known: Vec<Known> = rows(db, query::known(role, entities)).await?;
+    let Some(known) = known.into_iter().next() else { return Ok(Vec::new()) };
+    let (schema, prelude) = (known.schema, query::found(&known.lists));
+    let parameters = if known.has_parameters { query::PARAMETERS } else { "" };
     let others = query::OTHERS.replace("{settings}", &settings.join(", "));
     let others = others.replace("{sealed}", &literal(tenantry_entity::tenancy::SEALED_TENANT));
     let others = others.replace("{parameters}", parameters);
     let relations = query::RELATIONS.replace("{column}", &literal(names.column));
     let mut all = Vec::new();
-    for row in rows::<verdict::Role, _>(db, format!("{prelude}{}", query::ROLES)).await? {
-        all.extend(row.judged(role));
+    let roles: Vec<verdict::Role> =
+        serde_json::from_str(&known.roles).map_err(|error| DbErr::Json(error.to_string()))?;
+    for it in roles {
+        all.extend(it.judged(role));
     }
     for row in rows::<verdict::Relation, _>(db, format!("{prelude}, {relations}")).await? {
         all.push(row.judged(names, entities));

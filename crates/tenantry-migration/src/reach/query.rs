@@ -5,7 +5,7 @@ use tenantry_entity::Tenancy;
 
 use crate::{db::literal, schema::Schema};
 
-/// What all queries begin with:
+/// What the first query begins with, and what of it the others ask about:
 ///
 /// - `ours`: the entities' tables.
 /// - `admins`: who owns them, and who asks. They see every row, and are meant to.
@@ -13,7 +13,7 @@ use crate::{db::literal, schema::Schema};
 /// - `grantees`: every role whose privileges a subject has or can take on, PUBLIC (0) among them, with the
 ///   shortest path to it. The application role comes first, so that what it reaches is told of it alone.
 /// - `usable`: the schemas that one of them may use.
-pub(super) fn prelude(role: &str, entities: &Schema) -> String {
+fn prelude(role: &str, entities: &Schema) -> String {
     let ours: Vec<String> = entities.tables.keys().map(|name| literal(name)).collect();
     format!(
         "WITH RECURSIVE app AS (SELECT oid, rolname::text AS name FROM pg_roles WHERE rolname = {role}), \
@@ -48,14 +48,66 @@ pub(super) fn prelude(role: &str, entities: &Schema) -> String {
     )
 }
 
-/// Roles that a subject is or can become, other than the application role itself, and what they are.
-pub(super) const ROLES: &str = "SELECT p.path, p.of_app, r.rolname::text AS name, p.steps, \
-     p.role IN (SELECT oid FROM admins) AS is_admin, \
+/// What the first query asks: the roles that a subject is or can become, and what they are, as JSON; each list of the
+/// [`prelude`] as SQL, in the order of [`LISTS`]; whether the server has what [`PARAMETERS`] names; and the schema that
+/// unqualified names belong to.
+const KNOWN: &str = "SELECT (SELECT coalesce(json_agg(r ORDER BY r.path), '[]') FROM ( \
+     SELECT p.path, p.of_app, r.rolname::text AS name, p.steps, p.role IN (SELECT oid FROM admins) AS is_admin, \
      r.rolsuper AS is_superuser, r.rolbypassrls AS bypasses, \
      r.rolcreaterole AS creates_roles, r.rolreplication AS replicates, \
      EXISTS (SELECT 1 FROM pg_database d WHERE d.datdba = r.oid) AS owns_a_database, \
      r.rolname ~ '^pg_' AS is_predefined \
-     FROM paths p JOIN pg_roles r ON r.oid = p.role ORDER BY p.path";
+     FROM paths p JOIN pg_roles r ON r.oid = p.role) r)::text AS roles, \
+     ARRAY[{lists}] AS lists, \
+     to_regclass('pg_catalog.pg_parameter_acl') IS NOT NULL AS has_parameters, current_schema()::text AS schema";
+
+/// The lists of the [`prelude`] that other queries ask about, and the names and types of their columns.
+const LISTS: [(&str, &[(&str, &str)]); 6] = [
+    ("app", &[("oid", "oid"), ("name", "text")]),
+    (
+        "ours",
+        &[
+            ("oid", "oid"),
+            ("relowner", "oid"),
+            ("relrowsecurity", "boolean"),
+            ("relforcerowsecurity", "boolean"),
+        ],
+    ),
+    ("admins", &[("oid", "oid")]),
+    ("subjects", &[("oid", "oid")]),
+    ("grantees", &[("role", "oid"), ("path", "text"), ("of_app", "boolean")]),
+    ("usable", &[("oid", "oid"), ("name", "text")]),
+];
+
+/// The first query.
+pub(super) fn known(role: &str, entities: &Schema) -> String {
+    let list = |(name, columns): (&str, &[(&str, &str)])| {
+        let types: Vec<String> = columns.iter().map(|(_, ty)| format!("%L::{ty}")).collect();
+        let names: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
+        format!(
+            "(SELECT coalesce(string_agg(format('({})', {}), ', '), '') FROM {name})",
+            types.join(", "),
+            names.join(", ")
+        )
+    };
+    prelude(role, entities) + &KNOWN.replace("{lists}", &LISTS.map(list).join(", "))
+}
+
+/// What the other queries begin with: the lists as they were found, which need not be planned and found again. The
+/// planner knows how long they are.
+pub(super) fn found(lists: &[String]) -> String {
+    let lists = LISTS.iter().zip(lists).map(|((name, columns), list)| {
+        let names: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
+        let list = if list.is_empty() {
+            let nothing = columns.iter().map(|(_, ty)| format!("NULL::{ty}"));
+            format!("SELECT {} WHERE false", nothing.collect::<Vec<_>>().join(", "))
+        } else {
+            format!("VALUES {list}")
+        };
+        format!("{name} ({}) AS ({list})", names.join(", "))
+    });
+    format!("WITH RECURSIVE {}", lists.collect::<Vec<_>>().join(", "))
+}
 
 /// Roles of the server that lead to no row.
 pub(super) const HARMLESS_ROLES: [&str; 6] = [
@@ -190,10 +242,6 @@ pub(super) const OTHERS: &str = "found AS (\
 /// A part of [`OTHERS`] about parameters that were granted. Before PostgreSQL 15 there is no such table.
 pub(super) const PARAMETERS: &str = "UNION SELECT 'parameter', p.parname, a.privilege_type, g.path \
      FROM pg_parameter_acl p, aclexplode(p.paracl) a JOIN grantees g ON g.role = a.grantee";
-
-/// Whether the server has what [`PARAMETERS`] names, and the schema that unqualified names belong to.
-pub(super) const SERVER: &str = "SELECT to_regclass('pg_catalog.pg_parameter_acl') IS NOT NULL AS has_parameters, \
-     current_schema()::text AS schema";
 
 /// Settings that decide whose rows a session sees.
 pub(super) fn settings(names: &Tenancy) -> [&str; 5] {

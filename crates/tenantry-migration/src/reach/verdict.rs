@@ -1,6 +1,7 @@
 //! What is safe of that which is reached, and what is said of the rest.
 
 use sea_orm::FromQueryResult;
+use serde::Deserialize;
 use tenantry_entity::{Tenancy, tenancy::SEALED_TENANT};
 
 use super::{Reached, query::HARMLESS_ROLES};
@@ -39,7 +40,7 @@ fn grantees(path: &str) -> String {
 }
 
 /// A role that a subject is or can become.
-#[derive(FromQueryResult)]
+#[derive(Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an attribute of its own")]
 pub(super) struct Role {
     path: String,

@@ -7,6 +7,7 @@ use std::{
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
+use tenantry_entity::Engine;
 
 use super::{
     Destructive, Direction, Outcome, Runner, bookkeeping, journal,
@@ -269,9 +270,8 @@ impl Runner<'_> {
         let _watch = self.watch(Phase::Drop);
         for table in tables {
             tracing::info!("dropping {table}");
-            tx.execute_unprepared(&format!("DROP TABLE {}", quoted(table))).await?;
         }
-        Ok(())
+        drop_all(tx, self.engine, tables).await
     }
 
     /// Drops the bookkeeping and the journal.
@@ -282,12 +282,9 @@ impl Runner<'_> {
     ) -> Result<()> {
         let existing = bookkeeping::relations(session.tx(), self.engine).await?;
         let _watch = self.watch(Phase::Bookkeeping);
-        for table in self.bookkeeping_tables() {
-            if existing.iter().any(|relation| relation.name == table) {
-                let sql = format!("DROP TABLE {}", quoted(&table));
-                session.tx().execute_unprepared(&sql).await?;
-            }
-        }
+        let mut tables = self.bookkeeping_tables().to_vec();
+        tables.retain(|table| existing.iter().any(|relation| relation.name == *table));
+        drop_all(session.tx(), self.engine, &tables).await?;
         session.history = History::default();
         Ok(())
     }
@@ -326,6 +323,16 @@ impl Runner<'_> {
             },
         }
     }
+}
+
+/// Drops tables: by one statement where the engine is known to take several tables in one.
+async fn drop_all(tx: &DatabaseTransaction, engine: Engine, tables: &[String]) -> Result<()> {
+    let at_once = if matches!(engine, Engine::Postgres | Engine::Citus) { tables.len() } else { 1 };
+    for some in tables.chunks(at_once.max(1)) {
+        let names: Vec<String> = some.iter().map(|table| quoted(table)).collect();
+        tx.execute_unprepared(&format!("DROP TABLE {}", names.join(", "))).await?;
+    }
+    Ok(())
 }
 
 async fn half(

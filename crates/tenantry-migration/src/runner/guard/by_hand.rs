@@ -29,9 +29,9 @@ pub(super) async fn made_by_hand(
     request: &Request<'_>,
     live: &Schema,
     (drops, targets): (&[String], &[String]),
-    is_ours: bool,
+    ours: Option<&Ours>,
 ) -> Result<(Vec<Dependent>, Vec<String>)> {
-    let engine = request.engine;
+    let (engine, is_ours) = (request.engine, ours.is_some());
     // A recreated table keeps rows, indexes and triggers; anything else added by hand is lost.
     let recreated: Vec<String> =
         request.effect.rebuilt.iter().filter_map(|(name, _)| named(live, engine, name)).collect();
@@ -43,10 +43,10 @@ pub(super) async fn made_by_hand(
     };
     // Keys between these tables are among what was asked about, and may not have been read.
     let told_by = made.as_ref().filter(|_| !is_ours);
-    let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) = dependents(tx, engine, targets)
-        .await?
-        .into_iter()
-        .partition(|dependent| dependent.is_one_of(told_by, drops));
+    let is_alone = ours.is_some_and(|it| it.is_alone) && recreated.is_empty();
+    let found = if is_alone { Vec::new() } else { dependents(tx, engine, targets).await? };
+    let (ours, dependents): (Vec<Dependent>, Vec<Dependent>) =
+        found.into_iter().partition(|dependent| dependent.is_one_of(told_by, drops));
     check_referrers(request, drops, &ours)?;
     // Views and triggers that migrations make go by their statements, too.
     let objects = objects::left(request.made_by);
@@ -72,7 +72,7 @@ pub(super) async fn made_by_hand(
         ],
     };
     by_hand.extend(dependents.iter().map(Dependent::sentence));
-    let attached = attached(tx, engine, None).await?;
+    let attached = if is_alone { Vec::new() } else { attached(tx, engine, None).await? };
     let is_target = |it: &&Attached| {
         let is_made = it.kind == "trigger" && is_ours(&[Kind::Trigger], &it.name);
         !is_made && targets.iter().any(|table| it.is_on(table, engine))
@@ -122,6 +122,15 @@ async fn made(
     }
 }
 
+/// Tables that only the migrations have written.
+pub(super) struct Ours {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Whether nothing hangs on them or on the bookkeeping: no view, trigger, rule, statistics, publication or
+    /// sequence, and no table that inherits or refers to them.
+    pub is_alone: bool,
+}
+
 /// Those of these tables that are there, if everything that the catalogue has of them was written by the transactions
 /// that the journal names, and nothing refers to them that stays: then nothing was made by hand, and they need not be
 /// made again to find that out, which takes longer than to drop them.
@@ -129,7 +138,7 @@ pub(super) async fn written_by_migrations(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
     tables: &[String],
-) -> Result<Option<Vec<String>>, DbErr> {
+) -> Result<Option<Ours>, DbErr> {
     // What is not recorded, another program has made, or the bookkeeping was altered.
     let is_known = journal::names_transactions(request.engine) && request.history.is_whole();
     if tables.is_empty() || !is_known {
@@ -138,13 +147,17 @@ pub(super) async fn written_by_migrations(
     let Some(ours) = journal::transactions_sql(request.history.entries()) else {
         return Ok(None);
     };
-    let names: Vec<String> = tables.iter().map(|name| literal(name)).collect();
+    let listed = |names: &mut dyn Iterator<Item = &String>| -> String {
+        names.map(|name| literal(name)).collect::<Vec<_>>().join(", ")
+    };
     let sql = format!(
         "WITH t AS MATERIALIZED (SELECT c.oid, c.relname::text AS name, c.xmin AS x FROM pg_class c \
          WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
          AND c.relname IN ({names})), \
          i AS MATERIALIZED (SELECT i.indexrelid AS oid, i.xmin AS x FROM pg_index i JOIN t ON t.oid = i.indrelid), \
-         ours AS MATERIALIZED ({ours}) \
+         ours AS MATERIALIZED ({ours}), \
+         b AS MATERIALIZED (SELECT c.oid, c.relhastriggers FROM pg_class c WHERE c.relnamespace = \
+         (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relname IN ({besides})) \
          SELECT NOT EXISTS (SELECT 1 FROM (SELECT x FROM t UNION ALL SELECT x FROM i \
          UNION ALL SELECT c.xmin FROM pg_class c JOIN i ON i.oid = c.oid \
          UNION ALL SELECT a.xmin FROM pg_attribute a JOIN t ON t.oid = a.attrelid \
@@ -158,12 +171,26 @@ pub(super) async fn written_by_migrations(
          WHERE w.x::text NOT IN (SELECT x FROM ours)) AND EXISTS (SELECT 1 FROM ours) \
          AND NOT EXISTS (SELECT 1 FROM pg_constraint k JOIN t ON t.oid = k.confrelid \
          WHERE k.conrelid NOT IN (SELECT oid FROM t)) AS is_so, \
+         NOT EXISTS (SELECT 1 FROM b WHERE relhastriggers AND EXISTS (SELECT 1 FROM pg_trigger \
+         WHERE tgrelid = b.oid AND NOT tgisinternal) \
+         OR EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = b.oid) \
+         OR EXISTS (SELECT 1 FROM pg_constraint WHERE confrelid = b.oid \
+         AND conrelid NOT IN (SELECT oid FROM b)) \
+         OR EXISTS (SELECT 1 FROM pg_depend d LEFT JOIN pg_class s ON s.oid = d.objid \
+         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = b.oid AND (d.classid IN \
+         ('pg_rewrite'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass) \
+         OR d.classid = 'pg_class'::regclass AND d.deptype = 'a' AND s.relkind = 'S'))) AS is_alone, \
          ARRAY(SELECT name FROM t) AS names",
-        names = names.join(", "),
+        names = listed(&mut tables.iter()),
+        besides = listed(&mut tables.iter().chain(request.uncounted)),
     );
     let row = tx.query_one_raw(Statement::from_string(request.engine.backend(), sql)).await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(if row.try_get("", "is_so")? { Some(row.try_get("", "names")?) } else { None })
+    Ok(if row.try_get("", "is_so")? {
+        Some(Ours { names: row.try_get("", "names")?, is_alone: row.try_get("", "is_alone")? })
+    } else {
+        None
+    })
 }
 
 /// The SQLSTATE of a transaction that may not write.

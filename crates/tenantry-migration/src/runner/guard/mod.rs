@@ -4,7 +4,7 @@ mod by_hand;
 mod consent;
 mod losses;
 
-use by_hand::{made_by_hand, written_by_migrations};
+use by_hand::{Ours, made_by_hand, written_by_migrations};
 use consent::hash;
 pub(super) use consent::{Consent, Consented};
 use losses::{Count, count, emptied, filled, losing, losses, lost_columns};
@@ -107,7 +107,7 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     drop(watch);
     // Privileges are no work that would be lost.
     let ours = written_by_migrations(tx, request, &effect.drops).await?;
-    let unread = unread(tx, request, ours.as_deref()).await?;
+    let unread = unread(tx, request, ours.as_ref()).await?;
     let is_empty = unread.is_some();
     let live = match unread {
         Some(live) => live,
@@ -120,15 +120,11 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
     let mut targets = drops.clone();
     targets.extend(existing(request.uncounted));
     let (dependents, by_hand) =
-        made_by_hand(tx, request, &live, (&drops, &targets), ours.is_some()).await?;
+        made_by_hand(tx, request, &live, (&drops, &targets), ours.as_ref()).await?;
     let emptied = emptied(effect, engine, &live);
     let losing = losing(effect, engine, &live, &drops, &emptied);
     let tables: Vec<&Table> = losing.iter().filter_map(|name| live.tables.get(name)).collect();
-    let counts = if is_empty {
-        tables.iter().map(|table| Count::none(&table.name)).collect()
-    } else {
-        counted(tx, request, &tables).await?
-    };
+    let counts = counted(tx, request, &tables, is_empty).await?;
     let going: Vec<String> = losing
         .iter()
         .chain(targets.iter().filter(|name| !losing.contains(name)))
@@ -198,12 +194,12 @@ pub(super) async fn check(tx: &DatabaseTransaction, request: &Request<'_>) -> Re
 async fn unread(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
-    ours: Option<&[String]>,
+    ours: Option<&Ours>,
 ) -> Result<Option<Schema>, DbErr> {
     let history = request.history;
     let is_simple = request.effect.only_drops() && history.has_bookkeeping && history.has_journal;
-    let Some(names) = ours.filter(|_| is_simple) else { return Ok(None) };
-    let mut tables: Vec<Table> = names.iter().map(Table::new).collect();
+    let Some(ours) = ours.filter(|_| is_simple) else { return Ok(None) };
+    let mut tables: Vec<Table> = ours.names.iter().map(Table::new).collect();
     let is_empty = filled(tx, request.engine, &tables.iter().collect::<Vec<_>>()).await?.is_empty();
     // The bookkeeping is there, too.
     tables.extend(request.uncounted.iter().map(Table::new));
@@ -211,14 +207,15 @@ async fn unread(
     Ok(is_empty.then(|| Schema { tables: tables.collect(), ..Schema::default() }))
 }
 
-/// What is in each of these tables: real rows, and sample rows that were edited.
+/// What is in each of these tables, which may be known to be empty: real rows, and sample rows that were edited.
 async fn counted(
     tx: &DatabaseTransaction,
     request: &Request<'_>,
     tables: &[&Table],
+    is_empty: bool,
 ) -> Result<Vec<Count>> {
     // To count is dearer than to look whether there is anything, and most tables that are dropped are empty.
-    let filled = filled(tx, request.engine, tables).await?;
+    let filled = if is_empty { Vec::new() } else { filled(tx, request.engine, tables).await? };
     let mut counts = count(tx, request.samples, &filled).await?;
     let edited = request.samples.edited(tx, request.history.entries(), &filled).await?;
     for (table, sum) in filled.iter().zip(edited) {
