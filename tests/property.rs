@@ -21,10 +21,11 @@ use migration::{
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::MigrationTrait;
+use tenantry_entity::sql::{parts, quoted_table};
 
 use crate::support::{
     Engine, TestDb,
-    random_schema::{Pair, canonical, converted, drawn, inserts, pairs, reading, surviving},
+    random_schema::{OTHER, Pair, canonical, converted, drawn, inserts, pairs, reading, surviving},
 };
 
 const BOOKKEEPING: &str = "applied_migrations";
@@ -34,9 +35,9 @@ fn plans_lead_there_and_back_on_both_engines() {
     try_pairs(0);
 }
 
-/// The same with other pairs, so that they are tried at the same time.
+/// The same with other pairs, so that they are tried at the same time, and with tables in two schemas on PostgreSQL.
 #[test]
-fn plans_lead_there_and_back_on_both_engines_too() {
+fn plans_lead_there_and_back_with_two_schemas() {
     try_pairs(1);
 }
 
@@ -54,7 +55,7 @@ fn try_pairs(half: u8) {
     let mut left = cases;
     while left > 0 {
         let now = left.min(AT_ONCE);
-        try_some(&mut runner, now);
+        try_some(&mut runner, now, half == 1);
         left -= now;
         eprintln!("tried {} of {cases} pairs", cases - left);
     }
@@ -63,14 +64,14 @@ fn try_pairs(half: u8) {
 /// How many pairs are tried in a database, whose catalogues grow with every table that was there.
 const AT_ONCE: u32 = 250;
 
-fn try_some(runner: &mut TestRunner, cases: u32) {
+fn try_some(runner: &mut TestRunner, cases: u32, within: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dbs = [TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres)];
     let [sqlite, postgres] = [0, 1].map(|at: usize| runtime.block_on(dbs[at].open()));
     let rng = runner.new_rng();
     let config = Config { cases, ..runner.config().clone() };
     let outcome = TestRunner::new_with_rng(config, rng).run(&pairs(), |pair| {
-        runtime.block_on(try_pair(&sqlite, &postgres, &pair)).map_err(TestCaseError::fail)
+        runtime.block_on(try_pair(&sqlite, &postgres, &pair, within)).map_err(TestCaseError::fail)
     });
     runtime.block_on(sqlite.close());
     runtime.block_on(postgres.close());
@@ -162,7 +163,10 @@ async fn try_these(pairs: Vec<Pair>) {
     let dbs = [TestDb::new(Engine::Sqlite), TestDb::new(Engine::Postgres)];
     let (sqlite, postgres) = (dbs[0].open().await, dbs[1].open().await);
     for pair in pairs {
-        try_pair(&sqlite, &postgres, &pair).await.unwrap_or_else(|error| panic!("{error}"));
+        for within in [false, true] {
+            let tried = try_pair(&sqlite, &postgres, &pair, within).await;
+            tried.unwrap_or_else(|error| panic!("{error}"));
+        }
     }
     sqlite.close().await;
     postgres.close().await;
@@ -172,7 +176,11 @@ async fn try_these(pairs: Vec<Pair>) {
 async fn clear(db: &Database) {
     let run = async |sql: &str| db.connection.execute_unprepared(sql).await.unwrap();
     if db.engine == Engine::Postgres {
-        run("DROP SCHEMA IF EXISTS work CASCADE; CREATE SCHEMA work; SET search_path = work").await;
+        run(&format!(
+            "DROP SCHEMA IF EXISTS work CASCADE; DROP SCHEMA IF EXISTS \"{OTHER}\" CASCADE; \
+             CREATE SCHEMA work; SET search_path = work; SET tenantry.schemas = '{{\"{OTHER}\"}}'"
+        ))
+        .await;
         return;
     }
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table'";
@@ -186,11 +194,21 @@ async fn clear(db: &Database) {
 }
 
 /// There and back on both engines, with the same rows: what comes out is the same, or both refuse.
-async fn try_pair(sqlite: &Database, postgres: &Database, pair: &Pair) -> Result<(), String> {
+async fn try_pair(
+    sqlite: &Database,
+    postgres: &Database,
+    pair: &Pair,
+    within: bool,
+) -> Result<(), String> {
     let dbs = [sqlite, postgres];
+    let on_postgres = if within { pair.within() } else { pair.clone() };
     let on_both = async |step: Step| {
-        let [one, other] = dbs.map(|db| step.run(db, pair));
+        let (one, other) = (step.run(sqlite, pair), step.run(postgres, &on_postgres));
         let (one, other) = tokio::join!(one, other);
+        let bare = |rows: Rows| -> Rows {
+            rows.into_iter().map(|(name, rows)| (parts(&name).1.into_owned(), rows)).collect()
+        };
+        let other = other.map(|rows| rows.map(bare));
         let named = |db: &Database, error: String| format!("{}: {error}", db.engine);
         let one = one.map_err(|error| named(sqlite, error))?;
         let other = other.map_err(|error| named(postgres, error))?;
@@ -384,6 +402,9 @@ async fn run(
 ) -> Result<Outcome, String> {
     let name = command.name();
     let mut runner = Runner::of(&db.connection, migrations, BOOKKEEPING).unwrap();
+    if db.engine == Engine::Postgres {
+        runner = runner.with_schemas([OTHER.to_owned()]);
+    }
     let refusal = match runner.run(&command).await {
         Err(Error::Refused(refusal)) => refusal,
         other => return other.map_err(|error| format!("{name}: {error}")),
@@ -445,13 +466,13 @@ async fn table_rows(
         .iter()
         .map(|column| format!("{} AS \"{}\"", reading(column, postgres), column.name))
         .collect();
-    let name = &table.name;
     // A statement that is prepared for a column with one collation does not run with another.
     let collations: Vec<&str> =
         table.columns.iter().map(|it| it.collation.as_deref().unwrap_or_default()).collect();
     let sql = format!(
-        "SELECT {} FROM \"{name}\" ORDER BY CAST(id AS integer) /* {} */",
+        "SELECT {} FROM {} ORDER BY CAST(id AS integer) /* {} */",
         read.join(", "),
+        quoted_table(&table.name),
         collations.join(" ")
     );
     let stmt = Statement::from_string(db.engine.backend(), sql);

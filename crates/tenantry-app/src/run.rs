@@ -2,7 +2,7 @@
 
 use tenantry_migration::{
     Error, Outcome, Runner,
-    db::{Database, count_rows, quoted},
+    db::{Database, count_rows, quoted_table},
     error::{Result, sqlstate},
     refusal::Refusal,
     rehearsal::{Phase, Rehearsal},
@@ -142,7 +142,7 @@ impl Application {
                 let there = tables.iter().map(|def| def.name);
                 let there: Vec<&str> =
                     there.filter(|name| live.tables.contains_key(*name)).collect();
-                let all = there.iter().map(|table| (quoted(table), "true".to_owned()));
+                let all = there.iter().map(|table| (quoted_table(table), "true".to_owned()));
                 let all: Vec<_> = all.collect();
                 match count_rows(&db.connection, db.engine, &all).await {
                     Ok(counts) => return Ok(there.into_iter().zip(counts).collect()),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tenantry_entity::{Engine, IdType, Tenancy, TenantId};
 use tenantry_migration::{
     cluster::{Place, places_of, shard_sizes},
-    db::{Database, begin_read, listed_tenants, quoted, read_tenant, table_size},
+    db::{Database, begin_read, listed_tenants, quoted, quoted_table, read_tenant, table_size},
     error::Result,
 };
 
@@ -121,7 +121,7 @@ async fn count(
     column: &str,
     ty: IdType,
 ) -> std::result::Result<BTreeMap<TenantId, u64>, DbErr> {
-    let (table, column) = (quoted(table), quoted(column));
+    let (table, column) = (quoted_table(table), quoted(column));
     let sql = format!("SELECT {column} AS tenant, count(*) AS n FROM {table} GROUP BY {column}");
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     let mut counts = BTreeMap::new();
@@ -147,7 +147,7 @@ async fn names(
     }
     let sql = format!(
         "SELECT {key} AS id, {NAME} FROM {} WHERE {key} IN ({})",
-        quoted(tenancy.root),
+        quoted_table(tenancy.root),
         listed_tenants(engine, &ids),
         key = quoted(tenancy.root_key),
     );

@@ -15,7 +15,12 @@
 //! into [`Table::indexes`]. A foreign key needs no index of its own: the schema model adds one
 //! where no key or index starts with its columns.
 
-use std::marker::PhantomData;
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
+};
 
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, RelationTrait as _, Schema,
@@ -23,7 +28,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::scope::TenantId;
+use crate::{scope::TenantId, sql::joined};
 
 /// How tenants are told apart: the one value on which every rule of tenancy rests.
 ///
@@ -273,14 +278,12 @@ pub type Named<'a> = &'a mut dyn FnMut(&str);
 /// An entity as plain data, for code that goes over all of them.
 #[derive(Clone, Debug)]
 pub struct TableDef {
-    /// The table's name.
+    /// The table's name, with the schema that `schema_name` says: `sales.orders`. See [`parts`](crate::sql::parts).
     pub name: &'static str,
     /// Column names, in the order of the model's fields.
     pub columns: Vec<&'static str>,
     /// The code within [sample ids](crate::sample_id); `None` for a table without sample rows.
     pub code: Option<u8>,
-    /// The database's schema that `schema_name` asks for.
-    pub schema_name: Option<String>,
     /// What `comment` says of the table.
     pub comment: Option<String>,
     column_types: fn() -> Vec<ColumnType>,
@@ -290,6 +293,26 @@ pub struct TableDef {
     create_table: fn(&[&str], DbBackend) -> TableCreateStatement,
     create_indexes: fn(DbBackend) -> Vec<IndexCreateStatement>,
     indexes: fn() -> Vec<IndexCreateStatement>,
+}
+
+/// The name of an entity's table, with its schema if the entity says one.
+#[must_use]
+pub fn table_name<E: EntityTrait>() -> &'static str {
+    static KNOWN: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let entity = E::default();
+    match joined(entity.schema_name(), entity.table_name()) {
+        Cow::Borrowed(name) => name,
+        Cow::Owned(name) => {
+            // Each is kept once, for as long as the program runs.
+            let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(same) = known.get(name.as_str()) {
+                return same;
+            }
+            let name: &'static str = name.leak();
+            known.insert(name);
+            name
+        }
+    }
 }
 
 /// Whether the database computes the values of a column, as `GENERATED ALWAYS AS (…)` in `extra` says.
@@ -332,10 +355,9 @@ impl TableDef {
     #[must_use]
     pub fn plain<E: EntityTrait>() -> Self {
         Self {
-            name: E::default().table_name(),
+            name: table_name::<E>(),
             columns: E::Column::iter().map(|column| column.as_str()).collect(),
             code: None,
-            schema_name: E::default().schema_name().map(str::to_owned),
             comment: E::default().comment().map(str::to_owned),
             column_types: || {
                 let types = E::Column::iter().map(|column| column.def().get_column_type().clone());

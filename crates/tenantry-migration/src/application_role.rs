@@ -10,6 +10,7 @@ use crate::{
     called,
     db::{literal, quoted},
     report::{DATABASE, Finding},
+    sql::{LISTED, name_in_model, quoted_table},
 };
 
 /// What is known of the application role in a live database.
@@ -20,8 +21,8 @@ pub struct RoleFacts {
     pub name: String,
     /// The role that asks.
     pub asked_by: String,
-    /// The schema that unqualified names belong to.
-    pub schema: String,
+    /// The schema that unqualified names belong to, and those that entities name.
+    pub schemas: Vec<String>,
     /// Whether it exists.
     pub exists: bool,
     /// Whether it has to log in by itself: where tables are spread over several nodes, one node works
@@ -69,25 +70,31 @@ pub async fn facts<C: ConnectionTrait>(
 /// The statement behind [`facts`], which asks for another column as well.
 pub(crate) fn facts_sql(name: &str, engine: Engine, column: &str) -> String {
     format!(
-        "SELECT {name} AS name, current_user::text AS asked_by, n.nspname::text AS schema, \
+        "SELECT {name} AS name, current_user::text AS asked_by, o.names AS schemas, \
          r.oid IS NOT NULL AS exists, {distributed} AS has_to_log_in, \
          coalesce(r.rolcanlogin, false) AS may_log_in, \
          coalesce(r.rolsuper OR r.rolbypassrls, false) AS bypasses_policies, \
          coalesce(pg_has_role(current_user, r.oid, CASE WHEN \
          current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END), false) \
          AS may_be_set, \
-         EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') \
+         EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = ANY (o.oids) AND c.relkind IN ('r', 'p') \
          AND pg_has_role(current_user, c.relowner, 'MEMBER')) AS asked_by_owner, \
-         coalesce(has_schema_privilege(r.oid, n.oid, 'USAGE'), false) AS has_usage, \
-         pg_has_role(current_user, n.nspowner, 'MEMBER') AS owns_schema, \
-         coalesce(has_schema_privilege(r.oid, n.oid, 'CREATE'), false) AS may_create, \
+         coalesce(o.usage, false) AS has_usage, \
+         o.owned AS owns_schema, \
+         coalesce(o.creates, false) AS may_create, \
          ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
          WHERE m.member = r.oid ORDER BY 1) AS member_of, \
-         ARRAY(SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = n.oid \
+         ARRAY(SELECT {owned} FROM pg_class c WHERE c.relnamespace = ANY (o.oids) \
          AND c.relkind IN ('r', 'p') AND c.relowner = r.oid ORDER BY 1) AS owns, {column} \
-         FROM pg_namespace n LEFT JOIN pg_roles r ON r.rolname = {name} \
+         FROM pg_namespace n LEFT JOIN pg_roles r ON r.rolname = {name} CROSS JOIN LATERAL ( \
+         SELECT array_agg(s.nspname::text ORDER BY s.oid <> n.oid, s.nspname) AS names, array_agg(s.oid) AS oids, \
+         bool_and(has_schema_privilege(r.oid, s.oid, 'USAGE')) AS usage, \
+         bool_or(has_schema_privilege(r.oid, s.oid, 'CREATE')) AS creates, \
+         bool_and(pg_has_role(current_user, s.nspowner, 'MEMBER')) AS owned \
+         FROM pg_namespace s WHERE s.oid = n.oid OR s.nspname = ANY ({LISTED})) o \
          WHERE n.nspname = current_schema()",
         name = literal(name),
+        owned = name_in_model("c"),
         distributed = engine.capability().distributes_tables,
     )
 }
@@ -116,7 +123,11 @@ impl RoleFacts {
     /// What lets it use the schema.
     #[must_use]
     pub fn usage_sql(&self) -> String {
-        format!("GRANT USAGE ON SCHEMA {} TO {}", quoted(&self.schema), quoted(&self.name))
+        format!("GRANT USAGE ON SCHEMA {} TO {}", self.quoted_schemas(), quoted(&self.name))
+    }
+
+    fn quoted_schemas(&self) -> String {
+        self.schemas.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
     }
 
     /// What an administrator has to do so that there is a role that can be worked as.
@@ -139,7 +150,7 @@ impl RoleFacts {
                 table: table.clone(),
                 object: Some(name.clone()),
                 message: format!("{name} owns the table, so no policy binds it there"),
-                help: format!("run `ALTER TABLE {} OWNER TO` another role", quoted(table)),
+                help: format!("run `ALTER TABLE {} OWNER TO` another role", quoted_table(table)),
             })
             .collect();
         let mut add = |code, message: String, help: String| {
@@ -192,17 +203,20 @@ impl RoleFacts {
         if self.may_create {
             add(
                 "application-role-creates",
-                format!("{name} may create tables and functions in the schema {}", self.schema),
+                format!(
+                    "{name} may create tables and functions in the schema {}",
+                    self.schemas.join(" or ")
+                ),
                 format!(
                     "run `REVOKE CREATE ON SCHEMA {} FROM PUBLIC, {role}`",
-                    quoted(&self.schema)
+                    self.quoted_schemas()
                 ),
             );
         }
         if !self.has_usage {
             add(
                 "application-role-usage",
-                format!("{name} may not use the schema {}", self.schema),
+                format!("{name} may not use the schema {}", self.schemas.join(" or ")),
                 format!("run `{}`, as its owner", self.usage_sql()),
             );
         }

@@ -32,6 +32,7 @@ pub use sea_orm_migration;
 pub use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait};
 pub use tenantry_entity::{Currency, Engine, IdType, Keys, Scope, Tenancy, tenancy::TENANCY};
 #[doc(no_inline)]
+use tenantry_schema::sql;
 pub use tenantry_schema::{diff, lint, ops, plan, schema};
 
 /// Declares the migrations of an application, in the order of their application, and its

@@ -1,6 +1,6 @@
 //! What an application gives to the engine: its entities, its migrations, and their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
@@ -16,6 +16,7 @@ use crate::{
     error::{Error, ModelError, Result, explain},
     runner::{Runner, Samples, journal_beside},
     schema::{Schema, objects, tenancy},
+    sql::parts,
 };
 
 /// An application's entities and migrations. One value, which every command and function of the
@@ -31,8 +32,8 @@ pub struct Project {
     pub version: &'static str,
     /// Every entity; one with sample rows after all that it refers to.
     pub tables: fn() -> Vec<TableDef>,
-    /// The schema of the database, where the entities name one by `schema_name`: commands work in it unless another
-    /// is named, which would be a mistake.
+    /// The schema of the database that commands work in: where tables are whose entities name none by `schema_name`,
+    /// and where migrations are recorded. `None` leaves it to the connection and to `--database-schema`.
     pub schema_name: Option<&'static str>,
     /// How tenants are told apart; `None` for a schema without tenants: no policies, no application role, nothing
     /// to attack, and any keys.
@@ -78,13 +79,6 @@ impl Project {
     /// As [`schema`](Self::schema).
     pub fn schema_with(&self, objects: BTreeMap<String, String>) -> Result<Schema, ModelError> {
         let mut schema = Schema::from_tables(&(self.tables)(), self.tenancy)?;
-        if schema.name.as_deref() != self.schema_name && !schema.tables.is_empty() {
-            return Err(ModelError(format!(
-                "the entities say `schema_name` {}: write `schema_name: {:?}` in the project",
-                schema.name.as_deref().map_or("nowhere".to_owned(), |name| format!("= \"{name}\"")),
-                schema.name.as_deref()
-            )));
-        }
         let mut refused = Vec::new();
         refused.extend(objects::files(&objects).err());
         schema.objects = objects;
@@ -214,6 +208,13 @@ impl Project {
         SampleCodes::of(&(self.tables)())
     }
 
+    /// The schemas of the database that entities name by `schema_name`.
+    #[must_use]
+    pub fn schemas(&self) -> BTreeSet<String> {
+        let names = (self.tables)().into_iter().map(|def| def.name);
+        names.filter_map(|name| Some(parts(name).0?.into_owned())).collect()
+    }
+
     /// What the journal calls this program.
     #[must_use]
     pub fn tool(&self) -> String {
@@ -224,6 +225,8 @@ impl Project {
     /// that seal scopes.
     #[must_use]
     pub fn is_bookkeeping(&self, table: &str) -> bool {
+        // Where entities name the schema in which it is, it is read with the schema, too.
+        let (_, table) = parts(table);
         table == self.bookkeeping
             || table == journal_beside(self.bookkeeping)
             || (self.sealed && table == SEAL_KEYS)

@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 use tenantry_entity::{Engine, TableDef, Tenancy};
 use tenantry_migration::{
     Error, IntoSchemaManagerConnection, Result, called,
-    db::{count_rows, quoted},
+    db::{count_rows, quoted_table},
     error::List,
     refusal::Refusal,
     runner::{NotedSeeding, SeedingStage, State},
@@ -55,7 +55,7 @@ impl Admitted {
             .collect();
         let count = async |asked: &[(&'static str, &Table, u64)], of: &dyn Fn(&Table) -> String| {
             let tables: Vec<_> =
-                asked.iter().map(|(name, table, _)| (quoted(name), of(table))).collect();
+                asked.iter().map(|(name, table, _)| (quoted_table(name), of(table))).collect();
             count_rows(db, on.engine, &tables).await
         };
         if planned.values().sum::<u64>() > FEW {
@@ -159,10 +159,12 @@ pub(crate) async fn noted<C: ConnectionTrait>(
 async fn tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<(u64, u64)> {
     let Tenancy { root, root_key, .. } = on.names();
     let samples = on.journal.ids(&names::in_condition(root_key), root);
-    let mut asked =
-        vec![(quoted(root), format!("({samples}) IS NOT TRUE")), (quoted(root), samples)];
+    let mut asked = vec![
+        (quoted_table(root), format!("({samples}) IS NOT TRUE")),
+        (quoted_table(root), samples),
+    ];
     for info in on.tables().iter().filter(|info| info.is_shared()) {
-        asked.push((quoted(info.name), on.journal.ids("id", info.name)));
+        asked.push((quoted_table(info.name), on.journal.ids("id", info.name)));
     }
     let counts = count_rows(db, on.engine, &asked).await?;
     Ok((counts[0], counts[1..].iter().sum()))
@@ -185,8 +187,10 @@ impl Seeder {
         let on = self.on(engine);
         let Some((set, _)) = noted(db, &on).await? else { return Ok(BTreeMap::new()) };
         let planned = set.planned();
-        let conditions: Vec<_> =
-            tables.iter().map(|(name, table)| (quoted(name), on.journal.rows(table))).collect();
+        let conditions: Vec<_> = tables
+            .iter()
+            .map(|(name, table)| (quoted_table(name), on.journal.rows(table)))
+            .collect();
         let present = count_rows(db, engine, &conditions).await?;
         let names = tables.iter().map(|(name, _)| *name);
         let pair = |(name, present): (&'static str, u64)| {

@@ -11,7 +11,7 @@ use sea_orm::{Value, sea_query::OptionEnum};
 use tenantry_entity::Engine;
 use tenantry_migration::{
     Error, Result,
-    db::{literal, quoted},
+    db::{literal, quoted, quoted_table},
     runner::Contents,
 };
 
@@ -130,7 +130,7 @@ fn write_sql(
     rows: impl Iterator<Item = Vec<Value>>,
 ) -> std::io::Result<u64> {
     let columns: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
-    let head = format!("INSERT INTO {} ({}) VALUES\n", quoted(table), columns.join(", "));
+    let head = format!("INSERT INTO {} ({}) VALUES\n", quoted_table(table), columns.join(", "));
     let mut count = 0;
     for (at, values) in rows.enumerate() {
         let begins = at % ROWS == 0;

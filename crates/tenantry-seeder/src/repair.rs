@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, sea_quer
 use tenantry_entity::Engine;
 use tenantry_migration::{
     Result,
-    db::{begin_for_tenant, finish, listed_ids, quoted},
+    db::{begin_for_tenant, finish, listed_ids, quoted, quoted_table},
     runner::Contents,
     schema::{self, ColumnType, Schema},
 };
@@ -170,7 +170,7 @@ impl<'o> Mending<'o> {
             let sql = format!(
                 // A row of a real tenant may have the same id.
                 "UPDATE {} SET {} WHERE id IN ({}) AND {}",
-                quoted(&table.name),
+                quoted_table(&table.name),
                 set.join(", "),
                 listed_ids(engine, ids),
                 self.on.journal.rows(table)

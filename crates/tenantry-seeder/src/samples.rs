@@ -15,6 +15,7 @@ use sea_orm::{
 use tenantry_entity::{
     SampleCode, Scope,
     sample_id::{IdKind, SampleId},
+    tenancy::table_name,
     tenancy::{TENANCY, Tenancy, is_computed},
 };
 
@@ -128,9 +129,10 @@ impl TableInfo {
         let columns: Vec<&str> = written.iter().map(IdenStatic::as_str).collect();
         let bound = written.clone();
         let key = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
-        let scope = tenancy.scope_of(E::default().table_name(), columns.iter().copied());
+        let name = table_name::<E>();
+        let scope = tenancy.scope_of(name, columns.iter().copied());
         Self {
-            name: E::default().table_name(),
+            name,
             scope,
             owner: tenancy.column_of(scope),
             id: columns.iter().position(|name| *name == "id"),

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result, explain},
     lock::{self, Purpose},
     schema::{self, Schema},
+    sql::quoted_table,
 };
 
 /// Rows sent at a time, at most: SQLite takes no more SELECTs in one statement.
@@ -226,7 +227,7 @@ impl Restoration<'_> {
             return Ok(());
         }
         let inserted = self.restored.tables.iter().filter(|table| table.inserted > 0);
-        let tables: Vec<String> = inserted.map(|table| quoted(&table.table)).collect();
+        let tables: Vec<String> = inserted.map(|table| quoted_table(&table.table)).collect();
         for table in tables {
             let sql = format!(
                 "SELECT attname::text AS name, sequence FROM pg_attribute, \
@@ -288,7 +289,7 @@ impl Restoration<'_> {
             if default.contains('(') {
                 return (column.name.clone(), "1 = 1".to_owned());
             }
-            let (table, name) = (quoted(&name), quoted(&column.name));
+            let (table, name) = (quoted_table(&name), quoted(&column.name));
             (
                 column.name.clone(),
                 format!("({table}.{name} IS NULL OR {table}.{name} {differs} ({default}))"),
@@ -297,7 +298,7 @@ impl Restoration<'_> {
         let lost = lost.collect();
         if header.key.is_empty() {
             // It could not be told which rows are there already.
-            let sql = format!("SELECT 1 FROM {} LIMIT 1", quoted(&header.table));
+            let sql = format!("SELECT 1 FROM {} LIMIT 1", quoted_table(&header.table));
             let stmt = Statement::from_string(self.engine.backend(), sql);
             if self.tx.query_one_raw(stmt).await?.is_some() {
                 self.restored.not_restored.push(format!(
@@ -390,7 +391,7 @@ impl Restoration<'_> {
             if sqlite { format!("quote(r.{column})") } else { format!("r.{column}::text") }
         });
         let shown: Vec<String> = shown.collect();
-        let name = quoted(table);
+        let name = quoted_table(table);
         // What cannot be read is told when it is sent.
         let Ok((source, values)) = self.source(target, rows) else { return Ok(Vec::new()) };
         let sql = format!(
@@ -441,7 +442,7 @@ impl Restoration<'_> {
             let insert = format!(
                 "INSERT INTO {} ({columns}) {overriding}SELECT {columns} FROM {source} AS r WHERE true \
                  ON CONFLICT DO NOTHING",
-                quoted(&target.header.table),
+                quoted_table(&target.header.table),
             );
             let stmt = Statement::from_sql_and_values(self.engine.backend(), insert, values);
             Ok((savepoint.execute_raw(stmt).await?.rows_affected(), updated))
@@ -464,7 +465,7 @@ impl Restoration<'_> {
         target: &Destination,
         rows: &[Row],
     ) -> Result<u64, DbErr> {
-        let table = quoted(&target.header.table);
+        let table = quoted_table(&target.header.table);
         let sets: Vec<String> =
             target.lost.iter().map(|(column, _)| format!("{0} = r.{0}", quoted(column))).collect();
         let same = target.header.key.iter().map(|column| {
@@ -513,7 +514,7 @@ impl Restoration<'_> {
         let source = format!(
             "(SELECT {} FROM json_populate_recordset(NULL::{}, $1::json))",
             columns.join(", "),
-            quoted(&target.header.table)
+            quoted_table(&target.header.table)
         );
         Ok((source, vec![format!("[{}]", rows.join(",")).into()]))
     }

@@ -17,6 +17,7 @@ use crate::{
     db::{literal, quoted},
     error::{Error, Result},
     schema::Table,
+    sql::{is_table, parts, quoted_table},
 };
 
 /// Rows fetched at a time.
@@ -114,7 +115,7 @@ impl Backup {
         columns: &[String],
     ) -> Result<()> {
         let cursor = "tenantry_backup";
-        let name = quoted(&table.name);
+        let name = quoted_table(&table.name);
         // As text, a json value is told from none at all. Within other types it may have line breaks,
         // which are only white space. Pair by pair, because Citus forgets the names that the columns of a
         // subquery have.
@@ -180,7 +181,7 @@ impl Backup {
                 "SELECT {number} AS number, json_object({}) AS row FROM {} WHERE {number} > {last} \
                  ORDER BY {number} LIMIT {PAGE}",
                 pairs.join(", "),
-                quoted(&table.name)
+                quoted_table(&table.name)
             );
             let stmt = Statement::from_string(Engine::Sqlite.backend(), sql);
             let rows = tx.query_all_raw(stmt).await?;
@@ -252,10 +253,9 @@ pub(super) async fn json_columns(
 ) -> Result<BTreeMap<String, String>> {
     let sql = format!(
         "SELECT a.attname::text AS name, a.atttypid::regtype::text AS type \
-         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
-         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = {} \
-         AND n.nspname = current_schema() AND a.atttypid IN ('json'::regtype, 'jsonb'::regtype)",
-        literal(table)
+         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE {} \
+         AND a.atttypid IN ('json'::regtype, 'jsonb'::regtype)",
+        is_table("c", table)
     );
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     let pairs: std::result::Result<_, sea_orm::DbErr> =
@@ -265,15 +265,15 @@ pub(super) async fn json_columns(
 
 /// The columns of a table that cannot be set, because they are generated.
 async fn generated(tx: &DatabaseTransaction, engine: Engine, table: &str) -> Result<Vec<String>> {
-    let table = literal(table);
     let sql = match engine {
         Engine::Sqlite => {
+            let table = literal(&parts(table).1);
             format!("SELECT name FROM pragma_table_xinfo({table}) WHERE hidden IN (2, 3)")
         }
         _ => format!(
             "SELECT a.attname::text AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
-             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = {table} \
-             AND n.nspname = current_schema() AND a.attgenerated <> ''"
+             WHERE {} AND a.attgenerated <> ''",
+            is_table("c", table)
         ),
     };
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;

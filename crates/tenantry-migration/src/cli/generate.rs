@@ -20,6 +20,7 @@ use crate::{
     refusal::Refusal,
     report::{Envelope, Finding},
     schema::Schema,
+    sql::parts,
 };
 
 #[derive(Debug, clap::Args)]
@@ -93,7 +94,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 fn backfill(text: &str) -> Result<((String, String), String), String> {
     let parts = text.split_once('=').and_then(|(place, value)| {
-        let (table, column) = place.split_once('.')?;
+        // What stands before the table is its schema.
+        let (table, column) = place.rsplit_once('.')?;
         let all = [table, column, value.trim()];
         all.iter().all(|part| !part.is_empty()).then(|| ((table, column), value.trim()))
     });
@@ -144,6 +146,16 @@ pub(super) async fn run(args: &Args, project: &Project, out: &mut Printer) -> Re
     let entities = (project.tables)();
     // From the folder: those that are compiled in may be older.
     let schema = project.schema_with(folder.objects()?)?;
+    let moves = |(old, new): &&(String, String)| parts(old).0 != parts(new).0;
+    if let Some((old, new)) = args.rename_table.iter().find(moves) {
+        return Err(Error::config(
+            "rename-across-schemas",
+            format!(
+                "{old} and {new} are in different schemas: move the table by a migration written by hand, with \
+                 ALTER TABLE … SET SCHEMA …, and run `generate --adopt`"
+            ),
+        ));
+    }
     let renames = Renames::of_columns(&entities);
     if !schema.objects.is_empty() && !folder.lists_objects() {
         out.note(

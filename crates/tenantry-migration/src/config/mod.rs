@@ -132,7 +132,7 @@ impl DatabaseArgs {
                 return Err(Error::config(
                     "schema-name-contradicted",
                     format!(
-                        "the entities say `schema_name = \"{}\"`, and the database schema is said to be {other}: \
+                        "the project says `schema_name` {}, and the database schema is said to be {other}: \
                          unset DATABASE_SCHEMA",
                         project.schema_name.unwrap_or_default()
                     ),

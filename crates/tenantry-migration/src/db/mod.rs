@@ -14,7 +14,7 @@ use tenantry_entity::{
     Engine, IdType, TenantId,
     sample_id::{IdKind, SampleId},
 };
-pub use tenantry_schema::sql::{literal, quoted};
+pub use tenantry_schema::sql::{is_ours, literal, name_in_model, quoted, quoted_table, table_ref};
 pub use tx::{begin_for_tenant, begin_read, finish};
 use uuid::Uuid;
 

@@ -16,13 +16,13 @@ use tenantry_entity::{
     Engine,
     engine::{IS_CITUS, IS_NILE, refuses_unknown_tenant},
 };
-use tenantry_schema::sql::quoted;
 
 use super::Database;
 use crate::{
     error::{Error, Result, explain_sqlx},
     lock::Patience,
     project::Project,
+    sql::{parts, quoted, set_schemas},
 };
 
 /// How long connecting may take before it counts as failed.
@@ -43,7 +43,11 @@ pub(super) async fn open_postgres(
 ) -> Result<Database> {
     let greeting: Arc<Mutex<Option<Greeting>>> = Arc::default();
     let heard = Arc::clone(&greeting);
-    let wanted = schema.map(ToOwned::to_owned);
+    let path = schema.map(|schema| format!("SET search_path = {}; ", quoted(schema)));
+    let named = project.schemas();
+    let named = (!named.is_empty()).then(|| set_schemas(named.iter().map(String::as_str)));
+    let named = named.map(|named| format!("SET {named}; "));
+    let settings: String = path.into_iter().chain(named).collect();
     let pool = PgPoolOptions::new()
         // A command does one thing after the other, and a role may be limited to one connection.
         .max_connections(1)
@@ -52,10 +56,10 @@ pub(super) async fn open_postgres(
         .idle_timeout(None)
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_connect(move |connection, _| {
-            let (heard, wanted) = (Arc::clone(&heard), wanted.clone());
+            let (heard, settings) = (Arc::clone(&heard), settings.clone());
             Box::pin(async move {
                 // The pool would try again for as long as this fails, and not say why.
-                let answer = greet(connection, wanted.as_deref(), engine).await;
+                let answer = greet(connection, &settings, engine).await;
                 *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                 Ok(())
             })
@@ -97,6 +101,19 @@ pub(super) async fn open_postgres(
             ),
         ));
     }
+    check(project, &greeted, schema, name)?;
+    Ok(Database {
+        project,
+        connection: DatabaseConnection::from(pool),
+        engine: greeted.engine,
+        name: name.to_owned(),
+        application_role: project.names().application_role.to_owned(),
+        patience: Patience::default(),
+    })
+}
+
+/// Fails if the project cannot be in a database that has greeted so.
+fn check(project: &Project, greeted: &Greeted, schema: Option<&str>, name: &str) -> Result<()> {
     if greeted.engine.capability().distributes_tables && !greeted.has_nodes {
         return Err(Error::unusable(
             "not-citus",
@@ -108,7 +125,7 @@ pub(super) async fn open_postgres(
         ));
     }
     match schema {
-        Some(schema) if !greeted.schema_exists => {
+        Some(schema) if greeted.schema.is_none() => {
             return Err(Error::unusable(
                 "no-such-schema",
                 format!(
@@ -118,7 +135,7 @@ pub(super) async fn open_postgres(
                 ),
             ));
         }
-        None if !greeted.schema_exists => {
+        None if greeted.schema.is_none() => {
             return Err(Error::unusable(
                 "no-such-schema",
                 format!(
@@ -129,14 +146,20 @@ pub(super) async fn open_postgres(
         }
         _ => {}
     }
-    Ok(Database {
-        project,
-        connection: DatabaseConnection::from(pool),
-        engine: greeted.engine,
-        name: name.to_owned(),
-        application_role: project.names().application_role.to_owned(),
-        patience: Patience::default(),
-    })
+    if let Some(schema) = greeted.schema.as_ref().filter(|it| project.schemas().contains(*it)) {
+        let mut tables = (project.tables)().into_iter().map(|def| def.name);
+        if let Some(table) = tables.find(|name| parts(name).0.is_none()) {
+            return Err(Error::config(
+                "schema-name-mixed",
+                format!(
+                    "some entities say `schema_name = \"{schema}\"`, and {table} says none and would be in \
+                     that schema, too: write `schema_name` in all entities of a schema or in none of them, or name \
+                     another with --database-schema"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What a server says of itself to a new connection.
@@ -145,32 +168,26 @@ type Greeting = std::result::Result<Greeted, sqlx::Error>;
 struct Greeted {
     /// As `server_version_num`.
     version: u32,
-    /// Whether there is a schema to work in.
-    schema_exists: bool,
+    /// The schema to work in, if there is one.
+    schema: Option<String>,
     engine: Engine,
     /// Whether there is a catalogue of nodes, as Citus has it.
     has_nodes: bool,
 }
 
 /// Asks a new connection what has to be known, and prepares it.
-async fn greet(
-    connection: &mut PgConnection,
-    schema: Option<&str>,
-    engine: Option<Engine>,
-) -> Greeting {
+async fn greet(connection: &mut PgConnection, settings: &str, engine: Option<Engine>) -> Greeting {
     // The server names its version as it lets us in, before it understands any query of ours.
     let version = connection.server_version_num().unwrap_or(OLDEST_POSTGRES);
     if version < OLDEST_POSTGRES {
         let engine = Engine::Postgres;
-        return Ok(Greeted { version, schema_exists: false, engine, has_nodes: false });
+        return Ok(Greeted { version, schema: None, engine, has_nodes: false });
     }
     // A name that is not there is no error to the server, and no schema is current then.
-    let path = schema.map(|schema| format!("SET search_path = {}; ", quoted(schema)));
     let sql = format!(
-        "{}SELECT {IS_NILE} AS is_nile, {IS_CITUS} AS is_citus, \
+        "{settings}SELECT {IS_NILE} AS is_nile, {IS_CITUS} AS is_citus, \
          to_regclass('pg_dist_local_group') IS NOT NULL AS has_nodes, \
-         current_schema() IS NOT NULL AS schema_exists",
-        path.unwrap_or_default()
+         current_schema()::text AS schema",
     );
     let row = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
     let engine = if let Some(engine) = engine {
@@ -188,8 +205,8 @@ async fn greet(
                    WHERE current_setting('lock_timeout') = '0'";
         sqlx::raw_sql(sql).execute(&mut *connection).await?;
     }
-    let (schema_exists, has_nodes) = (row.try_get("schema_exists")?, row.try_get("has_nodes")?);
-    Ok(Greeted { version, schema_exists, engine, has_nodes })
+    let (schema, has_nodes) = (row.try_get("schema")?, row.try_get("has_nodes")?);
+    Ok(Greeted { version, schema, engine, has_nodes })
 }
 
 /// Why a server refuses a connection. The pool tries again and again where nothing listens, and reports

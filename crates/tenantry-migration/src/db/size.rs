@@ -5,6 +5,7 @@ use tenantry_entity::Engine;
 use tenantry_schema::sql::literal;
 
 use crate::error::Result;
+use crate::sql::{is_table, parts};
 
 /// Counts rows in several tables by one statement. Each entry is a table, as SQL for behind FROM,
 /// and a condition on its rows; the counts come in the same order.
@@ -66,15 +67,13 @@ pub async fn table_size<C: ConnectionTrait>(
         Engine::Sqlite => format!(
             "SELECT sum(pgsize) AS bytes FROM dbstat WHERE name IN (SELECT name FROM sqlite_schema \
              WHERE tbl_name = {})",
-            literal(table)
+            literal(&parts(table).1)
         ),
         _ if !engine.capability().table_locks => return Ok(None),
         _ => format!(
-            "SELECT {} AS bytes FROM pg_class c \
-             JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
-             WHERE c.relname = {}",
+            "SELECT {} AS bytes FROM pg_class c WHERE {}",
             total_size(engine),
-            literal(table)
+            is_table("c", table)
         ),
     };
     let row = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;

@@ -7,7 +7,6 @@ use sea_orm::{
     sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use tenantry_entity::Engine;
-use tenantry_schema::sql::in_memory_with;
 
 use super::{Absent, Database};
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     error::{Error, Result, explain_sqlx},
     lock::{BUSY_TIMEOUT, Patience},
     project::Project,
+    sql::in_memory_with,
 };
 
 pub(super) async fn open_sqlite(

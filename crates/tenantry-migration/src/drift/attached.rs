@@ -3,6 +3,7 @@
 
 use tenantry_entity::Engine;
 
+use crate::sql::quoted_table;
 use crate::{db::quoted, report::Finding, runner::Attached, schema::Schema};
 
 /// Whether it is one, on a table of the entities. What the engine brings along belongs to it.
@@ -36,7 +37,7 @@ pub(super) fn finding(it: &Attached, engine: Engine) -> Finding {
 
 /// The statement that makes it what the migrations made.
 pub(super) fn undone(it: &Attached, engine: Engine) -> String {
-    let (name, table) = (quoted(&it.name), quoted(&it.table_name));
+    let (name, table) = (quoted(&it.name), quoted_table(&it.table_name));
     match it.kind.as_str() {
         "owner" => format!("ALTER TABLE {table} OWNER TO {name}"),
         "rule" => format!("DROP RULE {name} ON {table}"),

@@ -17,6 +17,7 @@ use crate::{
     plan::{Backfills, PlannedMigration, Request, plan},
     runner::{Direction, record_in},
     schema::ddl,
+    sql::quoted_table,
 };
 
 /// A script for psql or sqlite3, with what each change may cost; empty if nothing differs.
@@ -113,7 +114,7 @@ fn constraint_dropped(sql: &str, drift: &Drift) -> Option<String> {
         }
         _ => None,
     })?;
-    Some(format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(table), quoted(index)))
+    Some(format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted_table(table), quoted(index)))
 }
 
 /// Lines of the script that remove options of live columns and tables, such as a collation. None for SQLite,
@@ -132,7 +133,7 @@ fn options(drift: &Drift, engine: Engine) -> Vec<String> {
             };
             let place = column.iter().fold(table.clone(), |table, it| format!("{table}.{it}"));
             lines.push(match done {
-                Some(done) => format!("ALTER TABLE {} {done};", quoted(table)),
+                Some(done) => format!("ALTER TABLE {} {done};", quoted_table(table)),
                 None => format!("-- cannot be mended by a statement: {place} is {option}"),
             });
         }

@@ -30,6 +30,7 @@ use crate::{
         objects::{File, Kind, files},
     },
     seal,
+    sql::is_ours,
 };
 
 /// A live database beside the entities.
@@ -179,10 +180,12 @@ async fn constraints<C: ConnectionTrait>(
     if engine == Engine::Sqlite || !changes.iter().any(is_index) {
         return Ok(Vec::new());
     }
-    let sql = "SELECT c.relname::text AS name FROM pg_constraint k \
-               JOIN pg_class c ON c.oid = k.conindid AND c.relkind IN ('i', 'I') \
-               WHERE k.contype IN ('u', 'x') AND c.relnamespace = \
-               (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ORDER BY 1";
+    let sql = format!(
+        "SELECT c.relname::text AS name FROM pg_constraint k \
+         JOIN pg_class c ON c.oid = k.conindid AND c.relkind IN ('i', 'I') \
+         WHERE k.contype IN ('u', 'x') AND {} ORDER BY 1",
+        is_ours("c.relnamespace")
+    );
     let stmt = Statement::from_string(db.get_database_backend(), sql);
     let rows = db.query_all_raw(stmt).await?;
     Ok(rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, _>>()?)

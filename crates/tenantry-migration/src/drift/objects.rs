@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, TransactionTrait};
 use tenantry_entity::Engine;
-use tenantry_schema::sql::in_memory;
 
 use crate::{
     error::{Result, sqlstate},
@@ -14,6 +13,7 @@ use crate::{
         Schema, ddl,
         objects::{File, Kind, Made, files},
     },
+    sql::in_memory,
 };
 
 /// What differs.

@@ -2,7 +2,6 @@
 
 use sea_orm_migration::MigrationTrait;
 use tenantry_entity::Engine;
-use tenantry_schema::sql::in_memory;
 
 use crate::{
     diff::{Change, Renames, diff},
@@ -10,6 +9,7 @@ use crate::{
     error::Result,
     runner::{Direction, record},
     schema::{self, ForeignKey, Schema},
+    sql::in_memory,
 };
 
 /// What came of comparing the migrations with the entities.

@@ -3,7 +3,6 @@
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait as _, SchemaManager};
 use tenantry_entity::Engine;
-use tenantry_schema::sql::in_memory;
 
 use crate::{
     diff::{Change, diff},
@@ -12,6 +11,7 @@ use crate::{
     plan::{Operation, PlannedMigration},
     runner::{Direction, parses, record_in},
     schema::{Schema, ddl, objects, read},
+    sql::in_memory,
 };
 
 /// Applies the operations to `from` in a database in memory, and takes them back; where migrations are not for

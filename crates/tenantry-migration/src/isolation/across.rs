@@ -12,9 +12,10 @@ use super::{
     stage::{Owner, filled},
 };
 use crate::{
-    db::{Database, begin_for_tenant, literal, quoted},
+    db::{Database, begin_for_tenant, literal},
     error::{Result, explain},
     schema::{Schema, tenancy},
+    sql::quoted_table,
 };
 
 /// The attack that needs no rows of its own.
@@ -29,8 +30,10 @@ const READ_ANY: &str = "read-any";
 pub async fn look_across(db: &Database, schema: &Schema) -> Result<Option<Matrix>> {
     let backend = db.engine.backend();
     let names = db.project.names();
-    let sql =
-        format!("SELECT id FROM {} WHERE deleted IS NULL ORDER BY id LIMIT 2", quoted(names.root));
+    let sql = format!(
+        "SELECT id FROM {} WHERE deleted IS NULL ORDER BY id LIMIT 2",
+        quoted_table(names.root)
+    );
     let rows = db.connection.query_all_raw(Statement::from_string(backend, sql)).await?;
     let tenants: std::result::Result<Vec<Uuid>, _> =
         rows.iter().map(|row| row.try_get("", "id")).collect();

@@ -9,6 +9,7 @@ use super::rows::{Rows, as_sql};
 use crate::{
     db::{Database, listed_tenants, quoted, read_tenant},
     schema::{Column, ColumnType, Schema, Table, tenancy},
+    sql::quoted_table,
 };
 
 /// How many tenants are looked at. The newest ones, which have the fewest rows mostly.
@@ -21,7 +22,7 @@ pub(super) async fn two_tenants(
 ) -> Result<Option<[Rows; 2]>, DbErr> {
     let backend = db.engine.backend();
     let names = db.project.names();
-    let (root, key) = (quoted(names.root), quoted(names.root_key));
+    let (root, key) = (quoted_table(names.root), quoted(names.root_key));
     let sql = format!("SELECT {key} AS id FROM {root} ORDER BY {key} DESC LIMIT {CANDIDATES}");
     let rows = db.connection.query_all_raw(Statement::from_string(backend, sql)).await?;
     let ids: Result<Vec<_>, DbErr> =
@@ -37,7 +38,7 @@ pub(super) async fn two_tenants(
     for table in &scoped {
         let sql = format!(
             "SELECT DISTINCT {column} AS id FROM {} WHERE {column} IN ({})",
-            quoted(&table.name),
+            quoted_table(&table.name),
             listed_tenants(db.engine, &ids)
         );
         for row in db.connection.query_all_raw(Statement::from_string(backend, sql)).await? {
@@ -84,7 +85,7 @@ async fn keys_of_a_row(
     let sql = format!(
         "SELECT {} FROM {} WHERE {tenant} = {own} LIMIT 1",
         columns.join(", "),
-        quoted(&table.name)
+        quoted_table(&table.name)
     );
     let row = db.connection.query_one_raw(Statement::from_string(db.engine.backend(), sql)).await?;
     let mut found = Vec::new();

@@ -10,6 +10,7 @@ use crate::{
     db::{literal, quoted},
     plan::plainest_value,
     schema::{Column, ColumnType, ForeignKey, Schema, Table, expr, tenancy},
+    sql::quoted_table,
 };
 
 /// What one tenant has.
@@ -156,7 +157,7 @@ impl Rows {
         let names = names.join(", ");
         format!(
             "INSERT INTO {} ({names}) SELECT {names} FROM {} WHERE {} LIMIT 1",
-            quoted(&table.name),
+            quoted_table(&table.name),
             from.join(", "),
             conditions.join(" AND ")
         )

@@ -27,6 +27,7 @@ use crate::{
     report::DATABASE,
     schema::{ForeignKey, Schema, Table, tenancy},
     seal,
+    sql::quoted_table,
 };
 
 /// The two tenants, and what is attacked.
@@ -259,7 +260,8 @@ impl<'a> Stage<'a> {
                 let first = || table.columns.first().map_or("id", |column| &column.name);
                 let owner = self.owner(table);
                 let column = owner.as_ref().map_or_else(first, |owner| owner.column);
-                let sql = format!("COPY {} ({}) FROM STDIN", quoted(&table.name), quoted(column));
+                let sql =
+                    format!("COPY {} ({}) FROM STDIN", quoted_table(&table.name), quoted(column));
                 vec![How::CopyIn(sql, owner.map_or_else(String::new, |owner| plain(owner.b)))]
             }
             // Tried apart, by the owner and the role in turn.
@@ -357,7 +359,7 @@ pub(super) fn filled(template: &str, table: &Table, owner: Option<Owner<'_>>) ->
     template
         .replace("{others}", not_of_a)
         .replace("{owned}", of_any)
-        .replace("{table}", &quoted(&table.name))
+        .replace("{table}", &quoted_table(&table.name))
         .replace("{tenant}", &quoted(owner.column))
         .replace("{a}", owner.a)
         .replace("{b}", owner.b)

@@ -3,6 +3,7 @@
 
 use tenantry_entity::Tenancy;
 
+use crate::sql::is_one_of;
 use crate::{db::literal, schema::Schema};
 
 /// What the first query begins with, and what of it the others ask about:
@@ -14,12 +15,10 @@ use crate::{db::literal, schema::Schema};
 ///   shortest path to it. The application role comes first, so that what it reaches is told of it alone.
 /// - `usable`: the schemas that one of them may use.
 fn prelude(role: &str, entities: &Schema) -> String {
-    let ours: Vec<String> = entities.tables.keys().map(|name| literal(name)).collect();
     format!(
         "WITH RECURSIVE app AS (SELECT oid, rolname::text AS name FROM pg_roles WHERE rolname = {role}), \
-         ours AS (SELECT c.oid, c.relowner, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c \
-         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() \
-         AND c.relkind IN ('r', 'p') AND c.relname IN ({ours})), \
+         ours AS (SELECT c.oid, c.relnamespace, c.relowner, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c \
+         WHERE c.relkind IN ('r', 'p') AND {ours}), \
          admins AS (SELECT relowner AS oid FROM ours WHERE relowner NOT IN (SELECT oid FROM app) \
          UNION SELECT oid FROM pg_roles \
          WHERE rolname IN (current_user, session_user) AND rolname <> {role}), \
@@ -44,7 +43,7 @@ fn prelude(role: &str, entities: &Schema) -> String {
          OR EXISTS (SELECT 1 FROM aclexplode(n.nspacl) a JOIN grantees g ON g.role = a.grantee \
          WHERE a.privilege_type = 'USAGE'))) ",
         role = literal(role),
-        ours = if ours.is_empty() { "NULL".to_owned() } else { ours.join(", ") },
+        ours = is_one_of("c", entities.tables.keys().map(String::as_str)),
     )
 }
 
@@ -68,6 +67,7 @@ const LISTS: [(&str, &[(&str, &str)]); 6] = [
         "ours",
         &[
             ("oid", "oid"),
+            ("relnamespace", "oid"),
             ("relowner", "oid"),
             ("relrowsecurity", "boolean"),
             ("relforcerowsecurity", "boolean"),
@@ -221,7 +221,8 @@ pub(super) const OTHERS: &str = "found AS (\
      UNION SELECT 'default privileges', pg_get_userbyid(d.defaclrole), a.privilege_type, g.path FROM pg_default_acl d, \
      aclexplode(d.defaclacl) a JOIN grantees g ON g.role = a.grantee WHERE d.defaclobjtype = 'r' \
      AND d.defaclrole IN (SELECT oid FROM admins) \
-     AND d.defaclnamespace IN (0, (SELECT oid FROM pg_namespace WHERE nspname = current_schema())) \
+     AND (d.defaclnamespace = 0 OR d.defaclnamespace IN (SELECT relnamespace FROM ours) \
+     OR d.defaclnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())) \
      UNION SELECT 'setting', coalesce(r.rolname::text, ''), s.setting, coalesce(r.rolname, '') \
      FROM pg_db_role_setting d LEFT JOIN pg_roles r ON r.oid = d.setrole, unnest(d.setconfig) AS s (setting) \
      WHERE d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) \

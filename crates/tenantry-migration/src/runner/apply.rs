@@ -17,9 +17,9 @@ use super::{
     session::Session,
 };
 use crate::{
-    db::quoted,
     error::{Error, Left, Result, sqlstate},
     observer::Phase,
+    sql::quoted_table,
 };
 
 impl Runner<'_> {
@@ -329,7 +329,7 @@ impl Runner<'_> {
 async fn drop_all(tx: &DatabaseTransaction, engine: Engine, tables: &[String]) -> Result<()> {
     let at_once = if matches!(engine, Engine::Postgres | Engine::Citus) { tables.len() } else { 1 };
     for some in tables.chunks(at_once.max(1)) {
-        let names: Vec<String> = some.iter().map(|table| quoted(table)).collect();
+        let names: Vec<String> = some.iter().map(|table| quoted_table(table)).collect();
         tx.execute_unprepared(&format!("DROP TABLE {}", names.join(", "))).await?;
     }
     Ok(())

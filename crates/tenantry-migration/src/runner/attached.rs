@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use tenantry_entity::Engine;
 
 use crate::db::literal;
+use crate::sql::{is_ours, name_in_model};
 
 /// Something attached to a table.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -52,15 +53,17 @@ pub(crate) async fn attached<C: ConnectionTrait>(
         let owners = owned_like.map(|(bookkeeping, role)| {
             format!(
                 " UNION ALL SELECT 'owner', pg_get_userbyid(b.relowner)::text, o.oid FROM pg_class b \
-                 JOIN pg_class o ON o.relnamespace = b.relnamespace AND o.relowner <> b.relowner \
-                 WHERE b.relname = {} AND b.relnamespace = {CURRENT_SCHEMA} \
+                 JOIN pg_class o ON {} AND o.relowner <> b.relowner \
+                 WHERE b.relname = {} AND b.relnamespace = (SELECT oid FROM pg_namespace \
+                 WHERE nspname = current_schema()) \
                  AND pg_get_userbyid(o.relowner) <> {}",
+                is_ours("o.relnamespace"),
                 literal(bookkeeping),
                 literal(role)
             )
         });
         format!(
-            "SELECT x.kind, x.name, c.relname::text AS table_name FROM ( \
+            "SELECT x.kind, x.name, {name} AS table_name FROM ( \
              SELECT 'trigger' AS kind, tgname::text AS name, tgrelid AS oid FROM pg_trigger \
              WHERE NOT tgisinternal UNION ALL \
              SELECT 'rule', rulename::text, ev_class FROM pg_rewrite \
@@ -74,13 +77,12 @@ pub(crate) async fn attached<C: ConnectionTrait>(
              AND d.deptype = 'a' AND NOT EXISTS (SELECT 1 FROM pg_depend u \
              WHERE u.classid = 'pg_attrdef'::regclass AND u.refobjid = s.oid){}) x \
              JOIN pg_class c ON c.oid = x.oid AND c.relkind IN ('r', 'p') \
-             WHERE c.relnamespace = {CURRENT_SCHEMA} ORDER BY 3, 1, 2",
-            owners.unwrap_or_default()
+             WHERE {ours} ORDER BY 3, 1, 2",
+            owners.unwrap_or_default(),
+            name = name_in_model("c"),
+            ours = is_ours("c.relnamespace"),
         )
     };
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     rows.iter().map(|row| Attached::from_query_result(row, "")).collect()
 }
-
-/// The schema that unqualified names are created in.
-const CURRENT_SCHEMA: &str = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())";

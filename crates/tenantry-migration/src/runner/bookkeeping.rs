@@ -12,6 +12,7 @@ use tenantry_entity::Engine;
 use crate::{
     db::quoted,
     error::{Error, explain, sqlstate},
+    sql::{LISTED, is_ours, name_in_model},
 };
 
 /// Something that has a table's name.
@@ -32,11 +33,15 @@ pub(super) async fn relations<C: ConnectionTrait>(
             "SELECT name, type = 'table' AS is_table FROM sqlite_schema \
              WHERE type IN ('table', 'view')"
         }
-        _ => {
-            "SELECT c.relname::text AS name, c.relkind IN ('r', 'p') AS is_table \
-             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
-        }
+        _ => &format!(
+            "SELECT {} AS name, c.relkind IN ('r', 'p') AS is_table FROM pg_class c \
+                 WHERE {} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+                 UNION SELECT c.relname::text, c.relkind IN ('r', 'p') FROM pg_class c \
+                 WHERE current_schema() = ANY ({LISTED}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+                 AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
+            name_in_model("c"),
+            is_ours("c.relnamespace")
+        ),
     };
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     rows.iter()
@@ -54,11 +59,12 @@ pub(super) async fn indexes<C: ConnectionTrait>(
 ) -> Result<Vec<(String, bool)>, DbErr> {
     let sql = match engine {
         Engine::Sqlite => "SELECT name, 1 = 1 AS valid FROM sqlite_schema WHERE type = 'index'",
-        _ => {
-            "SELECT c.relname::text AS name, i.indisvalid AS valid FROM pg_index i \
-             JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = current_schema()"
-        }
+        _ => &format!(
+            "SELECT {} AS name, i.indisvalid AS valid FROM pg_index i \
+                 JOIN pg_class c ON c.oid = i.indexrelid WHERE {}",
+            name_in_model("c"),
+            is_ours("c.relnamespace")
+        ),
     };
     let rows = db.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     rows.iter().map(|row| Ok((row.try_get("", "name")?, row.try_get("", "valid")?))).collect()

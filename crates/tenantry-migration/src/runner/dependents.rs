@@ -8,6 +8,7 @@ use tenantry_entity::Engine;
 use crate::{
     db::{literal, quoted},
     schema::{self, ForeignKey, Schema, attribute_names, expr},
+    sql::{is_one_of, name_in_model, quoted_table},
 };
 
 /// Something that hangs on a table.
@@ -58,7 +59,7 @@ impl Dependent {
     pub fn foreign_key(table: &str, key: &ForeignKey) -> Self {
         Self::ForeignKey {
             table: table.to_owned(),
-            sql_name: quoted(table),
+            sql_name: quoted_table(table),
             constraint: key.name.clone(),
             columns: key.columns.clone(),
             target: key.ref_table.clone(),
@@ -106,7 +107,7 @@ impl Dependent {
                 quoted(constraint.as_deref().unwrap_or_default())
             )),
             Self::Heir { sql_name, target, .. } => {
-                Some(format!("ALTER TABLE {sql_name} NO INHERIT {}", quoted(target)))
+                Some(format!("ALTER TABLE {sql_name} NO INHERIT {}", quoted_table(target)))
             }
             // Without CASCADE, which would take along what was not announced; see `in_order`.
             Self::View { sql_name, materialized: false, .. } => {
@@ -196,7 +197,7 @@ async fn on_sqlite<C: ConnectionTrait>(db: &C, tables: &[String]) -> Result<Vec<
         });
         let Some((name, target)) = next else { return Ok(found) };
         read.push(name.clone());
-        let sql_name = quoted(&name);
+        let sql_name = quoted_table(&name);
         let columns = Vec::new();
         found.push(Dependent::View { name, sql_name, materialized: false, target, columns });
     }
@@ -232,7 +233,6 @@ async fn on_postgres<C: ConnectionTrait>(
     engine: Engine,
     tables: &[String],
 ) -> Result<Vec<Dependent>, DbErr> {
-    let literals: Vec<String> = tables.iter().map(|table| literal(table)).collect();
     // What the engine brings along is where its own search path finds it; and where it keeps shadows
     // of tables, they are its own affair.
     let built_ins = engine.capability().built_ins.iter();
@@ -243,14 +243,13 @@ async fn on_postgres<C: ConnectionTrait>(
     // By oid, so that neither another schema's names nor a key that was never validated escape.
     let sql = format!(
         "WITH RECURSIVE ours AS ( \
-         SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.relname IN ({}) {built_ins}), \
+         SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND {ours} {built_ins}), \
          reading (oid, target) AS ( \
          SELECT oid, NULL::oid FROM ours UNION \
          SELECT r.ev_class, d.refobjid FROM reading JOIN pg_depend d ON d.refobjid = reading.oid \
          AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass \
          JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> reading.oid) \
-         SELECT 'view' AS kind, {view} AS name, {view_sql} AS sql_name, t.relname::text AS target, \
+         SELECT 'view' AS kind, {view} AS name, {view_sql} AS sql_name, {target} AS target, \
          v.relkind = 'm' AS materialized, NULL::text AS constraint_name, \
          ARRAY(SELECT DISTINCT a.attname::text FROM pg_rewrite w JOIN pg_depend d \
          ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid \
@@ -261,14 +260,14 @@ async fn on_postgres<C: ConnectionTrait>(
          JOIN pg_namespace vn ON vn.oid = v.relnamespace \
          JOIN pg_class t ON t.oid = reading.target \
          UNION ALL \
-         SELECT 'heir', {view}, {view_sql}, t.relname::text, false, NULL, ARRAY[]::text[], \
+         SELECT 'heir', {view}, {view_sql}, {target}, false, NULL, ARRAY[]::text[], \
          ARRAY[]::text[] \
          FROM pg_inherits i JOIN pg_class v ON v.oid = i.inhrelid AND NOT v.relispartition \
          JOIN pg_namespace vn ON vn.oid = v.relnamespace \
          JOIN pg_class t ON t.oid = i.inhparent \
          WHERE i.inhparent IN (SELECT oid FROM ours) AND vn.nspname <> '{SHADOWS}' \
          UNION ALL \
-         SELECT 'key', {view}, {view_sql}, t.relname::text, false, k.conname::text, \
+         SELECT 'key', {view}, {view_sql}, {target}, false, k.conname::text, \
          {columns}, {ref_columns} \
          FROM pg_constraint k JOIN pg_class v ON v.oid = k.conrelid \
          JOIN pg_namespace vn ON vn.oid = v.relnamespace \
@@ -276,12 +275,13 @@ async fn on_postgres<C: ConnectionTrait>(
          WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT oid FROM ours) \
          AND vn.nspname <> '{SHADOWS}' \
          ORDER BY 1, 2, 4",
-        literals.join(", "),
+        ours = is_one_of("c", tables.iter().map(String::as_str)),
         built_ins = built_ins.concat(),
         view = "CASE WHEN vn.nspname = current_schema() THEN v.relname::text \
                 ELSE vn.nspname || '.' || v.relname END",
         columns = attribute_names("k.conkey", "k.conrelid"),
         ref_columns = attribute_names("k.confkey", "k.confrelid"),
+        target = name_in_model("t"),
         view_sql = "format('%I.%I', vn.nspname, v.relname)",
     );
     let rows = db.query_all_raw(Statement::from_string(Engine::Postgres.backend(), sql)).await?;

@@ -1,6 +1,9 @@
 //! What the statements of a migration do to tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sqlparser::ast::{
     AlterTableOperation, Expr, FromTable, GrantObjects, Grantee, GranteesType, GroupByExpr, Ident,
@@ -9,7 +12,11 @@ use sqlparser::ast::{
 };
 
 use super::sent::Sent;
-use crate::{ops::v1::VALUE_NEEDED, schema::objects};
+use crate::{
+    ops::v1::{SCHEMA_BEGINS, VALUE_NEEDED},
+    schema::objects,
+    sql::joined,
+};
 
 /// What a list of statements does to tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +64,8 @@ pub(super) struct Effect {
     renamed: BTreeMap<String, String>,
     /// Names of tables that were renamed or dropped.
     freed: BTreeSet<String>,
+    /// The schemas whose tables are known with them.
+    schemas: Schemas,
     /// The columns of the tables created.
     columns: BTreeMap<String, Vec<String>>,
 }
@@ -83,13 +92,16 @@ impl Effect {
         self.thins.is_empty() && self.rebuilt.is_empty() && self.emptied.is_empty()
     }
 
-    /// Reads the effect off the statements.
-    pub(super) fn of<'s>(statements: impl IntoIterator<Item = &'s Sent>) -> Self {
-        let mut effect = Self::default();
+    /// Reads the effect off the statements; tables in `schemas` are known with their schema.
+    pub(super) fn of<'s>(
+        statements: impl IntoIterator<Item = &'s Sent>,
+        schemas: &Schemas,
+    ) -> Self {
+        let mut effect = Self { schemas: Arc::clone(schemas), ..Self::default() };
         for sent in statements {
             let sql = &sent.sql;
-            // Views, functions and the like hold no rows.
-            if objects::kind_of(sql).is_some() {
+            // Views, functions and the like hold no rows, and a schema that holds any is not dropped.
+            if objects::kind_of(sql).is_some() || sql.starts_with(SCHEMA_BEGINS) {
                 continue;
             }
             let Some(parsed) = sent.parsed() else {
@@ -112,7 +124,10 @@ impl Effect {
 
     /// Reads only [`granted`](Self::granted) and [`names_role`](Self::names_role) off the statements:
     /// every command asks for these, and parsing everything would cost more than the rest of it.
-    pub(super) fn on_privileges<'s>(statements: impl IntoIterator<Item = &'s Sent>) -> Self {
+    pub(super) fn on_privileges<'s>(
+        statements: impl IntoIterator<Item = &'s Sent>,
+        schemas: &Schemas,
+    ) -> Self {
         let matters = |sent: &&Sent| {
             let only_makes = ONLY_MAKE.iter().any(|start| sent.sql.starts_with(start));
             if only_makes && !sent.sql.contains(';') {
@@ -121,7 +136,7 @@ impl Effect {
             let sql = sent.sql.to_ascii_uppercase();
             ["GRANT", "REVOKE", "DROP", "RENAME"].iter().any(|word| sql.contains(word))
         };
-        let mut effect = Self::default();
+        let mut effect = Self { schemas: Arc::clone(schemas), ..Self::default() };
         for sent in statements.into_iter().filter(matters) {
             // Every command asks this of every migration, and to parse takes most of the time.
             if let Some((privileges, table)) = plain_grant(&sent.sql) {
@@ -138,6 +153,8 @@ impl Effect {
     }
 
     fn add(&mut self, statement: &Statement) {
+        let schemas = Arc::clone(&self.schemas);
+        let name = |object: &ObjectName| name(object, &schemas);
         match statement {
             Statement::CreateTable(table) => {
                 let name = name(&table.name);
@@ -152,17 +169,22 @@ impl Effect {
             }
             Statement::CreateIndex(index) => {
                 let optional = index.if_not_exists;
-                self.indexes.extend(index.name.as_ref().map(|it| (name(it), optional)));
+                let beside = schema_of(&index.table_name, &schemas);
+                let index = index
+                    .name
+                    .as_ref()
+                    .map(|it| (joined(beside.as_deref(), &bare(it)).into_owned(), optional));
+                self.indexes.extend(index);
             }
             Statement::Insert(insert) => {
                 if let (TableObject::TableName(to), Some(source)) = (&insert.table, &insert.source)
-                    && let Some(from) = all_rows_of(source)
+                    && let Some(from) = all_rows_of(source).map(&name)
                 {
                     self.copies.insert(from, name(to));
                 }
             }
             Statement::Query(query) => {
-                let Some(mut need) = value_needed(query) else { return };
+                let Some(mut need) = value_needed(query, &name) else { return };
                 if !self.left.contains(&need.table) {
                     need.table = self.before(&need.table);
                     need.existing = need.existing.map(|it| self.column_before(&need.table, &it));
@@ -184,57 +206,66 @@ impl Effect {
                 }
             }
             Statement::Drop { object_type: ObjectType::Table, names, .. } => {
-                for name in names.iter().map(name) {
-                    self.freed.insert(name.clone());
-                    self.granted.retain(|(table, _)| *table != name);
-                    if self.left.contains(&name) {
-                        self.left.retain(|other| *other != name);
-                    } else {
-                        if let Some(target) = self.copies.remove(&name) {
-                            self.copied.insert(name.clone(), target);
-                        }
-                        let before = self.before(&name);
-                        self.drops.push(before.clone());
-                        self.renamed.remove(&name);
-                        self.dropped_as.insert(name, before);
-                    }
-                }
+                names.iter().map(&name).for_each(|name| self.drop(name));
             }
             Statement::Grant(grant) if !is_to_public(&grant.grantees) => {
                 self.names_role = true;
-                self.granted.extend(privileges(&grant.privileges, grant.objects.as_ref()));
+                self.granted.extend(privileges(&grant.privileges, grant.objects.as_ref(), &name));
             }
             Statement::Revoke(revoke) if !is_to_public(&revoke.grantees) => {
                 self.names_role = true;
-                for gone in privileges(&revoke.privileges, revoke.objects.as_ref()) {
+                for gone in privileges(&revoke.privileges, revoke.objects.as_ref(), &name) {
                     self.granted.remove(&gone);
                 }
             }
             Statement::AlterTable(alter) => {
-                let table = name(&alter.name);
                 for operation in &alter.operations {
-                    match operation {
-                        AlterTableOperation::DropColumn { column_names, .. } => {
-                            let before = self.before(&table);
-                            for name in column_names {
-                                let name = self.column_before(&before, &text(name));
-                                self.lost.push((before.clone(), name));
-                            }
-                            self.thin(&table);
-                        }
-                        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
-                            let table = self.before(&table);
-                            let old = self.column_before(&table, &text(old_column_name));
-                            self.renamed_columns.insert((table, text(new_column_name)), old);
-                        }
-                        AlterTableOperation::RenameTable {
-                            table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
-                        } => {
-                            self.rename(&table, name(new));
-                        }
-                        _ => {}
-                    }
+                    self.alter(&alter.name, operation);
                 }
+            }
+            _ => {}
+        }
+    }
+
+    /// A table is dropped.
+    fn drop(&mut self, name: String) {
+        self.freed.insert(name.clone());
+        self.granted.retain(|(table, _)| *table != name);
+        if self.left.contains(&name) {
+            self.left.retain(|other| *other != name);
+            return;
+        }
+        if let Some(target) = self.copies.remove(&name) {
+            self.copied.insert(name.clone(), target);
+        }
+        let before = self.before(&name);
+        self.drops.push(before.clone());
+        self.renamed.remove(&name);
+        self.dropped_as.insert(name, before);
+    }
+
+    /// A part of an ALTER TABLE.
+    fn alter(&mut self, altered: &ObjectName, operation: &AlterTableOperation) {
+        let table = name(altered, &self.schemas);
+        match operation {
+            AlterTableOperation::DropColumn { column_names, .. } => {
+                let before = self.before(&table);
+                for name in column_names {
+                    let name = self.column_before(&before, &text(name));
+                    self.lost.push((before.clone(), name));
+                }
+                self.thin(&table);
+            }
+            AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+                let table = self.before(&table);
+                let old = self.column_before(&table, &text(old_column_name));
+                self.renamed_columns.insert((table, text(new_column_name)), old);
+            }
+            AlterTableOperation::RenameTable {
+                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
+            } => {
+                let within = schema_of(altered, &self.schemas);
+                self.rename(&table, joined(within.as_deref(), &bare(new)).into_owned());
             }
             _ => {}
         }
@@ -329,7 +360,11 @@ fn is_to_public(grantees: &[Grantee]) -> bool {
 }
 
 /// Privileges on whole tables, by table.
-fn privileges(privileges: &Privileges, objects: Option<&GrantObjects>) -> Vec<(String, String)> {
+fn privileges(
+    privileges: &Privileges,
+    objects: Option<&GrantObjects>,
+    name: &dyn Fn(&ObjectName) -> String,
+) -> Vec<(String, String)> {
     let (Privileges::Actions(actions), Some(GrantObjects::Tables(tables))) = (privileges, objects)
     else {
         return Vec::new();
@@ -340,8 +375,23 @@ fn privileges(privileges: &Privileges, objects: Option<&GrantObjects>) -> Vec<(S
     all.filter(|(_, privilege)| !privilege.contains('(')).collect()
 }
 
-fn name(object: &ObjectName) -> String {
+/// The schemas whose tables are known with them.
+pub(super) type Schemas = Arc<BTreeSet<String>>;
+
+/// A name without its schema.
+fn bare(object: &ObjectName) -> String {
     object.0.last().and_then(|part| part.as_ident()).map_or_else(|| object.to_string(), text)
+}
+
+/// The schema of a table, if it is known with it.
+fn schema_of(object: &ObjectName, schemas: &Schemas) -> Option<String> {
+    let [.., within, _] = object.0.as_slice() else { return None };
+    within.as_ident().map(text).filter(|within| schemas.contains(within))
+}
+
+/// A table's name in the model.
+fn name(object: &ObjectName, schemas: &Schemas) -> String {
+    joined(schema_of(object, schemas).as_deref(), &bare(object)).into_owned()
 }
 
 /// An identifier as the server keeps it: in lower case, unless it is quoted. SQLite keeps its case, but
@@ -351,7 +401,7 @@ fn text(ident: &Ident) -> String {
 }
 
 /// Which rows need a value, if that is what a query counts.
-fn value_needed(query: &Query) -> Option<Need> {
+fn value_needed(query: &Query, name: &dyn Fn(&ObjectName) -> String) -> Option<Need> {
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     let [SelectItem::ExprWithAlias { alias, .. }] = &select.projection[..] else { return None };
     let [from] = &select.from[..] else { return None };
@@ -369,7 +419,7 @@ fn value_needed(query: &Query) -> Option<Need> {
 }
 
 /// The table of which a query gives every row, if it does.
-fn all_rows_of(query: &Query) -> Option<String> {
+fn all_rows_of(query: &Query) -> Option<&ObjectName> {
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     let whole = query.with.is_none()
         && query.limit_clause.is_none()
@@ -381,7 +431,7 @@ fn all_rows_of(query: &Query) -> Option<String> {
         && matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
     match select.from.as_slice() {
         [only] if whole && only.joins.is_empty() => match &only.relation {
-            TableFactor::Table { name: table, .. } => Some(name(table)),
+            TableFactor::Table { name: table, .. } => Some(table),
             _ => None,
         },
         _ => None,
@@ -417,15 +467,15 @@ mod tests {
 
     fn effect(statements: &[&str]) -> Effect {
         let sent: Vec<Sent> = statements.iter().map(|sql| (*sql).to_owned().into()).collect();
-        Effect::of(&sent)
+        Effect::of(&sent, &Schemas::default())
     }
 
     #[test]
     fn plain_grants_are_read_as_the_parser_reads_them() {
         let granted = |sql: &str| {
             let sent = Sent::from(sql.to_owned());
-            let whole = Effect::of([&sent]);
-            let quick = Effect::on_privileges([&sent]);
+            let whole = Effect::of([&sent], &Schemas::default());
+            let quick = Effect::on_privileges([&sent], &Schemas::default());
             assert_eq!(
                 (whole.names_role, &whole.granted),
                 (quick.names_role, &quick.granted),

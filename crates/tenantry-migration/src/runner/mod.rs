@@ -47,7 +47,7 @@ use apply::Records;
 pub(crate) use attached::{Attached, attached};
 pub use command::{Command, Down, Outcome, Up};
 pub use dependents::{Dependent, dependents};
-use effect::Effect;
+use effect::{Effect, Schemas};
 pub use journal::{Event, table_beside as journal_beside};
 pub use permit::Destructive;
 pub use recorder::record;
@@ -60,6 +60,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, SchemaManagerConnection,
 };
+use sent::Sent;
 pub(crate) use sent::parses;
 use session::Session;
 pub use state::{MigrationState, Standing, State};
@@ -99,6 +100,8 @@ pub struct Runner<'c> {
     migrations: Vec<Box<dyn MigrationTrait>>,
     table: String,
     tables: fn() -> Vec<TableDef>,
+    /// The schemas that entities name.
+    schemas: Schemas,
     tool: String,
     consent: Option<String>,
     production: bool,
@@ -150,6 +153,7 @@ impl<'c> Runner<'c> {
             migrations,
             table: bookkeeping.to_owned(),
             tables: Vec::new,
+            schemas: Schemas::default(),
             tool: concat!("tenantry ", env!("CARGO_PKG_VERSION")).to_owned(),
             consent: None,
             production: false,
@@ -170,8 +174,21 @@ impl<'c> Runner<'c> {
     pub fn of_project(mut self, project: &Project) -> Self {
         (self.tables, self.tool) = (project.tables, project.tool());
         self.tenancy = project.names();
-        self.application_role = self.tenancy.application_role.to_owned();
+        self.tenancy.application_role.clone_into(&mut self.application_role);
+        self.with_schemas(project.schemas())
+    }
+
+    /// Tables in these schemas of the database are known with them, as `sales.orders`: those that entities name by
+    /// `schema_name`. A project says so itself.
+    #[must_use]
+    pub fn with_schemas(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.schemas = Arc::new(names.into_iter().collect());
         self
+    }
+
+    /// What these statements do to tables.
+    fn effect<'s>(&self, statements: impl IntoIterator<Item = &'s Sent>) -> Effect {
+        Effect::of(statements, &self.schemas)
     }
 
     /// The sample rows of the database.
@@ -506,7 +523,7 @@ impl<'c> Runner<'c> {
         for migration in &self.migrations {
             recordings.push(self.recorded(migration.as_ref(), Direction::Up).await?);
         }
-        Ok(Effect::of(recordings.iter().flat_map(|it| it.iter())).left)
+        Ok(self.effect(recordings.iter().flat_map(|it| it.iter())).left)
     }
 
     /// The migrations that are not applied, and the tables that they make.
@@ -522,7 +539,7 @@ impl<'c> Runner<'c> {
         for migration in pending.iter().filter_map(|name| self.known(name)) {
             recordings.push(self.recorded(migration, Direction::Up).await?);
         }
-        let made = Effect::of(recordings.iter().flat_map(|it| it.iter())).created;
+        let made = self.effect(recordings.iter().flat_map(|it| it.iter())).created;
         Ok((pending, made))
     }
 

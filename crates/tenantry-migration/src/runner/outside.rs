@@ -4,13 +4,11 @@ use sea_orm::ConnectionTrait as _;
 use sea_orm_migration::MigrationTrait;
 use tenantry_entity::Engine;
 
-use super::{
-    Direction, Runner, bookkeeping, effect::Effect, recorder::runs_outside, session::Session,
-};
+use super::{Direction, Runner, bookkeeping, recorder::runs_outside, session::Session};
 use crate::{
-    db::quoted,
     error::{Error, List, Result},
     refusal::Refusal,
+    sql::quoted_table,
 };
 
 impl Runner<'_> {
@@ -25,7 +23,7 @@ impl Runner<'_> {
     ) -> Result<()> {
         let sent = self.recorded(migration, Direction::Up).await?;
         let existing = bookkeeping::indexes(session.connection(), self.engine).await?;
-        for (name, optional) in Effect::of(sent.iter()).indexes {
+        for (name, optional) in self.effect(sent.iter()).indexes {
             let Some((_, valid)) = existing.iter().find(|(it, _)| *it == name) else { continue };
             // It was not there when the migration began, unless the migration says IF NOT EXISTS.
             if *valid && optional {
@@ -34,9 +32,9 @@ impl Runner<'_> {
             tracing::warn!("dropping the index {name}, which was being made, to build it again");
             let sql = match self.engine {
                 Engine::Postgres | Engine::Citus => {
-                    format!("DROP INDEX CONCURRENTLY {}", quoted(&name))
+                    format!("DROP INDEX CONCURRENTLY {}", quoted_table(&name))
                 }
-                _ => format!("DROP INDEX {}", quoted(&name)),
+                _ => format!("DROP INDEX {}", quoted_table(&name)),
             };
             session.connection().execute_unprepared(&sql).await?;
         }
@@ -78,7 +76,7 @@ impl Runner<'_> {
     ) -> Result<()> {
         let sent = self.recorded(migration, Direction::Up).await?;
         let existing = bookkeeping::indexes(session.tx(), self.engine).await?;
-        let made = Effect::of(sent.iter()).indexes.into_iter().filter(|(_, optional)| !optional);
+        let made = self.effect(sent.iter()).indexes.into_iter().filter(|(_, optional)| !optional);
         let in_the_way: Vec<String> = made
             .map(|(name, _)| name)
             .filter(|name| existing.iter().any(|(it, _)| it == name))
@@ -118,7 +116,7 @@ impl Runner<'_> {
             ));
         }
         let sent = self.recorded(migration, direction).await?;
-        let effect = Effect::of(sent.iter());
+        let effect = self.effect(sent.iter());
         if !effect.drops.is_empty() || !effect.thins.is_empty() {
             return Err(Refusal::plain("destroys-outside-transaction", format!(
                 "{name} asks to run outside a transaction and drops tables or rows, which nothing \

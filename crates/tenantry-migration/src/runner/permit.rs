@@ -8,9 +8,7 @@ use std::{
 use sea_orm::ConnectionTrait as _;
 use sea_orm_migration::MigrationTrait;
 
-use super::{
-    Direction, Runner, bookkeeping, effect::Effect, guard, recorder::Recording, session::Session,
-};
+use super::{Direction, Runner, bookkeeping, guard, recorder::Recording, session::Session};
 use crate::{
     backup::Backup,
     error::{Error, List, Result},
@@ -39,7 +37,7 @@ impl Runner<'_> {
         let (mut recordings, mut steps) = (Vec::new(), Vec::new());
         self.record_all(to_roll_back, Direction::Down, &mut recordings, &mut steps).await?;
         self.record_all(applied_again, Direction::Up, &mut recordings, &mut steps).await?;
-        let mut effect = Effect::of(recordings.iter().flat_map(|it| it.iter()));
+        let mut effect = self.effect(recordings.iter().flat_map(|it| it.iter()));
         effect.unknown.extend(effect.dangerous.clone());
         let existing = bookkeeping::relations(session.tx(), self.engine).await?;
         let gone: Vec<String> = effect
@@ -72,7 +70,7 @@ impl Runner<'_> {
     ) -> Result<Destructive> {
         let (mut recordings, mut steps) = (Vec::new(), Vec::new());
         self.record_all(pending, Direction::Up, &mut recordings, &mut steps).await?;
-        let mut effect = Effect::of(recordings.iter().flat_map(|it| it.iter()));
+        let mut effect = self.effect(recordings.iter().flat_map(|it| it.iter()));
         // What cannot be told is no reason to stop what is going forward, unless it takes away.
         effect.unknown.clone_from(&effect.dangerous);
         let asked = guard::Asked { effect, steps, bookkeeping_too: false };

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Statement};
 use sea_orm_migration::MigrationTrait;
 
-use super::{Direction, Runner, bookkeeping, bookkeeping::Relation, effect::Effect};
+use super::{Direction, Runner, bookkeeping, bookkeeping::Relation};
 use crate::{
     cli::counted,
     db::quoted,
@@ -11,6 +11,7 @@ use crate::{
     ops::v1::VALUE_NEEDED,
     refusal::Refusal,
     schema::Distribution,
+    sql::quoted_table,
 };
 
 impl Runner<'_> {
@@ -44,7 +45,8 @@ impl Runner<'_> {
         for migration in pending {
             recordings.push(self.recorded(*migration, Direction::Up).await?);
         }
-        let in_the_way: Vec<&Relation> = Effect::of(recordings.iter().flat_map(|it| it.iter()))
+        let in_the_way: Vec<&Relation> = self
+            .effect(recordings.iter().flat_map(|it| it.iter()))
             .taken
             .iter()
             .filter_map(|name| existing.iter().find(|relation| relation.name == *name))
@@ -89,7 +91,7 @@ impl Runner<'_> {
                 continue;
             }
             let relations = bookkeeping::relations(tx, self.engine).await?;
-            for need in Effect::of(recordings.iter().flat_map(|it| it.iter())).needs {
+            for need in self.effect(recordings.iter().flat_map(|it| it.iter())).needs {
                 // What comes before it may have made the table.
                 if !relations.iter().any(|it| it.is_table && it.name == need.table) {
                     continue;
@@ -97,8 +99,10 @@ impl Runner<'_> {
                 let condition = need.existing.as_ref().map_or_else(String::new, |column| {
                     format!(" WHERE {} IS NULL", quoted(column))
                 });
-                let sql =
-                    format!("SELECT count(*) AS rows FROM {}{condition}", quoted(&need.table));
+                let sql = format!(
+                    "SELECT count(*) AS rows FROM {}{condition}",
+                    quoted_table(&need.table)
+                );
                 let stmt = Statement::from_string(self.engine.backend(), sql);
                 let row = tx.query_one_raw(stmt).await?;
                 let rows: i64 = row.map_or(Ok(0), |row| row.try_get("", "rows"))?;

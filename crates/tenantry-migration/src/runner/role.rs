@@ -19,6 +19,7 @@ use crate::{
         v1::grant_sql,
     },
     refusal::Refusal,
+    sql::{is_ours, name_in_model, parts, quoted},
 };
 
 /// What [`Runner::grant`] did.
@@ -201,9 +202,10 @@ impl Runner<'_> {
             literal(&facts.name)
         );
         if tx.query_one_raw(Statement::from_string(self.engine.backend(), sql)).await?.is_some() {
-            let usage = facts.usage_sql().replacen("GRANT", "REVOKE", 1);
-            let usage = usage.replacen(" TO ", " FROM ", 1);
-            tx.execute_unprepared(&usage).await?;
+            // Others have gone with their tables, or stay with what else is in them.
+            let own = facts.schemas.first().map(|name| quoted(name)).unwrap_or_default();
+            let sql = format!("REVOKE USAGE ON SCHEMA {own} FROM {}", quoted(&facts.name));
+            tx.execute_unprepared(&sql).await?;
         }
         Ok(())
     }
@@ -224,16 +226,18 @@ impl Runner<'_> {
         let (mut recordings, mut names_role) = (Vec::new(), false);
         for migration in &self.migrations {
             let up = self.recorded(migration.as_ref(), Direction::Up).await?;
-            names_role = names_role || Effect::on_privileges(up.iter()).names_role;
+            names_role = names_role || Effect::on_privileges(up.iter(), &self.schemas).names_role;
             if !names_role {
                 let down = self.recorded(migration.as_ref(), Direction::Down).await?;
-                names_role = Effect::on_privileges(down.iter()).names_role;
+                names_role = Effect::on_privileges(down.iter(), &self.schemas).names_role;
             }
             if counts(migration.name()) {
                 recordings.push(up);
             }
         }
-        let granted = || Effect::on_privileges(recordings.iter().flat_map(|it| it.iter())).granted;
+        let granted = || {
+            Effect::on_privileges(recordings.iter().flat_map(|it| it.iter()), &self.schemas).granted
+        };
         Ok(names_role.then(granted))
     }
 }
@@ -259,12 +263,19 @@ fn missing_sql(role: &str, wanted: &Privileges) -> String {
     let rows = wanted
         .iter()
         .map(|(table, privilege)| format!("({}, {})", literal(table), literal(privilege)));
+    let is_within = wanted.iter().any(|(table, _)| parts(table).0.is_some());
+    let of_table = if is_within {
+        format!("{} = w.tbl AND {}", name_in_model("c"), is_ours("c.relnamespace"))
+    } else {
+        "c.relname = w.tbl AND c.relnamespace = (SELECT oid FROM pg_namespace \
+         WHERE nspname = current_schema())"
+            .to_owned()
+    };
     // A list of values cannot be empty.
     let rows: Vec<String> = rows.chain(["(NULL, NULL)".to_owned()]).collect();
     format!(
         "SELECT w.tbl, w.privilege FROM (VALUES {}) AS w (tbl, privilege) \
-         JOIN pg_class c ON c.relname = w.tbl AND c.relkind IN ('r', 'p') \
-         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
+         JOIN pg_class c ON {of_table} AND c.relkind IN ('r', 'p') \
          JOIN pg_roles r ON r.rolname = {} AND r.oid <> c.relowner \
          WHERE pg_has_role(current_user, c.relowner, 'MEMBER') AND NOT EXISTS \
          (SELECT 1 FROM aclexplode(c.relacl) a \

@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Result, sqlstate},
     lock::{self, LockFile, Locked, Patience, Purpose},
     ops::v1::FOREIGN_KEYS_ENFORCED,
+    sql::set_schemas,
 };
 
 /// One try of a call.
@@ -262,11 +263,15 @@ impl Runner<'_> {
             SchemaManagerConnection::Connection(connection) => *connection,
             // The caller, who began the transaction, has decided whether foreign keys are on.
             SchemaManagerConnection::Transaction(tx) => {
-                session.tx = Some(nested(tx, self.engine).await?);
+                let nested = nested(tx, self.engine).await?;
+                self.name_schemas(&nested).await?;
+                session.tx = Some(nested);
                 return Ok(session);
             }
             SchemaManagerConnection::OwnedTransaction(tx) => {
-                session.tx = Some(nested(tx, self.engine).await?);
+                let nested = nested(tx, self.engine).await?;
+                self.name_schemas(&nested).await?;
+                session.tx = Some(nested);
                 return Ok(session);
             }
         };
@@ -303,6 +308,7 @@ impl Runner<'_> {
             if unenforced {
                 orphans = Some(foreign_keys::orphans(&locked.tx).await?);
             }
+            self.name_schemas(&locked.tx).await?;
             Ok::<(Locked, Option<Orphans>), Error>((locked, orphans))
         };
         let begun = begun.await;
@@ -316,6 +322,16 @@ impl Runner<'_> {
             }
             Err(error) => session.finish(Err(error)).await,
         }
+    }
+
+    /// Says on a connection that others have opened in which schemas tables are.
+    async fn name_schemas(&self, tx: &DatabaseTransaction) -> Result<()> {
+        if self.schemas.is_empty() || !self.engine.capability().session_settings {
+            return Ok(());
+        }
+        let sql = format!("SET LOCAL {}", set_schemas(self.schemas.iter().map(String::as_str)));
+        tx.execute_unprepared(&sql).await?;
+        Ok(())
     }
 
     /// Whether a migration that may be run in these directions recreates a table.

@@ -16,6 +16,7 @@ use crate::{
     db::{listed_ids, quoted},
     error::Result,
     schema::{Column, Table, names, tenancy},
+    sql::quoted_table,
 };
 
 /// What is in the sample rows of one table, or of one tenant in it.
@@ -73,7 +74,7 @@ impl Samples {
                 format!(
                     "SELECT {at}::bigint AS at, {} FROM {} WHERE {}",
                     sum_sql(engine, table, columns),
-                    quoted(&table.name),
+                    quoted_table(&table.name),
                     self.rows(table)
                 )
             })
@@ -123,7 +124,7 @@ impl Samples {
             "SELECT {tenant}::{} AS tenant, {} FROM {} WHERE {samples} GROUP BY 1",
             if kind == Some(IdKind::Number) { "bigint" } else { "uuid" },
             sum_sql(engine, table, &columns),
-            quoted(&table.name),
+            quoted_table(&table.name),
         );
         let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
         let sums = rows.iter().map(|row| Ok((tenant_of(row, kind)?, summed(row)?)));
@@ -196,7 +197,7 @@ async fn sums_here<C: ConnectionTrait>(
              WHERE {number} > {last} AND {} ORDER BY {number} LIMIT {PAGE}",
             text_sql(engine, table, columns),
             beside(engine, table, columns),
-            quoted(&table.name),
+            quoted_table(&table.name),
             condition
         );
         let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;

@@ -7,7 +7,10 @@ use sea_orm::DbBackend;
 use tenantry_entity::tenancy::TableDef;
 
 use super::Change;
-use crate::schema::{Column, INCLUDE, Index, Policy, Schema, Table, expr};
+use crate::{
+    schema::{Column, INCLUDE, Index, Policy, Schema, Table, expr},
+    sql::{joined, parts},
+};
 
 /// Which tables and columns had which names before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,12 +55,14 @@ impl Renames {
 
     /// Only what can be done on the way between two schemas: the old name is there, and afterwards the new
     /// one. Where the new one is there before too, its bearer gets another name, or is dropped, since
-    /// afterwards the old name is gone. What the first schema notes as done is not done again.
+    /// afterwards the old name is gone. What the first schema notes as done is not done again. No table moves to another
+    /// schema of the database.
     #[must_use]
     pub fn applicable(&self, from: &Schema, to: &Schema) -> Self {
         let mut tables = self.tables.clone();
         tables.retain(|new, old| {
-            new != old && from.tables.contains_key(old) && to.tables.contains_key(new)
+            let stays = parts(new).0 == parts(old).0;
+            new != old && stays && from.tables.contains_key(old) && to.tables.contains_key(new)
         });
         keep_possible(
             &mut tables,
@@ -132,7 +137,10 @@ impl Renames {
                 }
             }
             let indexes = cleared.tables.values().flat_map(|table| {
-                let taken = table.indexes.iter().filter(|index| is_taken(&index.name));
+                let within = parts(&table.name).0;
+                let is_taken =
+                    move |name: &str| is_taken(&joined(within.as_deref(), name).into_owned());
+                let taken = table.indexes.iter().filter(move |index| is_taken(&index.name));
                 taken.map(|index| (table.name.clone(), index.clone()))
             });
             for (name, index) in indexes.collect::<Vec<_>>() {
@@ -171,8 +179,13 @@ impl Renames {
         let names = from.tables.keys().cloned().collect();
         let is_free = |names: &[String], _: &str, new: &str| !has(names, new);
         let tables = one_by_one(&self.tables, names, is_free);
-        let mut steps: Vec<Change> =
-            tables.into_iter().map(|(from, to)| Change::RenameTable { from, to }).collect();
+        let mut steps = Vec::new();
+        for (from, to) in tables {
+            // A name in between is in the same schema.
+            let within = parts(&from).0.or(parts(&to).0);
+            let full = |name: &str| joined(within.as_deref(), &parts(name).1).into_owned();
+            steps.push(Change::RenameTable { from: full(&from), to: full(&to) });
+        }
         let mut of_tables: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
         for ((table, new), old) in &self.columns {
             of_tables.entry(table).or_default().insert(new.clone(), old.clone());

@@ -10,13 +10,14 @@ use std::{
 
 use crate::{
     diff::Change,
-    plan::{AccessStep, Object, Operation, Plan, Rebuild, Step, altered_collation},
+    plan::{AccessStep, Object, Operation, Plan, Rebuild, Step, altered_collation, is_qualified},
     schema::{
         Action, BTREE, Column, ColumnType, Distribution, ForeignKey, Grant, Grantee, INCLUDE,
         Index, NULLS_NOT_DISTINCT, Table,
         ddl::{LOCAL_NOW, Literal, NOW, RANDOM_UUID, part_text},
         objects::On,
     },
+    sql::parts,
 };
 
 /// The longest text that stands on one line.
@@ -147,25 +148,18 @@ impl File {
             Operation::CreateTable { table } => {
                 format!("v1::create_table(manager, {})", create_table(table))
             }
-            Operation::CreateEnum { name, values } => {
-                let values: Vec<String> = values.iter().map(|value| text(value)).collect();
-                format!("v1::create_enum(manager, {}, &[{}])", text(name), values.join(", "))
-            }
-            Operation::DropEnum { name } => format!("v1::drop_enum(manager, {})", text(name)),
-            Operation::RenameEnum { from, to } => {
-                format!("v1::rename_enum(manager, {}, {})", text(from), text(to))
-            }
-            Operation::AddEnumValue { name, value, before: None } => {
-                format!("v1::add_enum_value(manager, {}, {})", text(name), text(value))
-            }
-            Operation::AddEnumValue { name, value, before: Some(other) } => format!(
-                "v1::add_enum_value_before(manager, {}, {}, {})",
-                text(name),
-                text(value),
-                text(other)
-            ),
+            Operation::CreateSchema { .. }
+            | Operation::GrantUsage { .. }
+            | Operation::DropSchema { .. }
+            | Operation::CreateEnum { .. }
+            | Operation::DropEnum { .. }
+            | Operation::RenameEnum { .. }
+            | Operation::AddEnumValue { .. } => of_the_database(operation),
             Operation::DropTable { table } => {
                 format!("v1::drop_table(manager, {})", text(table))
+            }
+            Operation::RenameTable { from, to } if is_qualified(from) || is_qualified(to) => {
+                format!("v1::rename_table(manager, {}, {})", text(from), text(to))
             }
             Operation::RenameTable { from, to } => format!(
                 "manager.rename_table(Table::rename().table({}, {}).take())",
@@ -187,6 +181,12 @@ impl File {
             Operation::DropIndex { table, index } => {
                 format!("v1::drop_index(manager, {}, {})", text(table), text(index))
             }
+            Operation::RenameIndex { table, from, to } if is_qualified(&table.name) => format!(
+                "v1::rename_index_of(manager, {}, {}, {})",
+                text(&table.name),
+                text(from),
+                text(&to.name)
+            ),
             Operation::RenameIndex { table, from, to } => {
                 format!("v1::rename_index(manager, {}, {})", text(from), index(table, to))
             }
@@ -289,8 +289,39 @@ impl File {
     }
 }
 
+/// An operation on a schema of the database or on a type.
+fn of_the_database(operation: &Operation) -> String {
+    match operation {
+        Operation::CreateSchema { name } => {
+            format!("v1::create_schema(manager, {})", text(name))
+        }
+        Operation::GrantUsage { schema } => {
+            format!("v1::grant_usage(manager, {})", text(schema))
+        }
+        Operation::DropSchema { name } => format!("v1::drop_schema(manager, {})", text(name)),
+        Operation::CreateEnum { name, values } => {
+            let values: Vec<String> = values.iter().map(|value| text(value)).collect();
+            format!("v1::create_enum(manager, {}, &[{}])", text(name), values.join(", "))
+        }
+        Operation::DropEnum { name } => format!("v1::drop_enum(manager, {})", text(name)),
+        Operation::RenameEnum { from, to } => {
+            format!("v1::rename_enum(manager, {}, {})", text(from), text(to))
+        }
+        Operation::AddEnumValue { name, value, before: None } => {
+            format!("v1::add_enum_value(manager, {}, {})", text(name), text(value))
+        }
+        Operation::AddEnumValue { name, value, before: Some(other) } => format!(
+            "v1::add_enum_value_before(manager, {}, {}, {})",
+            text(name),
+            text(value),
+            text(other)
+        ),
+        _ => String::new(),
+    }
+}
+
 fn create_table(table: &Table) -> String {
-    let mut source = format!("Table::create().table({})", text(&table.name));
+    let mut source = format!("Table::create().table({})", table_text(&table.name));
     for one in &table.columns {
         let _ = write!(source, ".col({})", column(one));
     }
@@ -322,11 +353,11 @@ fn foreign_key(table: &str, key: &ForeignKey) -> String {
     if let Some(name) = &key.name {
         let _ = write!(source, ".name({})", text(name));
     }
-    let _ = write!(source, ".from_tbl({})", text(table));
+    let _ = write!(source, ".from_tbl({})", table_text(table));
     for column in &key.columns {
         let _ = write!(source, ".from_col({})", text(column));
     }
-    let _ = write!(source, ".to_tbl({})", text(&key.ref_table));
+    let _ = write!(source, ".to_tbl({})", table_text(&key.ref_table));
     for column in &key.ref_columns {
         let _ = write!(source, ".to_col({})", text(column));
     }
@@ -345,7 +376,7 @@ fn foreign_key(table: &str, key: &ForeignKey) -> String {
 
 fn index(table: &Table, index: &Index) -> String {
     let mut source =
-        format!("Index::create().name({}).table({})", text(&index.name), text(&table.name));
+        format!("Index::create().name({}).table({})", text(&index.name), table_text(&table.name));
     if index.unique {
         source.push_str(".unique()");
     }
@@ -642,6 +673,14 @@ fn type_value(ty: &ColumnType) -> String {
         ColumnType::Enum(_) | ColumnType::EnumArray(_) | ColumnType::Other(_) => {
             format!("ColumnType::custom({})", text(&ty.to_string()))
         }
+    }
+}
+
+/// A table in SeaQuery's words: a text, or two with its schema.
+fn table_text(name: &str) -> String {
+    match parts(name) {
+        (None, table) => text(&table),
+        (Some(schema), table) => format!("({}, {})", text(&schema), text(&table)),
     }
 }
 

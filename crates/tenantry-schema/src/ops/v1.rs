@@ -9,6 +9,7 @@ mod distribute;
 mod enums;
 mod rebuild;
 mod statement;
+mod within;
 
 pub use access::{AlterAccess, alter_access};
 pub use access::{ENABLE, FORCE, GRANTABLE, grant_sql, policy_sql, row_security_sql};
@@ -16,6 +17,7 @@ pub use access::{SEAL_BEGINS, seal_sql, sealed_tenant_body};
 pub use alter::VALUE_NEEDED;
 pub use alter::index_sql;
 pub use alter::{AlterTable, alter_table, rename_column, rename_index};
+pub use alter::{rename_index_of, rename_table};
 pub use collation::{SQLITE_COLLATIONS, collated, has_collation, with_collation};
 pub use comment::{COMMENT_ON, comment_on_column, comment_on_table, comment_sql};
 pub use create::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
@@ -29,6 +31,9 @@ pub use enums::{
 pub use rebuild::FOREIGN_KEYS_ENFORCED;
 pub use rebuild::{Rebuild, rebuild};
 pub use statement::{statement, statement_on_postgres, statement_on_sqlite};
+pub use within::{
+    SCHEMA_BEGINS, create_schema, create_schema_sql, created_schemas, drop_schema, grant_usage,
+};
 
 use sea_orm_migration::{
     prelude::{ColumnDef, ColumnType, Expr, SchemaManager},

@@ -24,13 +24,14 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use operation::altered_collation;
 pub use operation::{AccessStep, Object, Operation, PlannedMigration, Rebuild, Step};
+pub(crate) use operation::{altered_collation, is_qualified};
 pub use table::plainest_value;
 
 use crate::{
     diff::{Change, Matched, Renames, conversion, diff, free_name, one_by_one, same_keys},
     schema::{ForeignKey, Index, RowSecurity, Schema, Table},
+    sql::{joined, parts},
 };
 
 /// What a plan is made from.
@@ -71,6 +72,16 @@ pub fn plan(request: &Request<'_>) -> Plan {
     let objects = objects::Objects::of(request.from, request.to, &plan.changes);
     plan.operations.splice(0..0, objects.before);
     plan.operations.extend(objects.after);
+    // First and last of all: what is in a schema comes after it, and goes before it.
+    let (before, after) = (request.from.schemas(), request.to.schemas());
+    let is_granted = request.to.tables.values().any(|table| !table.grants.is_empty());
+    let new = after.difference(&before).flat_map(|name| {
+        let grant = is_granted.then(|| Operation::GrantUsage { schema: name.clone() });
+        [Operation::CreateSchema { name: name.clone() }].into_iter().chain(grant)
+    });
+    plan.operations.splice(0..0, new.collect::<Vec<_>>());
+    let gone = before.difference(&after);
+    plan.operations.extend(gone.map(|name| Operation::DropSchema { name: name.clone() }));
     plan
 }
 
@@ -242,29 +253,37 @@ impl Work<'_> {
             gone.append(&mut altered.drop_indexes);
             renamed.extend(altered.names.drain(..).map(|renamed| (*table, renamed)));
         }
-        let is_gone = |name: &String| {
-            gone.iter().any(|it| matches!(it, Operation::DropIndex { index, .. } if index == name))
+        let is_gone = |of: &str, name: &str| {
+            gone.iter().any(|it| {
+                matches!(it, Operation::DropIndex { table, index } if index == name && table == of)
+            })
         };
         let stays = |table: &&Table| self.request.to.tables.contains_key(&table.name);
         let names = self.base.tables.values().filter(stays).flat_map(|table| {
-            let key = table.primary_key.as_ref().and_then(|key| key.name.clone());
-            table.indexes.iter().map(|index| index.name.clone()).chain(key)
+            let key = table.primary_key.as_ref().and_then(|key| key.name.as_ref());
+            let names = table.indexes.iter().map(|index| &index.name).chain(key);
+            names.filter(|name| !is_gone(&table.name, name)).map(|name| beside(&table.name, name))
         });
-        let mut names: Vec<String> = names.filter(|name| !is_gone(name)).collect();
+        let mut names: Vec<String> = names.collect();
         operations.append(&mut gone);
         for table in self.base.tables.values().filter(stays) {
             let Some(altered) = altered.get_mut(table.name.as_str()) else { continue };
             operations.extend(self.clear_primary_key(table, altered, &mut names));
         }
-        let by_new_name = renamed.iter().map(|(_, it)| (it.to.clone(), it.from.clone())).collect();
+        let by_new_name =
+            renamed.iter().map(|(table, it)| (beside(table, &it.to), beside(table, &it.from)));
+        let by_new_name = by_new_name.collect();
         // SQLite takes two names that differ by case for one.
         let is_free = |names: &[String], old: &str, new: &str| {
             !names.iter().any(|name| name != old && name.eq_ignore_ascii_case(new))
         };
         for (from, to) in one_by_one(&by_new_name, names, is_free) {
-            let Some((table, it)) = renamed.iter_mut().find(|(_, it)| it.from == from) else {
-                continue;
+            let is_it = |(table, it): &&mut (&str, table::Renamed)| {
+                beside(table, &it.from) == from || (it.is_between && it.from == from)
             };
+            let Some((table, it)) = renamed.iter_mut().find(is_it) else { continue };
+            it.is_between = parts(&to).0 != parts(table).0;
+            let (from, to) = (parts(&from).1.into_owned(), parts(&to).1.into_owned());
             it.from.clone_from(&to);
             operations.push(match (&it.index, self.request.to.tables.get(*table)) {
                 (Some(index), Some(table)) => Operation::RenameIndex {
@@ -299,7 +318,8 @@ impl Work<'_> {
                 || other.name == from
         });
         let to = free_name("dropped", |name| names.contains(name));
-        names.iter_mut().find(|name| **name == from).filter(|_| is_wanted)?.clone_from(&to);
+        let known = beside(&table.name, &from);
+        names.iter_mut().find(|name| **name == known).filter(|_| is_wanted)?.clone_from(&to);
         *drop = Step::DropConstraint(to.clone());
         let steps = vec![Step::RenameConstraint { from, to }];
         Some(Operation::AlterTable { table: table.name.clone(), steps, rebuild: None })
@@ -404,6 +424,11 @@ impl Work<'_> {
         operations
             .extend(order.iter().map(|table| Operation::DropTable { table: table.name.clone() }));
     }
+}
+
+/// The name of something that is in the schema of a table, as no other has it.
+fn beside(table: &str, name: &str) -> String {
+    joined(parts(table).0.as_deref(), name).into_owned()
 }
 
 /// The operation that takes these steps, if there are any.

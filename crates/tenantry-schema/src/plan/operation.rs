@@ -12,6 +12,7 @@ use crate::{
         Check, Column, Distribution, ForeignKey, Grant, Grantee, Index, Policy, PrimaryKey,
         RowSecurity, Table, ddl, objects::On, tenancy,
     },
+    sql::parts,
 };
 
 /// One operation on a schema.
@@ -20,6 +21,12 @@ use crate::{
 pub enum Operation {
     /// Creates a table with its keys and checks, without its indexes.
     CreateTable { table: Table },
+    /// Creates a schema of the database, unless it is there.
+    CreateSchema { name: String },
+    /// Lets the application role use a schema.
+    GrantUsage { schema: String },
+    /// Drops a schema that nothing is in.
+    DropSchema { name: String },
     /// Creates an enum type, where the engine has such types.
     CreateEnum { name: String, values: Vec<String> },
     /// Drops an enum type that no column has.
@@ -196,6 +203,9 @@ impl Operation {
             Self::CreateTable { table } => {
                 v1::create_table(manager, ddl::create_table(table, engine)).await
             }
+            Self::CreateSchema { name } => v1::create_schema(manager, name).await,
+            Self::GrantUsage { schema } => v1::grant_usage(manager, schema).await,
+            Self::DropSchema { name } => v1::drop_schema(manager, name).await,
             Self::CreateEnum { name, values } => {
                 let values: Vec<&str> = values.iter().map(String::as_str).collect();
                 v1::create_enum(manager, name, &values).await
@@ -209,6 +219,9 @@ impl Operation {
                 v1::add_enum_value_before(manager, name, value, other).await
             }
             Self::DropTable { table } => v1::drop_table(manager, table).await,
+            Self::RenameTable { from, to } if is_qualified(from) || is_qualified(to) => {
+                v1::rename_table(manager, from, to).await
+            }
             Self::RenameTable { from, to } => {
                 let stmt = SeaTable::rename().table(from.clone(), to.clone()).take();
                 manager.rename_table(stmt).await
@@ -224,6 +237,9 @@ impl Operation {
                 v1::create_index(manager, ddl::create_index(table, index)).await
             }
             Self::DropIndex { table, index } => v1::drop_index(manager, table, index).await,
+            Self::RenameIndex { table, from, to } if is_qualified(&table.name) => {
+                v1::rename_index_of(manager, &table.name, from, &to.name).await
+            }
             Self::RenameIndex { table, from, to } => {
                 v1::rename_index(manager, from, ddl::create_index(table, to)).await
             }
@@ -331,6 +347,11 @@ impl Step {
             Self::RenameConstraint { from, to } => alter.rename_constraint(from, to),
         }
     }
+}
+
+/// Whether a table has a schema of its own.
+pub(crate) fn is_qualified(table: &str) -> bool {
+    parts(table).0.is_some()
 }
 
 /// The collation that ALTER TABLE gives a column: SQLite, which has others, recreates the table.

@@ -91,6 +91,8 @@ pub(super) struct Renamed {
     pub to: String,
     /// What it becomes, if it is an index and no primary key.
     pub index: Option<Index>,
+    /// Whether `from` is a name in between, which nothing has in any schema.
+    pub is_between: bool,
 }
 
 /// What is done to columns, in the order in which it has to be done: values are there before NULL
@@ -199,9 +201,10 @@ impl Alter<'_> {
                 from: from.name.clone(),
                 to: to.name.clone(),
                 index: Some(to.clone()),
+                is_between: false,
             }),
             Change::RenameConstraint { from, to, .. } if self.is_primary_key(from) => {
-                Some(Renamed { from: from.clone(), to: to.clone(), index: None })
+                Some(Renamed { from: from.clone(), to: to.clone(), index: None, is_between: false })
             }
             _ => None,
         };

@@ -247,7 +247,8 @@ impl Schema {
         let Some(column) = tenancy::column_of(tenancy, at) else { return Vec::new() };
         let through = |condition: &str| {
             way.iter().rev().fold(condition.to_owned(), |condition, (table, key, parent)| {
-                let (from, to) = (names::in_condition(&table.name), names::in_condition(&parent.name));
+                let (from, to) =
+                    (names::table_in_condition(&table.name), names::table_in_condition(&parent.name));
                 let (column, of_parent) = (&key.columns[0], &key.ref_columns[0]);
                 let (column, of_parent) = (names::in_condition(column), names::in_condition(of_parent));
                 format!("EXISTS (SELECT 1 FROM {to} WHERE {to}.{of_parent} = {from}.{column} AND {condition})")
@@ -255,7 +256,7 @@ impl Schema {
         };
         let mut column = names::in_condition(column);
         if !way.is_empty() {
-            column = format!("{}.{column}", names::in_condition(&at.name));
+            column = format!("{}.{column}", names::table_in_condition(&at.name));
         }
         let own = through(&format!("{column} = {}", named_tenant(tenancy)));
         let mut policies = vec![Policy::complete(names::policy(&table.name), own)];

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ops::v1,
-    sql::{literal, quoted},
+    sql::{literal, quoted, table_ref},
 };
 
 /// The statements that create `schema` on `engine`, tables in foreign-key order and each followed
@@ -26,6 +26,9 @@ pub fn create(schema: &Schema, engine: Engine) -> Vec<String> {
     let backend = engine.backend();
     let (mut statements, mut late) = (Vec::new(), Vec::new());
     let mut done: Vec<&str> = Vec::new();
+    for name in schema.schemas() {
+        statements.push(v1::create_schema_sql(&name));
+    }
     statements.extend(schema.object_statements(engine, true));
     if engine != Engine::Sqlite {
         statements
@@ -148,7 +151,7 @@ pub(super) fn parts(list: &str) -> Vec<&str> {
 #[must_use]
 pub fn create_table(table: &Table, engine: Engine) -> TableCreateStatement {
     let mut create = sea_query::Table::create();
-    create.table(table.name.clone());
+    create.table(table_ref(&table.name));
     for column in &table.columns {
         create.col(column_def(column, engine));
     }
@@ -222,7 +225,7 @@ pub fn foreign_key(table: &str, key: &ForeignKey) -> ForeignKeyCreateStatement {
     if let Some(name) = &key.name {
         stmt.name(name);
     }
-    stmt.from_tbl(table.to_owned()).to_tbl(key.ref_table.clone());
+    stmt.from_tbl(table_ref(table)).to_tbl(table_ref(&key.ref_table));
     for (from, to) in key.columns.iter().zip(&key.ref_columns) {
         stmt.from_col(from.clone()).to_col(to.clone());
     }
@@ -252,7 +255,7 @@ pub fn part_text(table: &Table, part: &IndexPart) -> String {
 #[must_use]
 pub fn create_index(table: &Table, index: &Index) -> IndexCreateStatement {
     let mut stmt = SeaIndex::create();
-    stmt.name(&index.name).table(table.name.clone());
+    stmt.name(&index.name).table(table_ref(&table.name));
     if index.unique {
         stmt.unique();
     }

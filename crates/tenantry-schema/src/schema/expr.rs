@@ -6,6 +6,7 @@ use sqlparser::{
 };
 
 use super::names;
+use crate::sql::{literal, quoted};
 
 /// One spelling for all spellings that differ in white space, comments, the case of words, quotes
 /// around names, or parentheses around the whole.
@@ -56,7 +57,7 @@ pub fn rename_column(sql: &str, from: &str, to: &str) -> String {
             }
         }
     }
-    tokens.iter().map(ToString::to_string).collect()
+    tokens.iter().map(written).collect()
 }
 
 /// Whether `sql` names the column.
@@ -87,11 +88,21 @@ pub fn word(token: &Token) -> Option<String> {
     }
 }
 
+/// A token as SQL. The tokenizer takes away one of two quotes within quotes, and its own text of a token lacks it.
+#[must_use]
+pub fn written(token: &Token) -> String {
+    match token {
+        Token::SingleQuotedString(text) => literal(text),
+        Token::Word(word) if word.quote_style == Some('"') => quoted(&word.value),
+        other => other.to_string(),
+    }
+}
+
 /// Writes tokens with one space between them.
 #[must_use]
 pub fn spell(tokens: &[Token]) -> String {
     let words: Vec<String> =
-        tokens.iter().map(|token| word(token).unwrap_or_else(|| token.to_string())).collect();
+        tokens.iter().map(|token| word(token).unwrap_or_else(|| written(token))).collect();
     words.join(" ")
 }
 
@@ -129,6 +140,14 @@ fn strip_parentheses(mut tokens: &[Token]) -> &[Token] {
 #[cfg(test)]
 mod tests {
     use super::{normalise, rename_column, same};
+
+    #[test]
+    fn quotes_within_quotes_stay_two() {
+        let sql = "one <> 'it''s' AND \"o\"\"ne\" > ''''";
+        assert_eq!(rename_column(sql, "one", "two"), sql.replacen("one", "two", 1));
+        assert_eq!(normalise("( One<>'it''s')"), "one <> 'it''s'");
+        assert!(!same("one <> 'it''s'", "one <> 'it' 's'"));
+    }
 
     #[test]
     fn spelling_makes_no_difference() {

@@ -6,7 +6,6 @@ use sea_orm::{
     DbBackend,
     sea_query::{
         self, ColumnDef, Expr, ForeignKeyAction, IndexCreateStatement, PostgresQueryBuilder, Query,
-        TableRef,
     },
 };
 use sqlparser::{
@@ -24,10 +23,11 @@ use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, INCLUDE, Index, IndexPart,
     NULLS_NOT_DISTINCT, PrimaryKey, Schema, Table,
     ddl::{Literal, RANDOM_UUID},
+    expr,
     extra::{self, Extra},
     names, rules, tenancy,
 };
-use crate::error::ModelError;
+use crate::{error::ModelError, sql::named_by};
 
 impl Schema {
     /// The schema of the given entities, the rules of `tenancy` applied; without one, no table belongs to a tenant,
@@ -64,18 +64,6 @@ impl Schema {
             let table = reader.table(&mut schema.enums);
             refused.extend(reader.refused.into_iter().map(|what| format!("{}: {what}", def.name)));
             schema.tables.insert(table.name.clone(), table);
-        }
-        let names: BTreeSet<Option<&str>> =
-            defs.iter().map(|def| def.schema_name.as_deref()).collect();
-        if names.len() > 1 {
-            let names: Vec<&str> = names.into_iter().map(|name| name.unwrap_or("none")).collect();
-            refused.push(format!(
-                "the entities name several schemas of the database by `schema_name` ({}): all tables of a project are \
-                 in one",
-                names.join(", ")
-            ));
-        } else {
-            schema.name = names.into_iter().next().flatten().map(str::to_owned);
         }
         refused.extend(lost_targets(&schema));
         refused.extend(wrong_order(defs, &schema));
@@ -220,7 +208,7 @@ impl Reader<'_> {
         for stmt in create.get_foreign_key_create_stmts() {
             let stmt = stmt.get_foreign_key();
             let columns = stmt.get_columns();
-            let Some(ref_table) = table_name(stmt.get_ref_table()) else {
+            let Some(ref_table) = stmt.get_ref_table().and_then(named_by) else {
                 self.refuse(format!("the relation of ({}) has no target", columns.join(", ")));
                 continue;
             };
@@ -476,7 +464,7 @@ fn unquoted(sql: &str) -> String {
             Token::Word(word) if single || names::needs_no_quotes(&word.value) => {
                 text.push_str(&word.value);
             }
-            other => text.push_str(&other.to_string()),
+            other => text.push_str(&expr::written(&other)),
         }
     }
     text
@@ -490,13 +478,6 @@ fn sql_of(expr: &Expr) -> String {
     }
     let sql = Query::select().expr(expr.clone()).to_string(PostgresQueryBuilder);
     sql.strip_prefix("SELECT ").unwrap_or(&sql).to_owned()
-}
-
-fn table_name(table: Option<&TableRef>) -> Option<String> {
-    match table {
-        Some(TableRef::Table(name, _)) => Some(name.1.to_string()),
-        _ => None,
-    }
 }
 
 fn action(action: Option<&ForeignKeyAction>) -> Action {

@@ -12,7 +12,10 @@ use super::{
     Action, Check, Column, ColumnType, Distribution, ForeignKey, Generated, Grantee, Index,
     IndexPart, Policy, PrimaryKey, RowSecurity, Schema, Table, rows,
 };
-use crate::{ops::v1::GRANTABLE, sql::literal};
+use crate::{
+    ops::v1::GRANTABLE,
+    sql::{is_ours, literal, name_in_model},
+};
 
 /// Which namespace to read.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +32,7 @@ impl Namespace {
     fn tables(self) -> String {
         match self {
             Self::Current(engine) => {
-                let mut ours = "c.relnamespace = \
-                                (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
-                    .to_owned();
+                let mut ours = is_ours("c.relnamespace");
                 for built_in in engine.capability().built_ins {
                     ours += " OR c.oid = to_regclass(";
                     ours += &literal(built_in.table);
@@ -40,6 +41,14 @@ impl Namespace {
                 format!("({ours})")
             }
             Self::Temporary => "c.relnamespace = pg_my_temp_schema()".to_owned(),
+        }
+    }
+
+    /// SQL for the name of a relation.
+    fn name(self, relation: &str) -> String {
+        match self {
+            Self::Current(_) => name_in_model(relation),
+            Self::Temporary => format!("{relation}.relname::text"),
         }
     }
 
@@ -145,11 +154,11 @@ pub(super) async fn read<C: ConnectionTrait>(
     namespace: Namespace,
     application_role: &str,
 ) -> Result<Schema, DbErr> {
-    let ours = namespace.tables();
+    let (ours, name) = (namespace.tables(), namespace.name("c"));
     let columns: Vec<ColumnRow> = rows(
         db,
         format!(
-            "SELECT c.relname::text AS table_name, a.attname::text AS column_name, \
+            "SELECT {name} AS table_name, a.attname::text AS column_name, \
              format_type(a.atttypid, a.atttypmod) AS column_type, NOT a.attnotnull AS nullable, \
              pg_get_expr(d.adbin, d.adrelid, true) AS default_expr, \
              {COLLATION} AS collation, {COLUMN_OPTIONS} AS options, {TABLE_OPTIONS} AS table_options \
@@ -165,9 +174,10 @@ pub(super) async fn read<C: ConnectionTrait>(
     let constraints: Vec<ConstraintRow> = rows(
         db,
         format!(
-            "SELECT c.relname::text AS table_name, k.conname::text AS name, \
+            "SELECT {name} AS table_name, k.conname::text AS name, \
              k.contype::text AS kind, {columns} AS columns, \
-             CASE WHEN r.relnamespace = c.relnamespace THEN r.relname::text \
+             CASE WHEN r.relnamespace = c.relnamespace OR r.relnamespace = \
+             (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) THEN {target} \
              ELSE (SELECT nspname FROM pg_namespace WHERE oid = r.relnamespace) || '.' \
              || r.relname END AS ref_table, \
              {ref_columns} AS ref_columns, k.confdeltype::text AS on_delete, \
@@ -178,6 +188,7 @@ pub(super) async fn read<C: ConnectionTrait>(
              LEFT JOIN pg_class r ON r.oid = k.confrelid \
              WHERE {ours} AND (k.contype IN ('p', 'f', 'c') OR k.contype = 'n' AND NOT k.convalidated) \
              ORDER BY c.relname, k.conname",
+            target = namespace.name("r"),
             columns = attribute_names("k.conkey", "k.conrelid"),
             ref_columns = attribute_names("k.confkey", "k.confrelid"),
         ),
@@ -186,7 +197,7 @@ pub(super) async fn read<C: ConnectionTrait>(
     let indexes: Vec<IndexRow> = rows(
         db,
         format!(
-            "SELECT c.relname::text AS table_name, n.relname::text AS name, \
+            "SELECT {name} AS table_name, n.relname::text AS name, \
              i.indisunique AS is_unique, am.amname::text AS method, p.parts, p.operator_classes, \
              p.descending, p.collations, \
              p.included || {INDEX_OPTIONS} AS options, \
@@ -223,13 +234,13 @@ pub(super) async fn read<C: ConnectionTrait>(
         add_enums(&mut schema, found);
     }
     if namespace.has_access() {
-        for row in rows::<AccessRow, _>(db, access_query(&ours, application_role)).await? {
+        for row in rows::<AccessRow, _>(db, access_query((&ours, &name), application_role)).await? {
             let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
             add_access(table, &row)?;
         }
     }
     if namespace.is_distributed() {
-        for row in rows::<DistributionRow, _>(db, distribution_query(&ours)).await? {
+        for row in rows::<DistributionRow, _>(db, distribution_query(&ours, &name)).await? {
             let Some(table) = schema.tables.get_mut(&row.table_name) else { continue };
             table.distribution = Some(distribution(row));
         }
@@ -316,9 +327,9 @@ const INDEX_PARTS: &str = "SELECT coalesce(array_agg(CASE k.suffix WHEN '' THEN 
 
 /// Where rows are, of every table that is in Citus's metadata:
 /// <https://docs.citusdata.com/en/stable/develop/api_metadata.html#partition-table>
-fn distribution_query(ours: &str) -> String {
+fn distribution_query(ours: &str, name: &str) -> String {
     format!(
-        "SELECT c.relname::text AS table_name, d.partmethod::text AS method, \
+        "SELECT {name} AS table_name, d.partmethod::text AS method, \
          d.repmodel::text AS replication, \
          column_to_column_name(d.logicalrelid, d.partkey) AS column_name \
          FROM pg_dist_partition d JOIN pg_class c ON c.oid = d.logicalrelid WHERE {ours}"
@@ -357,9 +368,9 @@ pub async fn read_comments<C: ConnectionTrait>(
     if !is_said || !engine.capability().comments {
         return Ok(());
     }
-    let ours = Namespace::Current(engine).tables();
+    let (ours, name) = (Namespace::Current(engine).tables(), Namespace::Current(engine).name("c"));
     let sql = format!(
-        "SELECT c.relname::text AS table_name, a.attname::text AS column_name, d.description \
+        "SELECT {name} AS table_name, a.attname::text AS column_name, d.description \
          FROM pg_class c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass \
          LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0 \
          WHERE {ours} AND c.relkind IN ('r', 'p')"
@@ -385,9 +396,9 @@ pub async fn read_comments<C: ConnectionTrait>(
 }
 
 /// Policies, and the privileges of PUBLIC and the application role, also those on columns.
-fn access_query(ours: &str, application_role: &str) -> String {
+fn access_query((ours, name): (&str, &str), application_role: &str) -> String {
     format!(
-        "SELECT c.relname::text AS table_name, c.relrowsecurity AS is_enabled, \
+        "SELECT {name} AS table_name, c.relrowsecurity AS is_enabled, \
          c.relforcerowsecurity AS is_forced, \
          coalesce((SELECT json_agg(json_build_object('name', p.polname, \
          'restrictive', NOT p.polpermissive, \

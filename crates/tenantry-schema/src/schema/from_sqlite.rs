@@ -7,6 +7,8 @@
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use sqlparser::tokenizer::Token;
 
+use crate::sql::joined;
+
 use super::{
     Action, BTREE, Check, Column, ColumnType, ForeignKey, Generated, Index, IndexPart, PrimaryKey,
     Schema, Table, expr, rows,
@@ -80,6 +82,18 @@ pub(super) async fn read<C: ConnectionTrait>(db: &C) -> Result<Schema, DbErr> {
          ORDER BY m.name, l.name, x.seqno",
     )
     .await?;
+    let (mut columns, mut foreign_keys, mut indexes) = (columns, foreign_keys, indexes);
+    let named = |name: &mut String| *name = joined(None, name).into_owned();
+    for row in &mut columns {
+        named(&mut row.table_name);
+    }
+    for row in &mut indexes {
+        named(&mut row.table_name);
+    }
+    for row in &mut foreign_keys {
+        named(&mut row.table_name);
+        named(&mut row.ref_table);
+    }
     Ok(assemble(columns, foreign_keys, indexes))
 }
 

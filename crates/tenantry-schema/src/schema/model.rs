@@ -13,6 +13,7 @@ use super::{
     expr, tenancy,
     types::ColumnType,
 };
+use crate::sql::parts;
 
 /// A whole schema: its tables by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,15 +26,12 @@ pub struct Schema {
     /// What entities cannot say: the text of each file of objects, by its name without `.sql`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub objects: BTreeMap<String, String>,
-    /// The schema of the database that the entities name by `schema_name`.
-    #[serde(skip)]
-    pub name: Option<String>,
 }
 
 /// A table with everything that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    /// The table's name, without schema.
+    /// The table's name, with its schema where the entity says one: see [`parts`](crate::sql::parts).
     #[serde(default)]
     pub name: String,
     /// What is said of it in the database.
@@ -279,6 +277,12 @@ impl Schema {
             table.grants.sort_by_key(|grant| grant.grantee);
         }
         self
+    }
+
+    /// The schemas of the database in which tables are whose entities say `schema_name`.
+    #[must_use]
+    pub fn schemas(&self) -> BTreeSet<String> {
+        self.tables.keys().filter_map(|name| Some(parts(name).0?.into_owned())).collect()
     }
 
     /// Whether tables belong to tenants, or may: those of a project without tenancy are nowhere but where they are.

@@ -2,7 +2,10 @@
 
 use sqlparser::keywords::ALL_KEYWORDS;
 
-use crate::{fingerprint::sha256, sql::quoted};
+use crate::{
+    fingerprint::sha256,
+    sql::{self, quoted},
+};
 
 /// The longest name that PostgreSQL keeps, in bytes; it cuts longer ones without a word.
 pub const MAX_BYTES: usize = 63;
@@ -74,10 +77,19 @@ pub fn in_condition(name: &str) -> String {
     if name == "id" { name.to_owned() } else { as_sql(name) }
 }
 
+/// The same for a table, which may have a schema.
+#[must_use]
+pub fn table_in_condition(name: &str) -> String {
+    match sql::parts(name) {
+        (None, table) => in_condition(&table),
+        (Some(schema), table) => format!("{}.{}", as_sql(&schema), as_sql(&table)),
+    }
+}
+
 /// Joins the parts by underscores. What exceeds [`MAX_BYTES`] is replaced by a hash of the whole
 /// name, so that two long names never become one.
 fn join(table: &str, parts: &[String], suffix: &str) -> String {
-    let mut name = table.to_owned();
+    let mut name = sql::parts(table).1.into_owned();
     for part in parts {
         name.push('_');
         // An expression's text is no identifier: keep its letters and digits.

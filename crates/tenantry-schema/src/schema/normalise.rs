@@ -5,6 +5,8 @@
 //! expected tables are built as temporary ones in a transaction that is rolled back, and read by
 //! the same reader. That needs the right to make temporary tables and nothing else.
 
+mod scratch;
+
 use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
 use tenantry_entity::{Engine, tenancy::SEALED_TENANT};
 
@@ -102,6 +104,7 @@ where
             && !v1::is_distribution(sql)
             && !sql.starts_with(v1::SEAL_BEGINS)
             && !sql.starts_with(v1::COMMENT_ON)
+            && !sql.starts_with(v1::SCHEMA_BEGINS)
     };
     let is_sealed = |sql: &str| sql.contains(SEALED_TENANT);
     let sealed = statements.iter().any(|sql| is_sealed(sql));
@@ -113,8 +116,10 @@ where
         })
         .collect();
     let local = enums::with_values_at_once(local);
+    let schemas = v1::created_schemas(statements);
     let only_creates = local.iter().all(|sql| is_creation(sql));
-    let reduced = if only_creates { Reduced::of(&local) } else { None };
+    // There is one temporary schema only.
+    let reduced = if only_creates && schemas.is_empty() { Reduced::of(&local) } else { None };
     let mut outcome = None;
     if let Some(reduced) = reduced {
         match temporary(db, engine, &reduced.statements, true).await {
@@ -126,6 +131,9 @@ where
     }
     let schema = match outcome {
         Some(schema) => schema,
+        None if !schemas.is_empty() => {
+            scratch::replay(db, engine, &local, &schemas, only_creates).await?
+        }
         None => temporary(db, engine, &local, only_creates).await?,
     };
     let mut schema = schema.sorted();
@@ -160,17 +168,13 @@ where
     let transaction = db.begin().await?;
     let outcome = temporary_in(&transaction, "pg_temp", &script).await;
     transaction.rollback().await?;
-    // A type or a function of an extension, say. What only creates, creates no other tables with the whole path.
-    let is_unknown = |error: &DbErr| {
-        matches!(sqlstate(error).as_deref(), Some(UNDEFINED_OBJECT | UNDEFINED_FUNCTION))
-    };
+    // What only creates, creates no other tables with the whole path.
     if !only_creates || !outcome.as_ref().is_err_and(is_unknown) {
         return outcome;
     }
     let transaction = db.begin().await?;
-    let sql = "SELECT 'pg_temp, ' || current_setting('search_path') AS path";
-    let row = transaction.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
-    let path = row.map_or(Ok("pg_temp".to_owned()), |row| row.try_get("", "path"))?;
+    let path = search_path(&transaction, engine).await?;
+    let path = path.map_or("pg_temp".to_owned(), |path| format!("pg_temp, {path}"));
     let outcome = temporary_in(&transaction, &path, &script).await;
     transaction.rollback().await?;
     outcome
@@ -197,6 +201,18 @@ fn is_forbidden(error: &DbErr) -> bool {
 
 const UNDEFINED_OBJECT: &str = "42704";
 const UNDEFINED_FUNCTION: &str = "42883";
+
+/// Whether a type or a function is not known: one of an extension, say.
+fn is_unknown(error: &DbErr) -> bool {
+    matches!(sqlstate(error).as_deref(), Some(UNDEFINED_OBJECT | UNDEFINED_FUNCTION))
+}
+
+/// The search path of the session.
+async fn search_path<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Option<String>, DbErr> {
+    let sql = "SELECT current_setting('search_path') AS path";
+    let row = db.query_one_raw(Statement::from_string(engine.backend(), sql)).await?;
+    row.map(|row| row.try_get("", "path")).transpose()
+}
 
 /// Makes temporary tables with this search path, in one round trip, and reads them.
 async fn temporary_in<C: ConnectionTrait>(

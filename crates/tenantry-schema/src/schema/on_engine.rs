@@ -92,6 +92,13 @@ impl Schema {
     pub fn refused_by(&self, engine: Engine) -> Vec<String> {
         let mut found = Vec::new();
         if engine != Engine::Sqlite {
+            for name in self.schemas() {
+                if engine != Engine::Postgres {
+                    found.push(format!(
+                        "the entities say `schema_name = \"{name}\"`, and all tables are in one schema on {engine}"
+                    ));
+                }
+            }
             for (table, column) in
                 self.tables.values().flat_map(|it| it.columns.iter().map(move |c| (it, c)))
             {
@@ -124,7 +131,7 @@ impl Schema {
             }
             return found;
         }
-        if let Some(name) = &self.name {
+        for name in self.schemas() {
             found.push(format!(
                 "the entities say `schema_name = \"{name}\"`, and SQLite has no schemas"
             ));

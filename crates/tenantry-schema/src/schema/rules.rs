@@ -1,9 +1,10 @@
 //! Rules that a schema must keep on every engine: lengths of names, names that collide, and foreign keys
 //! that would set a NOT NULL column to NULL.
 
-use std::{collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
 use super::{Action, BTREE, Column, INCLUDE, Index, Schema, Table, names};
+use crate::sql::parts;
 
 /// Every breach of a rule, as a sentence that names the table and the object.
 #[must_use]
@@ -39,8 +40,12 @@ fn too_long(table: &Table) -> Vec<String> {
     let indexes = table.indexes.iter().map(|index| ("index", &index.name));
     let constraints = constraints(table).into_iter().map(|name| ("constraint", name));
     let policies = table.policies.iter().map(|policy| ("policy", &policy.name));
-    [("table", &table.name)]
-        .into_iter()
+    let (schema, bare) = parts(&table.name);
+    let (schema, bare) = (schema.map(Cow::into_owned), bare.into_owned());
+    schema
+        .iter()
+        .map(|name| ("schema", name))
+        .chain([("table", &bare)])
         .chain(columns)
         .chain(indexes)
         .chain(constraints)
@@ -147,15 +152,20 @@ fn unsuited(table: &Table, index: &Index) -> Option<String> {
 /// primary keys no names, and does not tell the others by their case.
 fn met(schema: &Schema) -> Vec<String> {
     let mut found = Vec::new();
-    let mut taken: HashMap<String, Vec<Taken<'_>>> = HashMap::new();
+    let mut taken: HashMap<(Option<Cow<'_, str>>, String), Vec<Taken<'_>>> = HashMap::new();
     for table in schema.tables.values() {
-        let own = Taken { what: What::Table, table, name: &table.name };
-        let indexes =
-            table.indexes.iter().map(|it| Taken { what: What::Index(it), table, name: &it.name });
+        let (within, name) = parts(&table.name);
+        let own = Taken { what: What::Table, table, name };
+        let indexes = table.indexes.iter().map(|it| Taken {
+            what: What::Index(it),
+            table,
+            name: it.name.as_str().into(),
+        });
         let key = table.primary_key.iter().filter_map(|key| key.name.as_ref());
-        let key = key.map(|name| Taken { what: What::PrimaryKey, table, name });
+        let key =
+            key.map(|name| Taken { what: What::PrimaryKey, table, name: name.as_str().into() });
         for new in [own].into_iter().chain(indexes).chain(key) {
-            let others = taken.entry(new.name.to_ascii_lowercase()).or_default();
+            let others = taken.entry((within.clone(), new.name.to_ascii_lowercase())).or_default();
             found.extend(others.iter().filter_map(|other| other.meets(&new)));
             others.push(new);
         }
@@ -167,7 +177,7 @@ fn met(schema: &Schema) -> Vec<String> {
 struct Taken<'a> {
     what: What<'a>,
     table: &'a Table,
-    name: &'a str,
+    name: Cow<'a, str>,
 }
 
 /// What has the name.

@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use tenantry_entity::sample_id::SampleId;
 use tenantry_migration::{
     Result,
-    db::{count_rows, listed_ids, quoted},
+    db::{count_rows, listed_ids, quoted, quoted_table},
     refusal::Refusal,
     runner::{Dependent, dependents},
     schema::tenancy,
@@ -81,7 +81,7 @@ async fn referring<C: ConnectionTrait>(
         }
         let condition = format!(
             "{real} AND EXISTS (SELECT 1 FROM {} p WHERE {only}{} AND {})",
-            quoted(&target),
+            quoted_table(&target),
             joined.join(" AND "),
             on.journal.rows(parent)
         );

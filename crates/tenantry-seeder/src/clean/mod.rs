@@ -11,7 +11,7 @@ use sea_orm::{
 use tenantry_entity::{Tenancy, sample_id::SampleId};
 use tenantry_migration::{
     Error, Result,
-    db::{begin_for_tenant, finish, listed_ids, quoted, read_id},
+    db::{begin_for_tenant, finish, listed_ids, quoted, quoted_table, read_id},
     lock::{self, Purpose},
     runner::{Destructive, SeedingStage},
     schema::{Column, Schema, Table, names, tenancy},
@@ -157,7 +157,7 @@ async fn lock_out_writers<C: ConnectionTrait>(tx: &C, on: &Bound) -> Result<()> 
     }
     // This mode also holds off the foreign keys of tables that are not ours, which lock the rows that they
     // refer to.
-    let names: Vec<String> = on.tables().iter().map(|info| quoted(info.name)).collect();
+    let names: Vec<String> = on.tables().iter().map(|info| quoted_table(info.name)).collect();
     tx.execute_unprepared(&format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", "))).await?;
     Ok(())
 }
@@ -244,7 +244,7 @@ fn belonging_to(schema: &Schema, names: &Tenancy, table: &str, listed: &str) -> 
         "{} IN (SELECT {} FROM {} WHERE {theirs})",
         quoted(column),
         quoted(of_parent),
-        quoted(&parent.name)
+        quoted_table(&parent.name)
     ))
 }
 
@@ -286,7 +286,7 @@ async fn sample_tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<Vec<Sa
     let Tenancy { root, root_key, .. } = on.names();
     let key = names::in_condition(root_key);
     let samples = on.journal.ids(&key, root);
-    let sql = format!("SELECT {key} AS id FROM {} WHERE {samples} ORDER BY 1", quoted(root));
+    let sql = format!("SELECT {key} AS id FROM {} WHERE {samples} ORDER BY 1", quoted_table(root));
     let rows = db.query_all_raw(Statement::from_string(on.engine.backend(), sql)).await?;
     let kind = on.tables().iter().find(|info| info.is_root()).and_then(TableInfo::kind);
     Ok(rows.iter().map(|row| read_id(row, "id", kind)).collect::<std::result::Result<_, _>>()?)
@@ -302,7 +302,7 @@ async fn delete_from<C: ConnectionTrait>(
     _permit: &Destructive,
 ) -> Result<u64> {
     let Some(known) = schema.tables.get(table) else { return Ok(0) };
-    let sql = format!("DELETE FROM {} WHERE {only}{}", quoted(table), on.journal.rows(known));
+    let sql = format!("DELETE FROM {} WHERE {only}{}", quoted_table(table), on.journal.rows(known));
     let stmt = Statement::from_string(on.engine.backend(), sql);
     Ok(db.execute_raw(stmt).await?.rows_affected())
 }

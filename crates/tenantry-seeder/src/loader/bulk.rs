@@ -4,7 +4,7 @@
 use sea_orm::sqlx::{
     self, AssertSqlSafe, PgConnection, Postgres, Row as _, Transaction, postgres::PgPool,
 };
-use tenantry_migration::{Error, Result, db::quoted, lock::Patience, refusal::Refusal};
+use tenantry_migration::{Error, Result, db::quoted_table, lock::Patience, refusal::Refusal};
 
 use super::{
     copy::{Copy, Watched, failed},
@@ -24,8 +24,7 @@ struct Aside {
 const ASIDE: &str = "
     WITH ours AS (
         SELECT c.oid, c.oid::regclass::text AS name FROM pg_class c
-        WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
-        AND c.relname = ANY ($1) AND c.relkind = 'r'
+        WHERE c.oid = ANY (($1::text[])::regclass[]) AND c.relkind = 'r'
     ), keys AS (
         SELECT k.oid, o.name, k.conname, pg_get_constraintdef(k.oid) AS definition
         FROM pg_constraint k JOIN ours o ON o.oid = k.conrelid
@@ -66,7 +65,7 @@ pub(super) async fn load(
     let mut tx = pool.begin().await.map_err(raw)?;
     run(&mut tx, &patience.settings_sql()).await?;
     let tables: Vec<&str> = set.tables().iter().map(|info| info.name).collect();
-    let names = tables.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    let names = tables.iter().map(|name| quoted_table(name)).collect::<Vec<_>>().join(", ");
     run(&mut tx, &format!("LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")).await?;
     check_empty(&mut tx, &tables).await?;
     // For sorting, where the role has not more already.
@@ -99,7 +98,7 @@ pub(super) async fn load(
 async fn check_empty(tx: &mut PgConnection, tables: &[&str]) -> Result<()> {
     let mut full = Vec::new();
     for table in tables {
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quoted(table));
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quoted_table(table));
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut *tx).await.map_err(raw)?;
         if row.try_get(0).map_err(raw)? {
             full.push(*table);
@@ -117,7 +116,7 @@ async fn check_empty(tx: &mut PgConnection, tables: &[&str]) -> Result<()> {
 }
 
 async fn asides(tx: &mut PgConnection, tables: &[&str]) -> Result<Vec<Aside>> {
-    let names: Vec<String> = tables.iter().map(|&name| name.to_owned()).collect();
+    let names: Vec<String> = tables.iter().map(|name| quoted_table(name)).collect();
     let rows = sqlx::query(ASIDE).bind(names).fetch_all(tx).await.map_err(raw)?;
     let aside = |row: &sqlx::postgres::PgRow| {
         Ok(Aside { drop: row.try_get("drop")?, create: row.try_get("create")? })

@@ -13,7 +13,11 @@ use sea_orm::{
 };
 use sea_query_sqlx::SqlxValues;
 use tenantry_entity::Engine;
-use tenantry_migration::{Error, Result, db::quoted, runner::Contents};
+use tenantry_migration::{
+    Error, Result,
+    db::{quoted, quoted_table},
+    runner::Contents,
+};
 
 use super::{
     collision::explained,
@@ -80,8 +84,11 @@ impl Sink for Copy<'_> {
         }
         let rows = few.into_iter().chain(rows);
         let columns: Vec<String> = info.columns.iter().map(|name| quoted(name)).collect();
-        let sql =
-            format!("COPY {} ({}) FROM STDIN (FORMAT binary)", quoted(table), columns.join(", "));
+        let sql = format!(
+            "COPY {} ({}) FROM STDIN (FORMAT binary)",
+            quoted_table(table),
+            columns.join(", ")
+        );
         let mut stream = self.connection.copy_in_raw(&sql).await.map_err(failed)?;
         let mut bytes = Vec::with_capacity(CHUNK + 4_096);
         bytes.extend(b"PGCOPY\n\xff\r\n\0");

@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{InsertStatement, OnConflict, Query},
 };
 use tenantry_entity::Engine;
-use tenantry_migration::{Result, runner::Contents};
+use tenantry_migration::{Result, db::table_ref, runner::Contents};
 
 use super::{
     collision::explained,
@@ -92,7 +92,7 @@ impl Statements {
 /// An INSERT of rows.
 pub(crate) fn insertion(table: &TableInfo, rows: Vec<Vec<Value>>) -> InsertStatement {
     let mut insert = Query::insert();
-    insert.into_table(table.name).columns(table.columns.iter().copied());
+    insert.into_table(table_ref(table.name)).columns(table.columns.iter().copied());
     for row in rows {
         // Each row has a value for each column.
         insert.values_panic(table.bind(row));

@@ -8,7 +8,10 @@ use sea_orm::{
     sea_query::{Condition, Expr, ExprTrait as _, Query},
 };
 use tenantry_entity::sample_id::SampleId;
-use tenantry_migration::{Result, db::read_id};
+use tenantry_migration::{
+    Result,
+    db::{read_id, table_ref},
+};
 
 use crate::samples::{SampleTenant, TableInfo};
 
@@ -103,7 +106,8 @@ async fn there<C: ConnectionTrait>(
         None => Condition::all()
             .add(Expr::col("id").is_in(rows.iter().map(|(_, (_, id))| Value::from(*id)))),
     };
-    let select = Query::select().column("id").from(info.name).cond_where(condition).take();
+    let select =
+        Query::select().column("id").from(table_ref(info.name)).cond_where(condition).take();
     let found = db.query_all(&select).await?;
     let id = |row: &QueryResult| read_id(row, "id", info.kind());
     Ok(found.iter().map(id).collect::<std::result::Result<_, DbErr>>()?)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Statement};
 use tenantry_entity::Engine;
 use tenantry_migration::{
-    db::{count_rows, quoted},
+    db::{count_rows, is_ours, name_in_model, quoted, quoted_table},
     error::Result,
     schema::{ForeignKey, Index, LeftOut, Schema, Table},
 };
@@ -59,7 +59,7 @@ pub(super) async fn orphans(
         !skipped.iter().any(|name| name == table) || !is_enforced(table, key)
     });
     let conditions: Vec<_> =
-        keys.iter().map(|(table, key)| (quoted(table), has_no_parent(table, key))).collect();
+        keys.iter().map(|(table, key)| (quoted_table(table), has_no_parent(table, key))).collect();
     let counts = count_rows(tx, engine, &conditions).await?;
     let found = keys.iter().zip(counts).filter(|(_, rows)| *rows > 0);
     let found = found.map(|((table, key), rows)| Orphans {
@@ -103,7 +103,7 @@ pub(super) async fn duplicates(
             let set: Vec<String> = parts.iter().map(|part| format!("{part} IS NOT NULL")).collect();
             let set = set.iter().map(String::as_str).chain(index.predicate.as_deref());
             let set = set.collect::<Vec<_>>().join(" AND ");
-            let (table, parts) = (quoted(&table.name), parts.join(", "));
+            let (table, parts) = (quoted_table(&table.name), parts.join(", "));
             let twice = format!(
                 "(SELECT 1 AS one FROM {table} WHERE {set} GROUP BY {parts} HAVING count(*) > 1) d"
             );
@@ -142,9 +142,10 @@ async fn large_tables(
         "pg_relation_size(c.oid)"
     };
     let sql = format!(
-        "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n \
-         ON n.oid = c.relnamespace WHERE n.nspname = current_schema() \
-         AND c.relkind IN ('r', 'p') AND coalesce({size}, 0) > {SMALL_TABLE} ORDER BY 1"
+        "SELECT {} AS name FROM pg_class c WHERE {} \
+         AND c.relkind IN ('r', 'p') AND coalesce({size}, 0) > {SMALL_TABLE} ORDER BY 1",
+        name_in_model("c"),
+        is_ours("c.relnamespace")
     );
     let rows = tx.query_all_raw(Statement::from_string(engine.backend(), sql)).await?;
     let mut large = Vec::new();
@@ -160,7 +161,7 @@ async fn large_tables(
 /// SQL that is true for a row of `table` that refers to nothing. A key with a NULL in it refers to
 /// nothing by right.
 fn has_no_parent(table: &str, key: &ForeignKey) -> String {
-    let table = quoted(table);
+    let table = quoted_table(table);
     let pairs = key.columns.iter().zip(&key.ref_columns);
     let joined: Vec<String> =
         pairs.map(|(from, to)| format!("p.{} = {table}.{}", quoted(to), quoted(from))).collect();
@@ -169,7 +170,7 @@ fn has_no_parent(table: &str, key: &ForeignKey) -> String {
     format!(
         "{} AND NOT EXISTS (SELECT 1 FROM {} p WHERE {})",
         set.join(" AND "),
-        quoted(&key.ref_table),
+        quoted_table(&key.ref_table),
         joined.join(" AND ")
     )
 }

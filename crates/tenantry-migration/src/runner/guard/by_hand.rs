@@ -12,7 +12,6 @@ use super::{
     Request, left, named, replayed_on,
 };
 use crate::{
-    db::literal,
     diff::{Change, diff, options, place},
     error::{Result, sqlstate},
     refusal::Refusal,
@@ -20,6 +19,7 @@ use crate::{
         self, Schema,
         objects::{self, Kind},
     },
+    sql::{is_one_of, name_in_model},
 };
 
 /// What depends on the tables that go, and everything that was made by hand and would go
@@ -147,17 +147,11 @@ pub(super) async fn written_by_migrations(
     let Some(ours) = journal::transactions_sql(request.history.entries()) else {
         return Ok(None);
     };
-    let listed = |names: &mut dyn Iterator<Item = &String>| -> String {
-        names.map(|name| literal(name)).collect::<Vec<_>>().join(", ")
-    };
     let sql = format!(
-        "WITH t AS MATERIALIZED (SELECT c.oid, c.relname::text AS name, c.xmin AS x FROM pg_class c \
-         WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
-         AND c.relname IN ({names})), \
+        "WITH t AS MATERIALIZED (SELECT c.oid, {name} AS name, c.xmin AS x FROM pg_class c WHERE {those}), \
          i AS MATERIALIZED (SELECT i.indexrelid AS oid, i.xmin AS x FROM pg_index i JOIN t ON t.oid = i.indrelid), \
          ours AS MATERIALIZED ({ours}), \
-         b AS MATERIALIZED (SELECT c.oid, c.relhastriggers FROM pg_class c WHERE c.relnamespace = \
-         (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relname IN ({besides})) \
+         b AS MATERIALIZED (SELECT c.oid, c.relhastriggers FROM pg_class c WHERE {besides}) \
          SELECT NOT EXISTS (SELECT 1 FROM (SELECT x FROM t UNION ALL SELECT x FROM i \
          UNION ALL SELECT c.xmin FROM pg_class c JOIN i ON i.oid = c.oid \
          UNION ALL SELECT a.xmin FROM pg_attribute a JOIN t ON t.oid = a.attrelid \
@@ -181,8 +175,9 @@ pub(super) async fn written_by_migrations(
          ('pg_rewrite'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass) \
          OR d.classid = 'pg_class'::regclass AND d.deptype = 'a' AND s.relkind = 'S'))) AS is_alone, \
          ARRAY(SELECT name FROM t) AS names",
-        names = listed(&mut tables.iter()),
-        besides = listed(&mut tables.iter().chain(request.uncounted)),
+        name = name_in_model("c"),
+        those = is_one_of("c", tables.iter().map(String::as_str)),
+        besides = is_one_of("c", tables.iter().chain(request.uncounted).map(String::as_str)),
     );
     let row = tx.query_one_raw(Statement::from_string(request.engine.backend(), sql)).await?;
     let Some(row) = row else { return Ok(None) };

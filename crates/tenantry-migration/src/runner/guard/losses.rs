@@ -5,11 +5,12 @@ use tenantry_entity::Engine;
 
 use super::{Request, named};
 use crate::{
-    db::{literal, quoted, table_size},
+    db::{literal, table_size},
     error::Result,
     refusal::Loss,
     runner::{effect::Effect, samples::Samples, sums::Sum},
     schema::{Action, Schema, Table},
+    sql::quoted_table,
 };
 
 /// The tables that go or lose something, those that go first.
@@ -122,7 +123,7 @@ pub(super) async fn filled<'t>(
     tables: &[&'t Table],
 ) -> Result<Vec<&'t Table>, DbErr> {
     let has_rows = |(at, table): (usize, &&Table)| {
-        format!("SELECT {at} AS at WHERE EXISTS (SELECT 1 FROM {})", quoted(&table.name))
+        format!("SELECT {at} AS at WHERE EXISTS (SELECT 1 FROM {})", quoted_table(&table.name))
     };
     let parts: Vec<String> = tables.iter().enumerate().map(has_rows).collect();
     if parts.is_empty() {
@@ -158,7 +159,7 @@ pub(super) async fn count(
             format!(
                 "SELECT {name} AS table_name, count(*) AS real_rows, {which} AS which \
                  FROM {} AS counted WHERE ({}) IS NOT TRUE",
-                quoted(&table.name),
+                quoted_table(&table.name),
                 samples.rows(table),
                 name = literal(&table.name),
             )

@@ -17,11 +17,11 @@ use super::{
 };
 use crate::{
     backup::Losing,
-    db::quoted,
     error::{List, Result},
     observer::{Observer, Phase, Watch},
     refusal::{Loss, Refusal},
     schema::{self, Schema, Table},
+    sql::quoted_table,
 };
 
 /// What a command asks the guard.
@@ -311,7 +311,7 @@ async fn lock(tx: &DatabaseTransaction, request: &Request<'_>) -> Result<(), DbE
         .chain(&request.effect.thins)
         .chain(request.effect.rebuilt.iter().map(|(name, _)| name))
         .filter(|name| existing.iter().any(|table| table.is_table && table.name == **name))
-        .map(|name| quoted(name))
+        .map(|name| quoted_table(name))
         .collect();
     if names.is_empty() {
         return Ok(());

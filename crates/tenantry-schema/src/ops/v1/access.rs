@@ -11,7 +11,7 @@ use tenantry_entity::{
 use super::{alter::execute, engine};
 use crate::{
     ops::context::{ApplicationRole, Context},
-    sql::quoted,
+    sql::{quoted, quoted_table},
 };
 
 /// Alters who may see and change the rows of `table`; see [`AlterAccess`].
@@ -92,14 +92,14 @@ impl AlterAccess {
 
     /// Drops a policy.
     pub fn drop_policy(mut self, name: &str) -> Self {
-        let sql = format!("DROP POLICY {} ON {}", quoted(name), quoted(&self.table));
+        let sql = format!("DROP POLICY {} ON {}", quoted(name), quoted_table(&self.table));
         self.steps.push(AccessStep::Sql(sql));
         self
     }
 
     /// Gives a policy another name.
     pub fn rename_policy(mut self, from: &str, to: &str) -> Self {
-        let (from, to, table) = (quoted(from), quoted(to), quoted(&self.table));
+        let (from, to, table) = (quoted(from), quoted(to), quoted_table(&self.table));
         self.steps.push(AccessStep::Sql(format!("ALTER POLICY {from} ON {table} RENAME TO {to}")));
         self
     }
@@ -185,7 +185,9 @@ fn owned(privileges: &[&str]) -> Vec<String> {
 }
 
 /// The application role: the runner knows it, and without a runner the database is asked.
-async fn application_role(manager: &SchemaManager<'_>) -> Result<ApplicationRole, DbErr> {
+pub(super) async fn application_role(
+    manager: &SchemaManager<'_>,
+) -> Result<ApplicationRole, DbErr> {
     if let Some(context) = Context::current() {
         return Ok(context.application_role);
     }
@@ -210,13 +212,13 @@ const NO_FORCE: &str = "NO FORCE ROW LEVEL SECURITY";
 /// Switches policies of a table on or off.
 #[must_use]
 pub fn row_security_sql(table: &str, action: &str) -> String {
-    format!("ALTER TABLE {} {action}", quoted(table))
+    format!("ALTER TABLE {} {action}", quoted_table(table))
 }
 
 /// Makes a policy; `definition` is what stands behind the table.
 #[must_use]
 pub fn policy_sql(table: &str, name: &str, definition: &str) -> String {
-    format!("CREATE POLICY {} ON {} {definition}", quoted(name), quoted(table))
+    format!("CREATE POLICY {} ON {} {definition}", quoted(name), quoted_table(table))
 }
 
 /// What sealed policies ask for the tenant: a function, and the table with its keys, where they are missing.
@@ -291,7 +293,7 @@ pub fn grant_sql(table: &str, privileges: &[String], grantee: &str) -> Vec<Strin
     let grant = |privileges: &[&str], option: &str| {
         let privileges = privileges.join(", ");
         (!privileges.is_empty())
-            .then(|| format!("GRANT {privileges} ON {} TO {grantee}{option}", quoted(table)))
+            .then(|| format!("GRANT {privileges} ON {} TO {grantee}{option}", quoted_table(table)))
     };
     grant(&plain, "").into_iter().chain(grant(&grantable, GRANTABLE)).collect()
 }
@@ -301,8 +303,9 @@ fn revoke_sql(table: &str, privileges: &[String], grantee: &str) -> Vec<String> 
     let (grantable, plain) = split(privileges);
     let revoke = |option: &str, privileges: &[&str]| {
         let privileges = privileges.join(", ");
-        (!privileges.is_empty())
-            .then(|| format!("REVOKE {option}{privileges} ON {} FROM {grantee}", quoted(table)))
+        (!privileges.is_empty()).then(|| {
+            format!("REVOKE {option}{privileges} ON {} FROM {grantee}", quoted_table(table))
+        })
     };
     revoke("GRANT OPTION FOR ", &grantable).into_iter().chain(revoke("", &plain)).collect()
 }

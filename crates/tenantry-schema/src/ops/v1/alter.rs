@@ -9,7 +9,7 @@ use sqlparser::{ast, dialect::PostgreSqlDialect, parser::Parser};
 use tenantry_entity::Engine;
 
 use super::{Rebuild, create_index, engine, has_collation};
-use crate::sql::{literal, quoted};
+use crate::sql::{literal, parts, quoted, quoted_beside, quoted_table, table_ref};
 
 /// Alters the table `table`; see [`AlterTable`].
 pub fn alter_table(table: &str) -> AlterTable {
@@ -56,14 +56,15 @@ impl AlterTable {
     /// Drops a column, by a statement of its own: what other steps of one statement make of its
     /// values, they could not read any more.
     pub fn drop_column(mut self, column: &str) -> Self {
-        let sql = format!("ALTER TABLE {} DROP COLUMN {}", quoted(&self.table), quoted(column));
+        let sql =
+            format!("ALTER TABLE {} DROP COLUMN {}", quoted_table(&self.table), quoted(column));
         self.steps.push(AlterStep::Alone(sql));
         self
     }
 
     /// Gives the rows that have NULL in `column` a value, as SQL over the row.
     pub fn fill(mut self, column: &str, value: &str) -> Self {
-        let (table, column) = (quoted(&self.table), quoted(column));
+        let (table, column) = (quoted_table(&self.table), quoted(column));
         let sql = format!("UPDATE {table} SET {column} = ({value}) WHERE {column} IS NULL");
         self.steps.push(AlterStep::Alone(sql));
         self
@@ -117,7 +118,7 @@ impl AlterTable {
     /// Keeps the values of a generated column, which become its own. A statement of its own, after which they may
     /// become another type's.
     pub fn drop_expression(mut self, column: &str) -> Self {
-        let (table, column) = (quoted(&self.table), quoted(column));
+        let (table, column) = (quoted_table(&self.table), quoted(column));
         let sql = format!("ALTER TABLE {table} ALTER COLUMN {column} DROP EXPRESSION");
         self.steps.push(AlterStep::Alone(sql));
         self
@@ -149,7 +150,7 @@ impl AlterTable {
 
     /// Lets the database give each new row the next number in the column, after those that are there.
     pub fn add_identity(mut self, name: &str) -> Self {
-        let (table, column) = (quoted(&self.table), quoted(name));
+        let (table, column) = (quoted_table(&self.table), quoted(name));
         let begin = format!("ALTER TABLE {table} ALTER COLUMN {column}");
         let sequence = format!("pg_get_serial_sequence({}, {})", literal(&table), literal(name));
         for sql in [
@@ -165,7 +166,7 @@ impl AlterTable {
 
     /// New rows have to name a number in `column` from now on. It may be an identity column, or a `serial` one.
     pub fn drop_identity(mut self, column: &str) -> Self {
-        let (table, quoted) = (quoted(&self.table), quoted(column));
+        let (table, quoted) = (quoted_table(&self.table), quoted(column));
         let sql = format!("ALTER TABLE {table} ALTER COLUMN {quoted} DROP IDENTITY IF EXISTS");
         self.steps.push(AlterStep::Alone(sql));
         self.drop_default(column)
@@ -198,7 +199,7 @@ impl AlterTable {
 
     fn foreign_key_action(&self, key: &ForeignKeyCreateStatement) -> String {
         let sql = key.to_string(PostgresQueryBuilder);
-        let prefix = format!("ALTER TABLE {} ", quoted(&self.table));
+        let prefix = format!("ALTER TABLE {} ", quoted_table(&self.table));
         sql.strip_prefix(&prefix).unwrap_or(&sql).to_owned()
     }
 
@@ -289,7 +290,7 @@ impl AlterTable {
         let said = quoted(&format!("{VALUE_NEEDED}{column}"));
         let only =
             if is_new { String::new() } else { format!(" WHERE {} IS NULL", quoted(column)) };
-        let sql = format!("SELECT count(*) AS {said} FROM {}{only}", quoted(&self.table));
+        let sql = format!("SELECT count(*) AS {said} FROM {}{only}", quoted_table(&self.table));
         let stmt = Statement::from_string(manager.get_database_backend(), sql);
         let row = manager.get_connection().query_one_raw(stmt).await?;
         // A recording connection answers with something else.
@@ -316,7 +317,12 @@ fn value_needed(rows: i64, table: &str, column: &str) -> String {
 }
 
 fn rename_sql(table: &str, from: &str, to: &str) -> String {
-    format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {}", quoted(table), quoted(from), quoted(to))
+    format!(
+        "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
+        quoted_table(table),
+        quoted(from),
+        quoted(to)
+    )
 }
 
 /// Citus renames no constraint of a distributed table: a key goes by its index, another constraint is made
@@ -330,7 +336,7 @@ async fn rename_on_nodes(
     let sql = format!(
         "SELECT contype::text AS kind, pg_get_constraintdef(oid) AS definition FROM pg_constraint \
          WHERE conrelid = to_regclass({}) AND conname = {}",
-        literal(&quoted(table)),
+        literal(&quoted_table(table)),
         literal(from)
     );
     let stmt = Statement::from_string(manager.get_database_backend(), sql);
@@ -341,10 +347,10 @@ async fn rename_on_nodes(
     });
     Ok(match found {
         Some((kind, _)) if kind == "p" || kind == "u" => {
-            vec![format!("ALTER INDEX {} RENAME TO {}", quoted(from), quoted(to))]
+            vec![format!("ALTER INDEX {} RENAME TO {}", quoted_beside(table, from), quoted(to))]
         }
         Some((_, definition)) => {
-            let table = quoted(table);
+            let table = quoted_table(table);
             vec![
                 format!("ALTER TABLE {table} ADD CONSTRAINT {} {definition}", quoted(to)),
                 format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(from)),
@@ -369,7 +375,7 @@ async fn alter(
         _ => actions,
     };
     for actions in statements {
-        execute(manager, format!("ALTER TABLE {} {actions}", quoted(table))).await?;
+        execute(manager, format!("ALTER TABLE {} {actions}", quoted_table(table))).await?;
     }
     Ok(())
 }
@@ -405,10 +411,35 @@ pub async fn rename_column(
     to: &str,
 ) -> Result<(), DbErr> {
     let stmt = Table::alter()
-        .table(table.to_owned())
+        .table(table_ref(table))
         .rename_column(from.to_owned().into_iden(), to.to_owned().into_iden())
         .take();
     manager.alter_table(stmt).await
+}
+
+/// Gives a table in a schema of its own another name in that schema.
+///
+/// # Errors
+///
+/// If the statement fails.
+pub async fn rename_table(manager: &SchemaManager<'_>, from: &str, to: &str) -> Result<(), DbErr> {
+    let sql = format!("ALTER TABLE {} RENAME TO {}", quoted_table(from), quoted(&parts(to).1));
+    execute(manager, sql).await
+}
+
+/// Gives the index `from` of a table in a schema of its own another name.
+///
+/// # Errors
+///
+/// If the statement fails.
+pub async fn rename_index_of(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    from: &str,
+    to: &str,
+) -> Result<(), DbErr> {
+    let sql = format!("ALTER INDEX {} RENAME TO {}", quoted_beside(table, from), quoted(to));
+    execute(manager, sql).await
 }
 
 /// Gives the index `from` the name of `to`, which is otherwise the same.

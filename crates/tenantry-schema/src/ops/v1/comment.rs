@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::{DbErr, SchemaManager};
 
 use super::{alter::execute, engine};
-use crate::sql::{literal, quoted};
+use crate::sql::{literal, quoted, quoted_table};
 
 /// Says something of a table; `None` takes back what was said.
 ///
@@ -51,8 +51,8 @@ pub const COMMENT_ON: &str = "COMMENT ON ";
 #[must_use]
 pub fn comment_sql(table: &str, column: Option<&str>, text: Option<&str>) -> String {
     let place = match column {
-        Some(column) => format!("COLUMN {}.{}", quoted(table), quoted(column)),
-        None => format!("TABLE {}", quoted(table)),
+        Some(column) => format!("COLUMN {}.{}", quoted_table(table), quoted(column)),
+        None => format!("TABLE {}", quoted_table(table)),
     };
     let text = text.map_or_else(|| "NULL".to_owned(), literal);
     format!("{COMMENT_ON}{place} IS {text}")

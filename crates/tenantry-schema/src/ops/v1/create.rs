@@ -13,13 +13,17 @@ use sqlparser::{
     dialect::PostgreSqlDialect,
     parser::Parser,
 };
-use tenantry_entity::{Capability, tenancy::TENANCY};
+use tenantry_entity::{Capability, Engine, tenancy::TENANCY};
 
 use super::{
     alter::{column_text, execute, index_sql},
     engine,
 };
-use crate::{ops::context::Context, schema::tenancy, sql::quoted};
+use crate::{
+    ops::context::Context,
+    schema::tenancy,
+    sql::{quoted_table, table_ref},
+};
 
 /// Creates a table. One that the engine brings along gets the columns that it does not have, and
 /// nothing else of it is touched.
@@ -86,7 +90,7 @@ pub async fn drop_table(manager: &SchemaManager<'_>, table: &str) -> Result<(), 
     if engine(manager).capability().built_in(table).is_some() {
         return Ok(());
     }
-    manager.drop_table(Table::drop().table(table.to_owned()).take()).await
+    manager.drop_table(Table::drop().table(table_ref(table)).take()).await
 }
 
 /// Adds a column that every engine can add as it is. A table that the engine brings along may have
@@ -104,7 +108,7 @@ pub async fn add_column(
     if engine(manager).capability().built_in(table).is_some() {
         return add_if_missing(manager, table, column).await;
     }
-    let stmt = Table::alter().table(table.to_owned()).add_column(column).take();
+    let stmt = Table::alter().table(table_ref(table)).add_column(column).take();
     manager.alter_table(stmt).await
 }
 
@@ -122,7 +126,7 @@ pub async fn drop_column(
     if engine(manager).capability().built_in(table).is_some() {
         return Ok(());
     }
-    let stmt = Table::alter().table(table.to_owned()).drop_column(column.to_owned()).take();
+    let stmt = Table::alter().table(table_ref(table)).drop_column(column.to_owned()).take();
     manager.alter_table(stmt).await
 }
 
@@ -131,7 +135,7 @@ async fn add_if_missing(
     table: &str,
     column: ColumnDef,
 ) -> Result<(), DbErr> {
-    let (table, column) = (quoted(table), column_text(column));
+    let (table, column) = (quoted_table(table), column_text(column));
     execute(manager, format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}")).await
 }
 
@@ -148,6 +152,10 @@ pub async fn create_index(
     let engine = engine(manager);
     let sql = index.to_string(PostgresQueryBuilder);
     let capability = engine.capability();
+    if engine == Engine::Sqlite && sql.contains("\".\"") {
+        // SeaQuery has no words for it.
+        return execute(manager, index_sql(&index, engine)).await;
+    }
     // Of plain columns, on an engine without exceptions, there is nothing to find out by parsing.
     if sql.matches('(').count() == 1
         && capability.built_ins.is_empty()
@@ -204,7 +212,7 @@ pub async fn drop_index(
     table: &str,
     index: &str,
 ) -> Result<(), DbErr> {
-    let mut drop = Index::drop().name(index).table(table.to_owned()).to_owned();
+    let mut drop = Index::drop().name(index).table(table_ref(table)).to_owned();
     let capability = engine(manager).capability();
     if capability.built_in(table).is_some() || !capability.expression_indexes {
         drop = drop.if_exists().to_owned();

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::{alter::execute, engine};
 use crate::{
     schema::{Distribution, expr},
-    sql::{literal, quoted},
+    sql::{literal, quoted_table},
 };
 
 /// Spreads the rows of `table` over the nodes by the values of `column`: rows with the same value
@@ -130,17 +130,17 @@ pub fn distributions(statements: &[String]) -> BTreeMap<String, Distribution> {
 
 /// <https://docs.citusdata.com/en/stable/develop/api_udf.html#create-distributed-table>
 fn distribute_sql(table: &str, column: &str, other: Option<&str>) -> String {
-    let other = other.map_or_else(|| literal("none"), |other| literal(&quoted(other)));
-    let (table, column) = (literal(&quoted(table)), literal(column));
+    let other = other.map_or_else(|| literal("none"), |other| literal(&quoted_table(other)));
+    let (table, column) = (literal(&quoted_table(table)), literal(column));
     format!("{DISTRIBUTE}{table}, {column}, colocate_with => {other})")
 }
 
 /// Puts a table on every node.
 #[must_use]
 pub fn replicate_sql(table: &str) -> String {
-    format!("{REPLICATE}{})", literal(&quoted(table)))
+    format!("{REPLICATE}{})", literal(&quoted_table(table)))
 }
 
 fn undistribute_sql(table: &str) -> String {
-    format!("{UNDISTRIBUTE}{})", literal(&quoted(table)))
+    format!("{UNDISTRIBUTE}{})", literal(&quoted_table(table)))
 }

@@ -7,7 +7,7 @@ use sea_orm_migration::prelude::{
 };
 
 use super::{alter::execute, create_index};
-use crate::sql::quoted;
+use crate::sql::{parts, quoted, quoted_table};
 
 /// The question that every rebuild begins with, and by which the runner recognises one.
 pub const FOREIGN_KEYS_ENFORCED: &str = "SELECT foreign_keys FROM pragma_foreign_keys";
@@ -79,9 +79,9 @@ impl Rebuild {
             )));
         }
         for (column, condition) in &self.checked {
-            all_fit(manager, name, &quoted(name), column, condition).await?;
+            all_fit(manager, name, &quoted_table(name), column, condition).await?;
         }
-        let literal = name.replace('\'', "''");
+        let literal = parts(name).1.replace('\'', "''");
         let attached = query(format!(
             "SELECT name, sql FROM sqlite_schema WHERE tbl_name = '{literal}' \
              AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid"
@@ -92,7 +92,7 @@ impl Rebuild {
             .filter_map(|row| Some((row.try_get("", "name").ok()?, row.try_get("", "sql").ok()?)))
             .collect();
 
-        let (old, new) = (quoted(name), format!("{name}__rebuilt"));
+        let (old, new) = (quoted_table(name), format!("{}__rebuilt", parts(name).1));
         let mut create = self.table;
         manager.create_table(create.table(new.clone()).take()).await?;
         let new = quoted(&new);
