@@ -280,10 +280,12 @@ impl Runner<'_> {
         session: &mut Session,
         _permit: &Destructive,
     ) -> Result<()> {
-        let existing = bookkeeping::relations(session.tx(), self.engine).await?;
-        let _watch = self.watch(Phase::Bookkeeping);
         let mut tables = self.bookkeeping_tables().to_vec();
-        tables.retain(|table| existing.iter().any(|relation| relation.name == *table));
+        if !(session.history.has_bookkeeping && session.history.has_journal) {
+            let existing = bookkeeping::relations(session.tx(), self.engine).await?;
+            tables.retain(|table| existing.iter().any(|relation| relation.name == *table));
+        }
+        let _watch = self.watch(Phase::Bookkeeping);
         drop_all(session.tx(), self.engine, &tables).await?;
         session.history = History::default();
         Ok(())

@@ -129,6 +129,8 @@ pub(super) struct Ours {
     /// Whether nothing hangs on them or on the bookkeeping: no view, trigger, rule, statistics, publication or
     /// sequence, and no table that inherits or refers to them.
     pub is_alone: bool,
+    /// Whether none has a page in its file, so that no row was ever in it. Others may be empty, too.
+    pub is_empty: bool,
 }
 
 /// Those of these tables that are there, if everything that the catalogue has of them was written by the transactions
@@ -148,7 +150,7 @@ pub(super) async fn written_by_migrations(
         return Ok(None);
     };
     let sql = format!(
-        "WITH t AS MATERIALIZED (SELECT c.oid, {name} AS name, c.xmin AS x FROM pg_class c WHERE {those}), \
+        "WITH t AS MATERIALIZED (SELECT c.oid, {name} AS name, c.xmin AS x, c.relkind AS kind FROM pg_class c WHERE {those}), \
          i AS MATERIALIZED (SELECT i.indexrelid AS oid, i.xmin AS x FROM pg_index i JOIN t ON t.oid = i.indrelid), \
          ours AS MATERIALIZED ({ours}), \
          b AS MATERIALIZED (SELECT c.oid, c.relhastriggers FROM pg_class c WHERE {besides}) \
@@ -174,6 +176,7 @@ pub(super) async fn written_by_migrations(
          WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = b.oid AND (d.classid IN \
          ('pg_rewrite'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass) \
          OR d.classid = 'pg_class'::regclass AND d.deptype = 'a' AND s.relkind = 'S'))) AS is_alone, \
+         (SELECT bool_and(kind = 'r' AND pg_relation_size(oid) = 0) FROM t) AS is_empty, \
          ARRAY(SELECT name FROM t) AS names",
         name = name_in_model("c"),
         those = is_one_of("c", tables.iter().map(String::as_str)),
@@ -182,7 +185,11 @@ pub(super) async fn written_by_migrations(
     let row = tx.query_one_raw(Statement::from_string(request.engine.backend(), sql)).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(if row.try_get("", "is_so")? {
-        Some(Ours { names: row.try_get("", "names")?, is_alone: row.try_get("", "is_alone")? })
+        Some(Ours {
+            names: row.try_get("", "names")?,
+            is_alone: row.try_get("", "is_alone")?,
+            is_empty: row.try_get::<Option<bool>>("", "is_empty")?.unwrap_or(false),
+        })
     } else {
         None
     })

@@ -200,7 +200,8 @@ async fn unread(
     let is_simple = request.effect.only_drops() && history.has_bookkeeping && history.has_journal;
     let Some(ours) = ours.filter(|_| is_simple) else { return Ok(None) };
     let mut tables: Vec<Table> = ours.names.iter().map(Table::new).collect();
-    let is_empty = filled(tx, request.engine, &tables.iter().collect::<Vec<_>>()).await?.is_empty();
+    let is_empty = ours.is_empty
+        || filled(tx, request.engine, &tables.iter().collect::<Vec<_>>()).await?.is_empty();
     // The bookkeeping is there, too.
     tables.extend(request.uncounted.iter().map(Table::new));
     let tables = tables.into_iter().map(|table| (table.name.clone(), table));
