@@ -8,6 +8,7 @@ use migration::{
     diff::Renames,
     generate::{Answers, propose},
     plan::{Operation, PlannedMigration},
+    runner::{Command, Down},
     schema::Schema,
 };
 use sea_orm::{ActiveModelTrait as _, ConnectionTrait as _, EntityTrait as _, Set, prelude::Uuid};
@@ -229,6 +230,7 @@ async fn drift_is_found_and_mended_in_each_schema() {
              ALTER TABLE billing.documents DISABLE ROW LEVEL SECURITY; \
              ALTER TABLE documents ALTER COLUMN title DROP NOT NULL; \
              DROP TABLE \"Of all\".currencies; \
+             REVOKE INSERT ON documents FROM tenantry_app; \
              REVOKE USAGE ON SCHEMA billing FROM tenantry_app",
         )
         .await
@@ -253,6 +255,7 @@ async fn drift_is_found_and_mended_in_each_schema() {
             "billing.documents row-security-disabled",
             "billing.documents unique-missing",
             "documents column-nullability",
+            "documents grant-missing",
         ]
     );
     let sql = migration::drift::mend(&drift, db.engine).await.unwrap();
@@ -262,6 +265,37 @@ async fn drift_is_found_and_mended_in_each_schema() {
     let granted = PROJECT.runner(&db).unwrap().grant().await;
     granted.unwrap();
     assert_eq!(findings(&db).await, Vec::<String>::new());
+    db.close().await;
+}
+
+/// Rows with json among them, and rows of tables of one name, come back to where they were.
+#[tokio::test]
+async fn a_backup_knows_the_schemas() {
+    let test = TestDb::new(Engine::Postgres);
+    let db = open(&PROJECT, &test).await.unwrap();
+    let up = async || PROJECT.runner(&db).unwrap().up(None).await.unwrap();
+    up().await;
+    let id = "01890000-0000-7000-8000-000000000001";
+    let rows = format!(
+        "INSERT INTO billing.accounts (id, title) VALUES ('{id}', 'a'); \
+         INSERT INTO documents (account_id, id, title) VALUES ('{id}', '{id}', 'b'); \
+         INSERT INTO billing.documents (account_id, id, number, of) VALUES ('{id}', '{id}', 7, '{id}'); \
+         INSERT INTO \"Of all\".currencies (code, about) VALUES ('EUR', '{{\"since\": 1999}}')"
+    );
+    db.connection.execute_unprepared(&rows).await.unwrap();
+    let Err(Error::Refused(refused)) = PROJECT.runner(&db).unwrap().down(None).await else {
+        panic!("rows would be lost")
+    };
+    let file = test.folder().join("rows.jsonl");
+    let runner = PROJECT.runner(&db).unwrap().confirm(refused.hash).backup(Some(file.clone()));
+    runner.run(&Command::Down(Down { steps: Some(1), to: None })).await.unwrap();
+    assert_eq!(texts(&db.connection, SCHEMAS).await, ["public"]);
+    up().await;
+    let restored = migration::backup::restore(&db, &file).await.unwrap();
+    assert_eq!(restored.tables.len(), 4, "{restored:?}");
+    let found = "SELECT concat_ws(' ', a.title, d.title, b.number, c.about->>'since') \
+                 FROM billing.accounts a, documents d, billing.documents b, \"Of all\".currencies c";
+    assert_eq!(texts(&db.connection, found).await, ["a b 7 1999"]);
     db.close().await;
 }
 
