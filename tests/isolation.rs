@@ -287,14 +287,20 @@ async fn each_table_is_attacked_alone() {
     );
     let forbids =
         "IF NEW.tenant_id <> OLD.tenant_id THEN RAISE EXCEPTION ''rows stay''; END IF; RETURN NEW;";
+    // What has no row without one of companies, whichever tables there are.
+    let schema = migration::PROJECT.schema().unwrap();
+    let needs_companies = |table: &&migration::schema::Table| {
+        let is_set = |name: &String| table.column(name).is_some_and(|column| !column.nullable);
+        let mut keys = table.foreign_keys.iter().filter(|key| key.ref_table == "companies");
+        table.name == "companies" || keys.any(|key| key.columns.iter().all(is_set))
+    };
+    let held = schema.tables.values().filter(needs_companies).map(|table| table.name.as_str());
+    let held: Vec<&str> = held.collect();
+    assert!(held.len() >= 3, "{held:?}");
     // The table that the trigger or check is on, what makes it, and the tables that cannot be attacked.
     let cases: [(&str, String, &[&str]); 5] = [
         ("email_services", trigger(quota, "INSERT", "email_services"), &["email_services"]),
-        (
-            "companies",
-            trigger("RETURN NULL;", "INSERT", "companies"),
-            &["campaigns", "companies", "company_settings"],
-        ),
+        ("companies", trigger("RETURN NULL;", "INSERT", "companies"), &held),
         ("leads", trigger(&fills_in, "INSERT OR UPDATE", "leads"), &[]),
         ("leads", trigger(forbids, "UPDATE", "leads"), &[]),
         (
