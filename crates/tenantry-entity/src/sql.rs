@@ -66,13 +66,10 @@ pub fn quoted_table(name: &str) -> String {
     }
 }
 
-/// The name of something that is in the schema of a table, an index say, in SQL: `"sales"."orders_number_idx"`.
+/// The name of something that is in the schema of a table, an index say, which [`parts`] takes apart.
 #[must_use]
-pub fn quoted_beside(table: &str, name: &str) -> String {
-    match parts(table).0 {
-        None => quoted(name),
-        Some(schema) => format!("{}.{}", quoted(&schema), quoted(name)),
-    }
+pub fn beside(table: &str, name: &str) -> String {
+    joined(parts(table).0.as_deref(), name).into_owned()
 }
 
 /// A name as a quoted SQL identifier.

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use sea_orm::sea_query::{Alias, IntoTableRef as _, TableRef};
 use sea_orm::{
     DatabaseConnection, DbErr, RuntimeErr,
+    sea_query::{Alias, IntoTableRef as _, TableRef},
     sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use sqlparser::tokenizer::Location;
-pub use tenantry_entity::sql::{joined, literal, parts, quoted, quoted_beside, quoted_table};
+pub use tenantry_entity::sql::{beside, joined, literal, parts, quoted, quoted_table};
 
 /// The setting of a session that lists the schemas that entities name by `schema_name`, as an array of PostgreSQL.
 pub const SCHEMAS: &str = "tenantry.schemas";

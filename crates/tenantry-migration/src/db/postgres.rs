@@ -1,6 +1,7 @@
 //! Connecting to a PostgreSQL server, with a diagnosis when that fails.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -45,9 +46,9 @@ pub(super) async fn open_postgres(
     let heard = Arc::clone(&greeting);
     let path = schema.map(|schema| format!("SET search_path = {}; ", quoted(schema)));
     let named = project.schemas();
-    let named = (!named.is_empty()).then(|| set_schemas(named.iter().map(String::as_str)));
-    let named = named.map(|named| format!("SET {named}; "));
-    let settings: String = path.into_iter().chain(named).collect();
+    let listed = (!named.is_empty()).then(|| set_schemas(named.iter().map(String::as_str)));
+    let listed = listed.map(|listed| format!("SET {listed}; "));
+    let settings: String = path.into_iter().chain(listed).collect();
     let pool = PgPoolOptions::new()
         // A command does one thing after the other, and a role may be limited to one connection.
         .max_connections(1)
@@ -101,7 +102,7 @@ pub(super) async fn open_postgres(
             ),
         ));
     }
-    check(project, &greeted, schema, name)?;
+    check(project, &named, &greeted, (schema, name))?;
     Ok(Database {
         project,
         connection: DatabaseConnection::from(pool),
@@ -113,7 +114,12 @@ pub(super) async fn open_postgres(
 }
 
 /// Fails if the project cannot be in a database that has greeted so.
-fn check(project: &Project, greeted: &Greeted, schema: Option<&str>, name: &str) -> Result<()> {
+fn check(
+    project: &Project,
+    named: &BTreeSet<String>,
+    greeted: &Greeted,
+    (schema, name): (Option<&str>, &str),
+) -> Result<()> {
     if greeted.engine.capability().distributes_tables && !greeted.has_nodes {
         return Err(Error::unusable(
             "not-citus",
@@ -146,7 +152,7 @@ fn check(project: &Project, greeted: &Greeted, schema: Option<&str>, name: &str)
         }
         _ => {}
     }
-    if let Some(schema) = greeted.schema.as_ref().filter(|it| project.schemas().contains(*it)) {
+    if let Some(schema) = greeted.schema.as_ref().filter(|it| named.contains(*it)) {
         let mut tables = (project.tables)().into_iter().map(|def| def.name);
         if let Some(table) = tables.find(|name| parts(name).0.is_none()) {
             return Err(Error::config(

@@ -9,7 +9,7 @@ use tenantry_entity::tenancy::TableDef;
 use super::Change;
 use crate::{
     schema::{Column, INCLUDE, Index, Policy, Schema, Table, expr},
-    sql::{joined, parts},
+    sql::{beside, parts},
 };
 
 /// Which tables and columns had which names before.
@@ -137,10 +137,8 @@ impl Renames {
                 }
             }
             let indexes = cleared.tables.values().flat_map(|table| {
-                let within = parts(&table.name).0;
-                let is_taken =
-                    move |name: &str| is_taken(&joined(within.as_deref(), name).into_owned());
-                let taken = table.indexes.iter().filter(move |index| is_taken(&index.name));
+                let taken = table.indexes.iter();
+                let taken = taken.filter(|index| is_taken(&beside(&table.name, &index.name)));
                 taken.map(|index| (table.name.clone(), index.clone()))
             });
             for (name, index) in indexes.collect::<Vec<_>>() {
@@ -182,8 +180,8 @@ impl Renames {
         let mut steps = Vec::new();
         for (from, to) in tables {
             // A name in between is in the same schema.
-            let within = parts(&from).0.or(parts(&to).0);
-            let full = |name: &str| joined(within.as_deref(), &parts(name).1).into_owned();
+            let known = if parts(&from).0.is_some() { &from } else { &to };
+            let full = |name: &str| beside(known, &parts(name).1);
             steps.push(Change::RenameTable { from: full(&from), to: full(&to) });
         }
         let mut of_tables: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();

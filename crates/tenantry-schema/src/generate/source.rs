@@ -158,7 +158,7 @@ impl File {
             Operation::DropTable { table } => {
                 format!("v1::drop_table(manager, {})", text(table))
             }
-            Operation::RenameTable { from, to } if is_qualified(from) || is_qualified(to) => {
+            Operation::RenameTable { from, to } if is_qualified(from) => {
                 format!("v1::rename_table(manager, {}, {})", text(from), text(to))
             }
             Operation::RenameTable { from, to } => format!(

@@ -31,7 +31,7 @@ pub use table::plainest_value;
 use crate::{
     diff::{Change, Matched, Renames, conversion, diff, free_name, one_by_one, same_keys},
     schema::{ForeignKey, Index, RowSecurity, Schema, Table},
-    sql::{joined, parts},
+    sql::{beside, parts},
 };
 
 /// What a plan is made from.
@@ -424,11 +424,6 @@ impl Work<'_> {
         operations
             .extend(order.iter().map(|table| Operation::DropTable { table: table.name.clone() }));
     }
-}
-
-/// The name of something that is in the schema of a table, as no other has it.
-fn beside(table: &str, name: &str) -> String {
-    joined(parts(table).0.as_deref(), name).into_owned()
 }
 
 /// The operation that takes these steps, if there are any.

@@ -219,7 +219,7 @@ impl Operation {
                 v1::add_enum_value_before(manager, name, value, other).await
             }
             Self::DropTable { table } => v1::drop_table(manager, table).await,
-            Self::RenameTable { from, to } if is_qualified(from) || is_qualified(to) => {
+            Self::RenameTable { from, to } if is_qualified(from) => {
                 v1::rename_table(manager, from, to).await
             }
             Self::RenameTable { from, to } => {

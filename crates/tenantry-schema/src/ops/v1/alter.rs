@@ -9,7 +9,7 @@ use sqlparser::{ast, dialect::PostgreSqlDialect, parser::Parser};
 use tenantry_entity::Engine;
 
 use super::{Rebuild, create_index, engine, has_collation};
-use crate::sql::{literal, parts, quoted, quoted_beside, quoted_table, table_ref};
+use crate::sql::{beside, literal, parts, quoted, quoted_table, table_ref};
 
 /// Alters the table `table`; see [`AlterTable`].
 pub fn alter_table(table: &str) -> AlterTable {
@@ -347,7 +347,11 @@ async fn rename_on_nodes(
     });
     Ok(match found {
         Some((kind, _)) if kind == "p" || kind == "u" => {
-            vec![format!("ALTER INDEX {} RENAME TO {}", quoted_beside(table, from), quoted(to))]
+            vec![format!(
+                "ALTER INDEX {} RENAME TO {}",
+                quoted_table(&beside(table, from)),
+                quoted(to)
+            )]
         }
         Some((_, definition)) => {
             let table = quoted_table(table);
@@ -438,7 +442,8 @@ pub async fn rename_index_of(
     from: &str,
     to: &str,
 ) -> Result<(), DbErr> {
-    let sql = format!("ALTER INDEX {} RENAME TO {}", quoted_beside(table, from), quoted(to));
+    let sql =
+        format!("ALTER INDEX {} RENAME TO {}", quoted_table(&beside(table, from)), quoted(to));
     execute(manager, sql).await
 }
 

@@ -127,7 +127,9 @@ fn texts(table: &mut Table) -> impl Iterator<Item = &mut String> {
         column.default.as_mut().into_iter().chain(generated)
     });
     let checks = table.checks.iter_mut().map(|check| &mut check.expr);
-    let indexes = table.indexes.iter_mut().filter_map(|index| index.predicate.as_mut());
+    let indexes = table.indexes.iter_mut().flat_map(|index| {
+        index.predicate.iter_mut().chain(index.parts.iter_mut().map(|part| &mut part.expr))
+    });
     columns
         .chain(checks)
         .chain(indexes)
