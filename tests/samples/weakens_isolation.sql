@@ -8,7 +8,12 @@ CREATE FUNCTION all_leads() RETURNS SETOF leads LANGUAGE sql SECURITY DEFINER AS
 ALTER ROLE tenantry_app BYPASSRLS; -- role-past-policies
 CREATE VIEW lead_keys AS SELECT tenant_id, id FROM leads; -- view-as-owner
 CREATE RULE more AS ON DELETE TO templates DO ALSO DELETE FROM payments; -- rule-on-table
+CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END'; -- definer-function
+CREATE TRIGGER counted AFTER INSERT ON leads FOR EACH ROW EXECUTE FUNCTION counted(); -- trigger-as-owner
+ALTER TABLE leads DISABLE TRIGGER ALL; -- triggers-off
 -- What does not.
+CREATE FUNCTION named() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER named BEFORE INSERT ON leads FOR EACH ROW EXECUTE FUNCTION named();
 CREATE VIEW own_keys WITH (security_invoker = true) AS SELECT tenant_id, id FROM leads;
 CREATE POLICY drafts_stay ON campaigns AS RESTRICTIVE FOR DELETE USING (status <> 'draft');
 DROP POLICY payments_tenant_isolation ON payments;

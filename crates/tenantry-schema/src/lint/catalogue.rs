@@ -1,9 +1,10 @@
 //! Which tables there are while a script is read, as far as the text tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{
-    AlterTableOperation, Ident, ObjectName, ObjectType, RenameTableNameKind, Statement as Ast,
+    AlterFunctionAction, AlterFunctionOperation, AlterTableOperation, FunctionSecurity, Ident,
+    ObjectName, ObjectType, RenameTableNameKind, Statement as Ast,
 };
 use tenantry_entity::{Scope, Tenancy};
 
@@ -28,12 +29,19 @@ pub struct Catalogue {
     tables: BTreeMap<String, Kind>,
     /// Those that the engine brings along.
     built_ins: Vec<String>,
+    /// The functions that run with the rights of their owner.
+    definers: BTreeSet<String>,
 }
 
 impl Catalogue {
     /// What the engine brings along.
     pub(super) fn new(target: RuleSet, tenancy: Tenancy) -> Self {
-        let mut catalogue = Self { tenancy, tables: BTreeMap::new(), built_ins: Vec::new() };
+        let mut catalogue = Self {
+            tenancy,
+            tables: BTreeMap::new(),
+            built_ins: Vec::new(),
+            definers: BTreeSet::new(),
+        };
         if target == RuleSet::Nile {
             for (name, kind) in [
                 ("tenants", Kind::Root),
@@ -100,6 +108,12 @@ impl Catalogue {
         self.built_ins.iter().any(|name| name == table) || (in_schema && !self.built_ins.is_empty())
     }
 
+    /// Whether it is known of a function that it runs with the rights of its owner.
+    #[must_use]
+    pub fn is_definer(&self, function: &str) -> bool {
+        self.definers.contains(function)
+    }
+
     /// Reads what the statements of a script do to tables.
     pub fn apply_all(&mut self, script: &Script) {
         script.statements.iter().for_each(|statement| self.apply(statement));
@@ -144,7 +158,29 @@ impl Catalogue {
                     }
                 }
             }
+            Some(Ast::CreateFunction(create)) => {
+                self.has_function(name(&create.name), create.security.as_ref());
+            }
+            Some(Ast::AlterFunction(alter)) => {
+                if let AlterFunctionOperation::Actions { actions, .. } = &alter.operation {
+                    let security = actions.iter().find_map(|action| match action {
+                        AlterFunctionAction::Security { security, .. } => Some(security),
+                        _ => None,
+                    });
+                    if security.is_some() {
+                        self.has_function(name(&alter.function.name), security);
+                    }
+                }
+            }
             _ => {}
+        }
+    }
+
+    fn has_function(&mut self, function: String, security: Option<&FunctionSecurity>) {
+        if security == Some(&FunctionSecurity::Definer) {
+            self.definers.insert(function);
+        } else {
+            self.definers.remove(&function);
         }
     }
 }

@@ -58,6 +58,8 @@ mod tenant_setting_late;
 mod tenant_setting_literal;
 mod tenants_one_by_one;
 mod trigger;
+mod trigger_as_owner;
+mod triggers_off;
 mod two_tenants;
 mod unique_on_tenants;
 mod unique_without_tenant;
@@ -136,6 +138,8 @@ pub const ALL: &[Rule] = &[
     role_past_policies::RULE,
     view_as_owner::RULE,
     rule_on_table::RULE,
+    trigger_as_owner::RULE,
+    triggers_off::RULE,
 ];
 
 /// The rule that is asked last, of a statement in which no other has found anything.
