@@ -99,9 +99,12 @@ async fn in_another_shape(programs: &Programs) {
             let at = BINARIES.iter().position(|it| *it == name).unwrap();
             let bin = Bin::at(&programs.0[at], db.folder()).env("DATABASE_URL", &db.url);
             // The one that the tests' cluster has.
-            bin.env("TENANTRY_APP_ROLE", "tenantry_app")
+            bin.env("TENANTRY_APP_ROLE", "tenantry_app").env("SEED_PRESET", "corner-shops")
         };
-        let run = program("wholesale").args(&["run", "--preset", "tiny"]).run().ok();
+        let said = program("wholesale").args(&["run", "--help"]).run().ok();
+        assert!(said.stdout.contains("chains"), "{said:#?}");
+        program("wholesale").args(&["run", "--preset", "tiny"]).run().expect_code(2);
+        let run = program("wholesale").args(&["run"]).run().ok();
         assert!(run.stdout.contains("no findings in 6 tables"), "{run:#?}");
         program("wholesale").args(&["validate", "--deep"]).run().ok();
         // What is accepted in one place is known in others.

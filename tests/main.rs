@@ -58,6 +58,7 @@ mod reach;
 mod rebuild;
 mod rehearsal;
 mod round_trip;
+mod sample_keys;
 mod schemas;
 mod scope;
 mod sealed;

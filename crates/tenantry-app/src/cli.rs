@@ -2,7 +2,7 @@
 
 mod tenant;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, Parser, Subcommand};
 use tenantry_migration::{
     Project,
     cli::{
@@ -16,7 +16,7 @@ use tenantry_migration::{
     report::Envelope,
     runner::Command as Runs,
 };
-use tenantry_seeder::{Preset, Spec};
+use tenantry_seeder::cli::with_presets;
 
 use crate::{
     Application, RollbackOptions, RunOptions, RunReport, Seeding, ValidateOptions, Validation,
@@ -49,8 +49,8 @@ enum Action {
         #[arg(long)]
         alongside: bool,
         /// How many sample rows, unless there are some already
-        #[arg(long, value_enum, env = env::SEED_PRESET, hide_env_values = true)]
-        preset: Option<Preset>,
+        #[arg(long, env = env::SEED_PRESET, hide_env_values = true)]
+        preset: Option<String>,
         #[command(flatten)]
         rehearsing: Rehearsing,
         #[command(flatten)]
@@ -96,6 +96,13 @@ impl CommandLine for Cli {
         Some(project.name)
     }
 
+    fn adapted(command: Command, application: &'static Application) -> Command {
+        match application.seeder() {
+            Some(seeder) => command.mut_subcommand("run", |run| with_presets(run, seeder)),
+            None => command,
+        }
+    }
+
     fn database(&self) -> &DatabaseArgs {
         &self.database
     }
@@ -104,7 +111,9 @@ impl CommandLine for Cli {
         match self.command {
             Action::Run { alongside, preset, rehearsing, waiting } => {
                 let production = is_production();
-                let options = RunOptions { alongside, production, spec: preset.map(Spec::preset) };
+                let seeder = application.seeder();
+                let spec = preset.and_then(|name| seeder?.sized(&name));
+                let options = RunOptions { alongside, production, spec };
                 run(*application, &self.database, &options, &rehearsing, waiting, out).await
             }
             Action::Rollback { careful } => {

@@ -22,10 +22,24 @@
 //! │    └ tenant ordinal, 28 bits          │         └ row ordinal, 24 bits
 //! └ the tag, -3 as a number               └ table code
 //! ```
+//!
+//! Where they are `integer`, there is room for fewer, and none for the code of the table:
+//!
+//! ```text
+//! 10TT TTTT TTTT TTTT RRRR RRRR RRRR RRRR
+//! │ └ tenant ordinal, └ row ordinal, 16 bits
+//! └ the tag, -2 as a number
+//! ```
+//!
+//! Where they are texts, they say what they are, and the parts follow as hexadecimal digits:
+//! `sampleTTTTTTTxxRRRRRR`.
 
 use std::{collections::BTreeMap, fmt};
 
-use sea_orm::{Value, sea_query::ColumnType};
+use sea_orm::{
+    DbBackend, Value,
+    sea_query::{ColumnType, StringLen},
+};
 use uuid::Uuid;
 
 use crate::{scope::TenantId, tenancy::TableDef};
@@ -42,6 +56,21 @@ pub const MAX_ROW: u32 = (1 << 24) - 1;
 /// The upper four bits of every sample id that is a number.
 pub const NUMBER_TAG: i64 = -3;
 
+/// The upper two bits of every sample id that is an `integer`.
+pub const INTEGER_TAG: i32 = -2;
+
+/// The largest tenant ordinal in an `integer`: 14 bits.
+pub const MAX_INTEGER_TENANT: u32 = (1 << 14) - 1;
+
+/// The largest row ordinal in an `integer`: 16 bits.
+pub const MAX_INTEGER_ROW: u32 = (1 << 16) - 1;
+
+/// So many of the highest tenant ordinals have a place in each kind of id, at its own end.
+const LAST_TENANTS: u32 = 16;
+
+/// What every sample id begins with that is a text.
+pub const TEXT_TAG: &str = "sample";
+
 /// A sample id, or any id of a table with sample rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SampleId {
@@ -49,7 +78,15 @@ pub enum SampleId {
     Uuid(Uuid),
     /// A `bigint`.
     Number(i64),
+    /// An `integer`.
+    Integer(i32),
+    /// A text, which is always that of a sample row.
+    Text(SampleText),
 }
+
+/// A sample id that is a text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SampleText([u8; Self::LENGTH]);
 
 /// What the ids of a table are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +95,10 @@ pub enum IdKind {
     Uuid,
     /// `bigint`
     Number,
+    /// `integer`
+    Integer,
+    /// `text`, or `varchar` that is long enough.
+    Text,
 }
 
 impl IdKind {
@@ -67,8 +108,66 @@ impl IdKind {
         match column {
             ColumnType::Uuid => Some(Self::Uuid),
             ColumnType::BigInteger => Some(Self::Number),
+            ColumnType::Integer => Some(Self::Integer),
+            ColumnType::Text | ColumnType::String(StringLen::None | StringLen::Max) => {
+                Some(Self::Text)
+            }
+            ColumnType::String(StringLen::N(length)) => {
+                (*length as usize >= SampleText::LENGTH).then_some(Self::Text)
+            }
             _ => None,
         }
+    }
+
+    /// The highest ordinals that ids have numbers for, of tenants that are counted and of rows.
+    #[must_use]
+    pub fn most(self) -> (u32, u32) {
+        match self {
+            Self::Integer => (MAX_INTEGER_TENANT - LAST_TENANTS, MAX_INTEGER_ROW),
+            Self::Uuid | Self::Number | Self::Text => (MAX_TENANT - LAST_TENANTS, MAX_ROW),
+        }
+    }
+}
+
+impl SampleText {
+    /// How many characters it has.
+    pub const LENGTH: usize = TEXT_TAG.len() + 15;
+
+    /// The id of the sample row `row` of `tenant` in the table with code `table`.
+    #[must_use]
+    pub fn new(tenant: u32, table: u8, row: u32) -> Self {
+        debug_assert!(tenant <= MAX_TENANT && row <= MAX_ROW);
+        let text = format!("{TEXT_TAG}{tenant:07x}{table:02x}{row:06x}");
+        let mut letters = [b'0'; Self::LENGTH];
+        letters.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+        Self(letters)
+    }
+
+    /// The sample id that a text is; `None` if it is another id.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters: [u8; Self::LENGTH] = text.as_bytes().try_into().ok()?;
+        let digits = text.strip_prefix(TEXT_TAG)?;
+        let is_digit = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+        digits.bytes().all(is_digit).then_some(Self(letters))
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for SampleText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SampleText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -79,6 +178,8 @@ impl SampleId {
         match value {
             Value::Uuid(id) => id.map(Self::Uuid),
             Value::BigInt(id) => id.map(Self::Number),
+            Value::Int(id) => id.map(Self::Integer),
+            Value::String(Some(id)) => SampleText::parse(id).map(Self::Text),
             _ => None,
         }
     }
@@ -89,6 +190,8 @@ impl SampleId {
         match self {
             Self::Uuid(id) => is_sample(id),
             Self::Number(id) => id >> 60 == NUMBER_TAG,
+            Self::Integer(id) => id >> 30 == INTEGER_TAG,
+            Self::Text(_) => true,
         }
     }
 }
@@ -98,6 +201,8 @@ impl fmt::Display for SampleId {
         match self {
             Self::Uuid(id) => id.fmt(f),
             Self::Number(id) => id.fmt(f),
+            Self::Integer(id) => id.fmt(f),
+            Self::Text(id) => id.fmt(f),
         }
     }
 }
@@ -107,6 +212,8 @@ impl From<SampleId> for Value {
         match id {
             SampleId::Uuid(id) => id.into(),
             SampleId::Number(id) => id.into(),
+            SampleId::Integer(id) => id.into(),
+            SampleId::Text(id) => id.as_str().into(),
         }
     }
 }
@@ -116,35 +223,75 @@ impl From<SampleId> for TenantId {
         match id {
             SampleId::Uuid(id) => id.into(),
             SampleId::Number(id) => id.into(),
+            SampleId::Integer(id) => id.into(),
+            SampleId::Text(id) => id.as_str().into(),
         }
     }
 }
 
-/// The codes of tables within sample ids, by name, and what their ids are. A table without one has no sample rows.
+/// The codes of tables within sample ids, by name. A table without one has no sample rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SampleCodes(BTreeMap<&'static str, (u8, Option<IdKind>)>);
+pub struct SampleCodes(BTreeMap<&'static str, Coded>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Coded {
+    code: u8,
+    id: Option<(&'static str, IdKind)>,
+}
 
 impl SampleCodes {
-    /// The codes of these tables.
+    /// The codes of these tables, where rows of tenants name them in `tenant_column`.
     #[must_use]
-    pub fn of(tables: &[TableDef]) -> Self {
-        let kind = |def: &TableDef| {
-            let at = def.columns.iter().position(|name| *name == "id")?;
-            IdKind::of(def.column_types().get(at)?)
+    pub fn of(tables: &[TableDef], tenant_column: &str) -> Self {
+        let coded = |def: &TableDef| {
+            let id = id_column(def, tenant_column);
+            Some((def.name, Coded { code: def.code?, id }))
         };
-        Self(tables.iter().filter_map(|def| Some((def.name, (def.code?, kind(def))))).collect())
+        Self(tables.iter().filter_map(coded).collect())
     }
 
     /// The code of a table.
     #[must_use]
     pub fn code(&self, table: &str) -> Option<u8> {
-        self.0.get(table).map(|(code, _)| *code)
+        self.0.get(table).map(|it| it.code)
+    }
+
+    /// The column with the sample ids of a table, and what they are. `None` if sample rows are told by what they
+    /// refer to.
+    #[must_use]
+    pub fn id(&self, table: &str) -> Option<(&'static str, IdKind)> {
+        self.0.get(table).and_then(|it| it.id)
     }
 
     /// What the ids of a table are.
     #[must_use]
     pub fn kind(&self, table: &str) -> Option<IdKind> {
-        self.0.get(table).and_then(|(_, kind)| *kind)
+        self.id(table).map(|(_, kind)| kind)
+    }
+}
+
+/// The column `id`; or where there is none, the column that is the primary key beside the tenant column, unless it
+/// refers to another table.
+fn id_column(def: &TableDef, tenant_column: &str) -> Option<(&'static str, IdKind)> {
+    let column =
+        if def.columns.contains(&"id") { "id" } else { own_key(&def.key(), tenant_column)? };
+    let at = def.columns.iter().position(|name| *name == column)?;
+    let kind = IdKind::of(def.column_types().get(at)?)?;
+    let refers = || {
+        let create = def.create_table(DbBackend::Postgres);
+        let keys = create.get_foreign_key_create_stmts();
+        keys.iter().any(|key| key.get_foreign_key().get_columns().iter().any(|it| *it == column))
+    };
+    (column == "id" || !refers()).then_some((column, kind))
+}
+
+/// The one column of a primary key beside the tenant column, if there is one.
+#[must_use]
+pub fn own_key(key: &[&'static str], tenant_column: &str) -> Option<&'static str> {
+    let mut own = key.iter().filter(|column| **column != tenant_column);
+    match (own.next(), own.next()) {
+        (Some(column), None) => Some(column),
+        _ => None,
     }
 }
 
@@ -168,6 +315,19 @@ pub fn sample_id(millis: u64, tenant: u32, table: u8, row: u32) -> Uuid {
 pub fn sample_number(tenant: u32, table: u8, row: u32) -> i64 {
     debug_assert!(tenant <= MAX_TENANT && row <= MAX_ROW);
     (NUMBER_TAG << 60) | (i64::from(tenant) << 32) | (i64::from(table) << 24) | i64::from(row)
+}
+
+/// The `integer` of the sample row `row` of `tenant`, in whichever table.
+#[must_use]
+pub fn sample_integer(tenant: u32, row: u32) -> i32 {
+    // Those at the end of the ordinals are at the end of these.
+    let tenant = match MAX_TENANT.checked_sub(tenant) {
+        Some(before) if before < LAST_TENANTS => MAX_INTEGER_TENANT - before,
+        _ => tenant,
+    };
+    debug_assert!(tenant <= MAX_INTEGER_TENANT && row <= MAX_INTEGER_ROW);
+    let (tenant, row) = (tenant & MAX_INTEGER_TENANT, row & MAX_INTEGER_ROW);
+    (INTEGER_TAG << 30) | i32::try_from((tenant << 16) | row).unwrap_or_default()
 }
 
 /// Stops the compiler where two tables have one code.
@@ -228,6 +388,48 @@ mod tests {
             sample_number(1, 0, 0),
         ];
         assert!(ordered.is_sorted());
+    }
+
+    #[test]
+    fn an_integer_carries_its_tag_and_its_parts() {
+        let id = sample_integer(0x1234, 0x5678);
+        assert_eq!(format!("{id:x}"), "92345678");
+        assert!(id < 0 && SampleId::Integer(id).is_sample());
+        for other in [0, 1, -1, i32::MAX, i32::MIN >> 1] {
+            assert!(!SampleId::Integer(other).is_sample(), "{other}");
+        }
+        let last = sample_integer(MAX_TENANT, MAX_INTEGER_ROW);
+        assert_eq!(last, (i32::MIN >> 1) - 1);
+        let ordered = [
+            sample_integer(0, 0),
+            sample_integer(0, 1),
+            sample_integer(1, 0),
+            sample_integer(IdKind::Integer.most().0, 0),
+            sample_integer(MAX_TENANT - 6, 0),
+            last,
+        ];
+        assert!(ordered.is_sorted_by(|one, other| one < other), "{ordered:?}");
+    }
+
+    #[test]
+    fn a_text_carries_its_tag_and_its_parts() {
+        let id = SampleText::new(0xabc_1234, 0xd0, 0x65_4321);
+        assert_eq!(id.as_str(), "sampleabc1234d0654321");
+        assert_eq!(SampleText::parse(id.as_str()), Some(id));
+        for other in ["", "sample", "sampleabc1234d06543210", "sampleABC1234d0654321", "samples"] {
+            assert_eq!(SampleText::parse(other), None, "{other}");
+        }
+        let ordered =
+            [SampleText::new(0, 0, 1), SampleText::new(0, 1, 0), SampleText::new(10, 0, 0)];
+        assert!(ordered.is_sorted());
+    }
+
+    #[test]
+    fn a_column_has_room_for_its_ids() {
+        let text = |length| IdKind::of(&ColumnType::String(StringLen::N(length)));
+        assert_eq!((text(20), text(21)), (None, Some(IdKind::Text)));
+        assert_eq!(IdKind::of(&ColumnType::Integer), Some(IdKind::Integer));
+        assert_eq!(IdKind::of(&ColumnType::SmallInteger), None);
     }
 
     #[test]

@@ -23,7 +23,8 @@ use std::{
 };
 
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, RelationTrait as _, Schema,
+    ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn as _,
+    RelationTrait as _, Schema,
     sea_query::{ColumnType, Index, IndexCreateStatement, TableCreateStatement},
 };
 use uuid::Uuid;
@@ -287,6 +288,7 @@ pub struct TableDef {
     /// What `comment` says of the table.
     pub comment: Option<String>,
     column_types: fn() -> Vec<ColumnType>,
+    key: fn() -> Vec<&'static str>,
     /// Relations that are not read, by the names of their variants.
     skipped: Vec<&'static str>,
     follow_relations: fn(&[&str], Named<'_>),
@@ -363,6 +365,7 @@ impl TableDef {
                 let types = E::Column::iter().map(|column| column.def().get_column_type().clone());
                 types.collect()
             },
+            key: || E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect(),
             skipped: Vec::new(),
             follow_relations: |skipped, before| {
                 for relation in relations::<E>(skipped) {
@@ -416,6 +419,12 @@ impl TableDef {
     #[must_use]
     pub fn column_types(&self) -> Vec<ColumnType> {
         (self.column_types)()
+    }
+
+    /// The columns of the primary key.
+    #[must_use]
+    pub fn key(&self) -> Vec<&'static str> {
+        (self.key)()
     }
 
     /// The table as SeaORM reads the entity's attributes, before the tenancy rules.

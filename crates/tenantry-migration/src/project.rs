@@ -205,7 +205,7 @@ impl Project {
     /// The codes of the tables within sample ids.
     #[must_use]
     pub fn codes(&self) -> SampleCodes {
-        SampleCodes::of(&(self.tables)())
+        SampleCodes::of(&(self.tables)(), self.names().column)
     }
 
     /// The schemas of the database that entities name by `schema_name`.

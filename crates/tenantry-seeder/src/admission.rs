@@ -120,7 +120,7 @@ where
             )
             .into());
         }
-        let spec = options.spec.clone().unwrap_or_default();
+        let spec = options.spec.clone().unwrap_or_else(|| on.seeder.usual());
         return Ok(Admitted { set: on.set(spec), done: false, is_new: true, schema });
     };
     let spec = there.spec();
@@ -163,8 +163,10 @@ async fn tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<(u64, u64)> {
         (quoted_table(root), format!("({samples}) IS NOT TRUE")),
         (quoted_table(root), samples),
     ];
-    for info in on.tables().iter().filter(|info| info.is_shared()) {
-        asked.push((quoted_table(info.name), on.journal.ids("id", info.name)));
+    let schema = on.seeder.project.schema()?;
+    let shared = on.tables().iter().filter(|info| info.is_shared());
+    for table in shared.filter_map(|info| schema.tables.get(info.name)) {
+        asked.push((quoted_table(&table.name), on.journal.rows(table)));
     }
     let counts = count_rows(db, on.engine, &asked).await?;
     Ok((counts[0], counts[1..].iter().sum()))

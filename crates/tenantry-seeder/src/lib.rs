@@ -34,6 +34,6 @@ pub use progress::{Progress, SoFar, Stop};
 pub use samples::{SampleSet, SampleTable, SampleTenant, Samples, Set, TableInfo};
 pub use seeder::Seeder;
 pub use set::DataSet;
-pub use spec::{Preset, Skew, Spec, Vocabulary};
+pub use spec::{Preset, SIZES, Size, Skew, Spec, Vocabulary};
 pub use tenant::{Edge, Tenant, earlier_parent, moment, parent};
 pub use verify::{Difference, TableDigest, Verification};

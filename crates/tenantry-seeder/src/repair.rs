@@ -1,6 +1,9 @@
 //! Puts back sample rows that were changed or deleted.
 
-use std::{collections::BTreeMap, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, sea_query::OnConflict};
 use tenantry_entity::Engine;
@@ -14,7 +17,7 @@ use tenantry_migration::{
 use crate::{
     compare::{Comparison, Found, Row},
     loader::{explained, insertion},
-    samples::{SampleTenant, TableInfo},
+    samples::{RowId, SampleTenant, TableInfo},
     seeder::Bound,
     set::DataSet,
     verify::{in_order, of_tenant, shared_samples},
@@ -81,7 +84,8 @@ impl<'o> Mending<'o> {
     async fn shared_tables<C: ConnectionTrait>(&mut self, db: &C, set: &DataSet) -> Result<()> {
         let shared = set.tables().iter().enumerate();
         for (at, info) in shared.filter(|(_, info)| info.tenant_column().is_none()) {
-            let samples = shared_samples(&self.on.journal, info, set, in_order(set, at));
+            let (journal, table) = (&self.on.journal, self.schema.tables.get(info.name));
+            let samples = shared_samples(journal, info, table, set, in_order(set, at));
             let rows = || Comparison::new(db, info, samples.clone(), in_order(set, at));
             self.table(db, info, rows).await?;
         }
@@ -91,8 +95,9 @@ impl<'o> Mending<'o> {
     async fn tenant<C: ConnectionTrait>(&mut self, db: &C, tenant: &SampleTenant) -> Result<()> {
         let own = self.on.tables().iter().enumerate();
         for (at, info) in own.filter(|(_, info)| info.tenant_column().is_some()) {
-            let own = || of_tenant(info, tenant.key());
-            let rows = || Comparison::new(db, info, own(), tenant.rows_of(at));
+            let (journal, table) = (&self.on.journal, self.schema.tables.get(info.name));
+            let own = of_tenant(journal, info, table, tenant.key());
+            let rows = || Comparison::new(db, info, own.clone(), tenant.in_order_of_ids(at));
             self.table(db, info, rows).await?;
         }
         Ok(())
@@ -164,15 +169,20 @@ impl<'o> Mending<'o> {
             }
         }
         let engine = self.on.engine;
-        let own = if engine == Engine::Sqlite { "lower(hex(id))" } else { "id::text" };
-        let set: Vec<String> = unique.iter().map(|it| format!("{} = {own}", quoted(it))).collect();
+        let own: Vec<String> = info.id_columns().map(|(column, _)| quoted(column)).collect();
+        let texts = own.iter().map(|column| match engine {
+            Engine::Sqlite => format!("lower(hex({column}))"),
+            _ => format!("{column}::text"),
+        });
+        let text = texts.collect::<Vec<_>>().join(" || ");
+        let set: Vec<String> = unique.iter().map(|it| format!("{} = {text}", quoted(it))).collect();
         for ids in changed.chunks(CHUNK) {
             let sql = format!(
                 // A row of a real tenant may have the same id.
-                "UPDATE {} SET {} WHERE id IN ({}) AND {}",
+                "UPDATE {} SET {} WHERE {} AND {}",
                 quoted_table(&table.name),
                 set.join(", "),
-                listed_ids(engine, ids),
+                listed(engine, &own, ids),
                 self.on.journal.rows(table)
             );
             db.execute_unprepared(&sql).await?;
@@ -181,14 +191,32 @@ impl<'o> Mending<'o> {
     }
 }
 
-/// The text columns of a table that have to be unique.
+/// SQL that is true for the rows with these ids.
+fn listed(engine: Engine, own: &[String], ids: &[RowId]) -> String {
+    if let [column] = own {
+        return format!("{column} IN ({})", listed_ids(engine, &ids.concat()));
+    }
+    let row = |id: &RowId| {
+        let same = own.iter().zip(id);
+        let same = same.map(|(column, id)| format!("{column} = {}", listed_ids(engine, &[*id])));
+        same.collect::<Vec<_>>().join(" AND ")
+    };
+    format!("({})", ids.iter().map(row).collect::<Vec<_>>().join(" OR "))
+}
+
+/// The text columns of a table that have to be unique, but for those that say whose a row is or what it refers to.
 fn unique_texts(table: &schema::Table) -> Vec<&str> {
     let is_unique = |name: &str| {
         let mut uniques = table.indexes.iter().filter(|index| index.unique);
         uniques.any(|index| index.parts.iter().any(|part| part.expr == name))
     };
     let is_text = |ty: &ColumnType| matches!(ty, ColumnType::Text | ColumnType::Varchar(_));
-    let texts = table.columns.iter().filter(|it| is_text(&it.ty) && is_unique(&it.name));
+    let keys = table.foreign_keys.iter().map(|key| &key.columns);
+    let keys = keys.chain(table.primary_key.iter().map(|key| &key.columns)).flatten();
+    let keys: BTreeSet<&str> = keys.map(String::as_str).collect();
+    let texts = table.columns.iter().filter(|column| {
+        is_text(&column.ty) && is_unique(&column.name) && !keys.contains(column.name.as_str())
+    });
     texts.map(|column| column.name.as_str()).collect()
 }
 
@@ -198,11 +226,14 @@ async fn put<C: ConnectionTrait>(db: &C, info: &TableInfo, rows: Vec<Row>) -> Re
         return Ok(());
     }
     let others = info.columns.iter().copied().filter(|column| !info.key.contains(column));
-    let insert = insertion(info, rows)
-        .on_conflict(
-            OnConflict::columns(info.key.iter().copied()).update_columns(others).to_owned(),
-        )
-        .take();
+    let others: Vec<&str> = others.collect();
+    let mut on_conflict = OnConflict::columns(info.key.iter().copied());
+    if others.is_empty() {
+        on_conflict.do_nothing();
+    } else {
+        on_conflict.update_columns(others);
+    }
+    let insert = insertion(info, rows).on_conflict(on_conflict).take();
     db.execute(&insert).await.map_err(|error| explained(error, info.name))?;
     Ok(())
 }

@@ -19,7 +19,10 @@ use tenantry_entity::{
     tenancy::{TENANCY, Tenancy, is_computed},
 };
 
-use crate::{spec::Spec, tenant::Tenant};
+use crate::{
+    spec::{SIZES, Size, Spec},
+    tenant::Tenant,
+};
 
 /// The sample rows of an application.
 ///
@@ -49,6 +52,9 @@ pub trait Samples: Sized + Send + Sync + 'static {
 
     /// How tenants are told apart, as in the project.
     const TENANCY: Tenancy = TENANCY;
+
+    /// How much there may be, by the names that `--preset` takes.
+    const SIZES: &'static [Size] = SIZES;
 
     /// Completes a tenant. It is a pure function: the same tenant, whenever it is asked for.
     fn tenant(tenant: Tenant) -> Self::Tenant;
@@ -85,6 +91,13 @@ impl<S: Samples> SampleTable<S> {
         Self { info: TableInfo::of::<E>(&S::TENANCY), count, row }
     }
 
+    /// The table of the entity `E`, which has no sample rows.
+    #[must_use]
+    pub fn without_rows<E: EntityTrait>() -> Self {
+        let info = TableInfo::with::<E>(&S::TENANCY, None);
+        Self { info, count: |_| 0, row: Box::new(|_, _| Vec::new()) }
+    }
+
     /// For a table whose number of rows follows from others: no `--factor` changes it.
     #[must_use]
     pub fn fixed(mut self) -> Self {
@@ -103,13 +116,14 @@ pub struct TableInfo {
     pub columns: Vec<&'static str>,
     /// Those of the primary key.
     pub key: Vec<&'static str>,
-    /// The code in the ids of its rows.
-    pub code: u8,
+    /// The code in the ids of its rows; `None` for a table without sample rows.
+    pub code: Option<u8>,
     /// Whether a spec may ask for more or fewer of its rows.
     pub takes_factor: bool,
     owner: Option<&'static str>,
-    id: Option<usize>,
-    kind: Option<IdKind>,
+    /// The columns by which its rows are told apart: their places, and what is in each. Empty where that is no type
+    /// of ids.
+    id: Vec<(usize, IdKind)>,
     select: fn() -> SelectStatement,
     decode: Decode,
     bind: Bind,
@@ -125,24 +139,25 @@ impl TableInfo {
     /// The table of the entity `E`.
     #[must_use]
     pub fn of<E: SampleCode>(tenancy: &Tenancy) -> Self {
+        Self::with::<E>(tenancy, Some(E::CODE))
+    }
+
+    fn with<E: EntityTrait>(tenancy: &Tenancy, code: Option<u8>) -> Self {
         let written = written::<E>();
         let columns: Vec<&str> = written.iter().map(IdenStatic::as_str).collect();
         let bound = written.clone();
-        let key = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
+        let key: Vec<&str> = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
         let name = table_name::<E>();
         let scope = tenancy.scope_of(name, columns.iter().copied());
         Self {
             name,
             scope,
             owner: tenancy.column_of(scope),
-            id: columns.iter().position(|name| *name == "id"),
-            kind: E::Column::iter()
-                .find(|column| column.as_str() == "id")
-                .and_then(|column| IdKind::of(column.def().get_column_type())),
+            id: told_apart::<E>(&columns, &key, tenancy.column).unwrap_or_default(),
             columns,
             key,
-            code: E::CODE,
-            takes_factor: scope != Scope::Root,
+            code,
+            takes_factor: scope != Scope::Root && code.is_some(),
             #[allow(clippy::disallowed_methods, reason = "it looks at the rows of all tenants")]
             select: || E::find().into_query(),
             decode: Box::new(move |row| {
@@ -171,19 +186,31 @@ impl TableInfo {
         self.owner.filter(|_| !self.is_root())
     }
 
-    /// Whether it has a column `id`, by which sample rows are known.
-    pub(crate) fn has_id(&self) -> bool {
-        self.id.is_some()
+    /// What tells a row from the others of its tenant; `None` if it is nothing that sample rows have.
+    pub(crate) fn id_of(&self, row: &[Value]) -> Option<RowId> {
+        let parts = self.id.iter().map(|(at, _)| row.get(*at).and_then(SampleId::of));
+        parts.collect::<Option<RowId>>().filter(|parts| !parts.is_empty())
     }
 
-    /// The id of a row.
-    pub(crate) fn id_of(&self, row: &[Value]) -> Option<SampleId> {
-        row.get(self.id?).and_then(SampleId::of)
+    /// The columns by which its rows are told apart, and what is in each. Empty where no sample rows can be.
+    pub(crate) fn id_columns(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&'static str, IdKind)> + Clone + '_ {
+        self.id.iter().map(|(at, kind)| (self.columns[*at], *kind))
     }
 
-    /// What its ids are.
+    /// What its ids are, where one column has them.
     pub(crate) fn kind(&self) -> Option<IdKind> {
-        self.kind
+        match self.id.as_slice() {
+            [(_, kind)] => Some(*kind),
+            _ => None,
+        }
+    }
+
+    /// Whether a row says by itself that it is one of the samples: its only id is a uuid or a `bigint`.
+    pub(crate) fn is_told_by_id(&self) -> bool {
+        let own = self.id_columns().next();
+        matches!(own, Some(("id", IdKind::Uuid | IdKind::Number)))
     }
 
     /// A SELECT of all columns of all rows.
@@ -200,6 +227,30 @@ impl TableInfo {
     pub(crate) fn bind(&self, row: Vec<Value>) -> Vec<Expr> {
         (self.bind)(row)
     }
+}
+
+/// What tells a row from the others of its tenant: the values of [`TableInfo::id_columns`].
+pub(crate) type RowId = Vec<SampleId>;
+
+/// The column `id`, or those of the primary key beside the tenant column; each with its place and what is in it.
+fn told_apart<E: EntityTrait>(
+    columns: &[&str],
+    key: &[&'static str],
+    tenant_column: &str,
+) -> Option<Vec<(usize, IdKind)>> {
+    let mut own: Vec<&str> = key.iter().copied().filter(|it| *it != tenant_column).collect();
+    if columns.contains(&"id") {
+        own = vec!["id"];
+    } else if own.is_empty() {
+        own = key.to_vec();
+    }
+    let all = E::Column::iter().collect::<Vec<_>>();
+    let part = |name: &&str| {
+        let at = columns.iter().position(|column| column == name)?;
+        let column = all.iter().find(|column| column.as_str() == *name)?;
+        Some((at, IdKind::of(column.def().get_column_type())?))
+    };
+    own.iter().map(part).collect()
 }
 
 /// The columns of an entity that take values: not those that the database computes.
@@ -226,6 +277,9 @@ pub(crate) fn values<A: ActiveModelTrait>(
 pub trait SampleSet: fmt::Debug + Send + Sync + 'static {
     /// How tenants are told apart.
     fn tenancy(&self) -> Tenancy;
+
+    /// How much there may be of them.
+    fn sizes(&self) -> &'static [Size];
 
     /// Its tables in foreign-key order.
     fn tables(&'static self) -> &'static [TableInfo];
@@ -275,13 +329,21 @@ impl<S: Samples> SampleSet for Set<S> {
         S::TENANCY
     }
 
+    fn sizes(&self) -> &'static [Size] {
+        S::SIZES
+    }
+
     fn tables(&'static self) -> &'static [TableInfo] {
         &self.parts().0
     }
 
     fn tenant(&'static self, spec: &Arc<Spec>, ordinal: u32) -> SampleTenant {
         let (tables, makers) = self.parts();
-        let root = tables.iter().find(|info| info.is_root()).map_or(0, |info| info.code);
+        let root = tables
+            .iter()
+            .find(|info| info.is_root())
+            .and_then(|info| info.code)
+            .unwrap_or_default();
         let tenant = S::tenant(Tenant::of(spec, ordinal, root));
         SampleTenant { tables, rows: Box::new(RowsOf::<S> { tenant, makers }) }
     }
@@ -334,7 +396,9 @@ impl SampleTenant {
         let mut tables = self.tables.iter();
         match tables.find(|info| info.is_root()).and_then(TableInfo::kind) {
             Some(IdKind::Number) => SampleId::Number(self.number),
-            _ => SampleId::Uuid(self.id),
+            Some(IdKind::Integer) => SampleId::Integer(self.integer),
+            Some(IdKind::Text) => SampleId::Text(self.text_id),
+            Some(IdKind::Uuid) | None => SampleId::Uuid(self.id),
         }
     }
 
@@ -350,9 +414,22 @@ impl SampleTenant {
         self.rows.row(table, n)
     }
 
-    /// The rows of a table, in the order of their ids.
+    /// The rows of a table, in the order of their numbers.
     pub(crate) fn rows_of(&self, table: usize) -> impl Iterator<Item = Vec<Value>> + Send + '_ {
         (0..self.count(table)).map(move |n| self.row(table, n))
+    }
+
+    /// The same in the order of their ids, in which rows are made unless these refer to others.
+    pub(crate) fn in_order_of_ids(
+        &self,
+        table: usize,
+    ) -> impl Iterator<Item = Vec<Value>> + Send + '_ {
+        let info = &self.tables[table];
+        let mut numbers: Vec<u32> = (0..self.count(table)).collect();
+        if !info.is_told_by_id() {
+            numbers.sort_by_cached_key(|n| info.id_of(&self.row(table, *n)));
+        }
+        numbers.into_iter().map(move |n| self.row(table, n))
     }
 
     /// How many rows it brings into each table, in foreign-key order.

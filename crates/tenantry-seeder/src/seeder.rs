@@ -1,7 +1,7 @@
 //! The seeder of an application.
 
 use sea_orm::DatabaseConnection;
-use tenantry_entity::{Engine, TableDef, Tenancy};
+use tenantry_entity::{Engine, TableDef, Tenancy, sample_id::SampleText};
 use tenantry_migration::{Error, Project, Result, runner::Samples as Journal};
 
 use crate::{
@@ -51,22 +51,7 @@ impl Seeder {
                 info.name
             ));
         }
-        if let Some(info) = made.iter().find(|info| !info.has_id()) {
-            return wrong(format!(
-                "{} has no column `id`, by which sample rows are told from real ones",
-                info.name
-            ));
-        }
-        if let Some(info) = made.iter().find(|info| info.kind().is_none()) {
-            return Err(Error::config(
-                "sample-id-type",
-                format!(
-                    "the column `id` of {} is neither a uuid nor a `bigint`, by which sample rows are told from \
-                     real ones",
-                    info.name
-                ),
-            ));
-        }
+        self.check_ids()?;
         match tables.iter().zip(made).find(|(def, info)| def.name != info.name) {
             Some((def, info)) => wrong(format!(
                 "the factories are in another order than the entities: {} is where {} should be",
@@ -75,6 +60,56 @@ impl Seeder {
             None if made.len() > tables.len() => {
                 wrong("a table has two factories: remove one".to_owned())
             }
+            None => Ok(()),
+        }
+    }
+
+    /// What is made where nothing is said.
+    #[must_use]
+    pub fn usual(&self) -> Spec {
+        let sizes = self.samples.sizes();
+        let usual = sizes.iter().find(|size| size.is_usual).or(sizes.first());
+        usual.map_or_else(Spec::default, |size| Spec::sized(*size))
+    }
+
+    /// The size of that name.
+    #[must_use]
+    pub fn sized(&self, name: &str) -> Option<Spec> {
+        let mut sizes = self.samples.sizes().iter();
+        sizes.find(|size| size.name == name).map(|size| Spec::sized(*size))
+    }
+
+    /// Fails unless the sample rows of each table can be told from real ones.
+    fn check_ids(&self) -> Result<()> {
+        let mut made = self.samples.tables().iter().filter(|info| info.code.is_some());
+        let wrong = |table: &str, why: String| {
+            let what = format!("sample rows of {table} could not be told from real ones: {why}");
+            Err(Error::config("sample-id-type", what))
+        };
+        if let Some(info) = made.clone().find(|info| info.id_columns().len() == 0) {
+            return wrong(
+                info.name,
+                format!(
+                    "its `id`, or the columns of its primary key, have to be uuid, `bigint`, `integer`, or a text \
+                     with room for {} characters",
+                    SampleText::LENGTH
+                ),
+            );
+        }
+        if made.clone().all(TableInfo::is_told_by_id) {
+            return Ok(());
+        }
+        let schema = self.project.schema()?;
+        let journal = self.project.samples(Engine::Postgres);
+        let is_told = |info: &&TableInfo| {
+            schema.tables.get(info.name).is_none_or(|table| journal.rows(table) != "false")
+        };
+        match made.find(|info| !is_told(info)) {
+            Some(info) => wrong(
+                info.name,
+                "no column of its primary key is its own id, or refers to the id of a table with sample rows"
+                    .to_owned(),
+            ),
             None => Ok(()),
         }
     }

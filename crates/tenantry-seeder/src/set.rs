@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tenantry_entity::sample_id::MAX_ROW;
+use tenantry_entity::sample_id::{IdKind, MAX_ROW, MAX_TENANT};
 use tenantry_migration::{Error, Result};
 
 use crate::{
     samples::{SampleSet, SampleTenant, TableInfo},
-    spec::{EDGE_TENANTS, Spec},
+    spec::Spec,
 };
 
 /// The rows that a [`Spec`] describes. Nothing is kept: each row is made when it is asked for.
@@ -72,20 +72,28 @@ impl DataSet {
         if let Some(table) = unknown {
             return Err(Error::unusable("no-such-table", format!("there is no table {table:?}")));
         }
-        if self.spec.tenants >= EDGE_TENANTS.start {
+        // Rows that are told by what they refer to have no numbers of their own.
+        let most = |info: &TableInfo| info.kind().map_or((MAX_TENANT, MAX_ROW), IdKind::most);
+        let limits: Vec<_> = self.tables().iter().map(|info| (info, most(info))).collect();
+        let fewest = limits.iter().min_by_key(|(_, (tenants, _))| *tenants);
+        if let Some((info, (most, _))) = fewest.filter(|(_, (most, _))| self.spec.tenants > *most) {
             return Err(Error::unusable(
                 "too-many-rows",
-                format!("{} tenants are too many", self.spec.tenants),
+                format!(
+                    "{} tenants are too many: ids of {} have numbers for {most}",
+                    self.spec.tenants, info.name
+                ),
             ));
         }
         for tenant in self.tenants() {
-            let too_many = tenant.counts().find(|(_, rows)| *rows > MAX_ROW);
-            if let Some((TableInfo { name, .. }, rows)) = too_many {
+            let mut counts = tenant.counts().zip(&limits);
+            let too_many = counts.find(|((_, rows), (_, (_, most)))| rows > most);
+            if let Some(((TableInfo { name, .. }, rows), (_, (_, most)))) = too_many {
                 return Err(Error::unusable(
                     "too-many-rows",
                     format!(
-                        "tenant {} would have {rows} rows in {name}: {MAX_ROW} is the most that ids have \
-                     numbers for",
+                        "tenant {} would have {rows} rows in {name}: {most} is the most that ids have \
+                         numbers for",
                         tenant.ordinal
                     ),
                 ));

@@ -45,32 +45,81 @@ impl Skew {
     }
 }
 
-/// A usual size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
+/// How much there is of a data set, under the name that `--preset` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What the help says of it.
+    pub about: &'static str,
+    /// How many tenants.
+    pub tenants: u32,
+    /// The median of their sizes, in whatever the application measures tenants by.
+    pub median: u32,
+    /// Whether it is what is made where nothing is said. The first is, if none says so.
+    pub is_usual: bool,
+}
+
+/// The sizes of an application that names none of its own.
+pub const SIZES: &[Size] = &[
+    Size {
+        name: "tiny",
+        about: "2 tenants and about 120 rows: every table and every value of an enum, to be read",
+        tenants: 2,
+        median: 6,
+        is_usual: false,
+    },
+    Size {
+        name: "demo",
+        about: "12 tenants and about 20,000 rows",
+        tenants: 12,
+        median: 700,
+        is_usual: true,
+    },
+    Size {
+        name: "dev",
+        about: "80 tenants and about 0.8 million rows",
+        tenants: 80,
+        median: 2_300,
+        is_usual: false,
+    },
+    Size {
+        name: "load",
+        about: "1,000 tenants and about 10 million rows",
+        tenants: 1_000,
+        median: 2_300,
+        is_usual: false,
+    },
+    Size {
+        name: "xl",
+        about: "5,000 tenants and about 50 million rows",
+        tenants: 5_000,
+        median: 2_300,
+        is_usual: false,
+    },
+];
+
+/// One of [`SIZES`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Preset {
-    /// 2 tenants and about 120 rows: every table and every value of an enum, to be read
+    /// To be read.
     Tiny,
-    /// 12 tenants and about 20,000 rows
+    /// The usual one.
     #[default]
     Demo,
-    /// 80 tenants and about 0.8 million rows
+    /// For development.
     Dev,
-    /// 1,000 tenants and about 10 million rows
+    /// For tests under load.
     Load,
-    /// 5,000 tenants and about 50 million rows
+    /// Five times that.
     Xl,
 }
 
 impl Preset {
-    /// How many tenants, and the median of their sizes.
-    const fn size(self) -> (u32, u32) {
-        match self {
-            Self::Tiny => (2, 6),
-            Self::Demo => (12, 700),
-            Self::Dev => (80, 2_300),
-            Self::Load => (1_000, 2_300),
-            Self::Xl => (5_000, 2_300),
-        }
+    /// How much that is.
+    #[must_use]
+    pub const fn size(self) -> Size {
+        SIZES[self as usize]
     }
 }
 
@@ -124,12 +173,17 @@ impl Spec {
     /// A usual size of the newest data set.
     #[must_use]
     pub fn preset(preset: Preset) -> Self {
-        let (tenants, size) = preset.size();
+        Self::sized(preset.size())
+    }
+
+    /// So much of the newest data set.
+    #[must_use]
+    pub fn sized(size: Size) -> Self {
         Self {
             dataset: Vocabulary::default(),
             seed: 0,
-            tenants,
-            size,
+            tenants: size.tenants,
+            size: size.median,
             skew: Skew::default(),
             factors: BTreeMap::new(),
             as_of: DateTime::from_timestamp(AS_OF, 0).unwrap_or_default(),

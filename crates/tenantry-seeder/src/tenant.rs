@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tenantry_entity::{
     SampleCode,
-    sample_id::{MAX_TENANT, sample_id, sample_number},
+    sample_id::{MAX_TENANT, SampleText, sample_id, sample_integer, sample_number},
 };
 use uuid::Uuid;
 
@@ -46,6 +46,10 @@ pub struct Tenant {
     pub id: Uuid,
     /// The tenant's id, where that is a number.
     pub number: i64,
+    /// The tenant's id, where that is an `integer`.
+    pub integer: i32,
+    /// The tenant's id, where that is a text.
+    pub text_id: SampleText,
     /// Display name.
     pub name: String,
     /// Name in URLs and in addresses. Ends with the token.
@@ -108,6 +112,8 @@ impl Tenant {
             ordinal,
             id: Uuid::nil(),
             number: sample_number(ordinal, root, 0),
+            integer: sample_integer(ordinal, 0),
+            text_id: SampleText::new(ordinal, root, 0),
             name: String::new(),
             slug: String::new(),
             token: token(spec.seed, ordinal),
@@ -201,6 +207,18 @@ impl Tenant {
     #[must_use]
     pub fn row_number<E: SampleCode>(&self, n: u32) -> i64 {
         sample_number(self.ordinal, E::CODE, n)
+    }
+
+    /// The id of row `n` of the table of `E`, where ids are `integer`.
+    #[must_use]
+    pub fn row_integer<E: SampleCode>(&self, n: u32) -> i32 {
+        sample_integer(self.ordinal, n)
+    }
+
+    /// The id of row `n` of the table of `E`, where ids are texts.
+    #[must_use]
+    pub fn row_text<E: SampleCode>(&self, n: u32) -> String {
+        SampleText::new(self.ordinal, E::CODE, n).to_string()
     }
 
     fn id_with(&self, code: u8, n: u32, created_at: DateTime<Utc>) -> Uuid {

@@ -13,7 +13,7 @@ use tenantry_migration::{
     Error, Result,
     db::begin_read,
     runner::{Contents, Samples as Journal},
-    schema::Schema,
+    schema::{Schema, Table},
 };
 use tokio::task::yield_now;
 
@@ -22,7 +22,7 @@ use crate::{
     admission::{noted, ready},
     compare::{Comparison, Found, Row},
     digest::{Digest, row_hash},
-    samples::{SampleTenant, TableInfo},
+    samples::{RowId, SampleTenant, TableInfo},
     seeder::{Bound, Seeder},
     set::DataSet,
 };
@@ -145,7 +145,7 @@ pub(crate) async fn verified(
         if info.tenant_column().is_some() {
             verification.scoped(tx, on, &live, &set, at).await?;
         } else {
-            verification.shared(tx, on, &set, at).await?;
+            verification.shared(tx, on, &live, &set, at).await?;
         }
     }
     Ok(verification)
@@ -155,7 +155,7 @@ pub(crate) async fn verified(
 /// and their numbers do not come in that order.
 pub(crate) fn in_order(set: &DataSet, at: usize) -> impl Iterator<Item = Row> + Clone + use<'_> {
     let info = &set.tables()[at];
-    let mut ids: Vec<(SampleId, (u32, u32))> = set
+    let mut ids: Vec<(RowId, (u32, u32))> = set
         .tenants()
         .flat_map(|tenant| {
             let id = |n| Some((info.id_of(&tenant.row(at, n))?, (tenant.ordinal, n)));
@@ -171,21 +171,41 @@ pub(crate) fn in_order(set: &DataSet, at: usize) -> impl Iterator<Item = Row> + 
 pub(crate) fn shared_samples(
     journal: &Journal,
     info: &TableInfo,
+    table: Option<&Table>,
     set: &DataSet,
     rows: impl Iterator<Item = Row>,
 ) -> Condition {
     let all = Condition::all();
-    if set.is_only().is_some() {
-        return all
-            .add(Expr::col("id").is_in(rows.filter_map(|row| info.id_of(&row).map(Value::from))));
+    if set.is_only().is_none() {
+        return all.add_option(table.map(|table| Expr::cust(journal.rows(table))));
     }
-    all.add(Expr::cust(journal.ids("id", info.name)))
+    let ids = rows.filter_map(|row| info.id_of(&row));
+    let own: Vec<&str> = info.id_columns().map(|(column, _)| column).collect();
+    if let [column] = own.as_slice() {
+        return all.add(Expr::col(*column).is_in(ids.flatten().map(Value::from)));
+    }
+    // SQLite takes no list of pairs.
+    ids.fold(Condition::any(), |any, id| any.add(has_id(&own, &id)))
 }
 
-/// Which rows of a table belong to a tenant.
-pub(crate) fn of_tenant(info: &TableInfo, tenant: SampleId) -> Condition {
+/// Which row has this id.
+pub(crate) fn has_id(own: &[&'static str], id: &RowId) -> Condition {
+    own.iter().zip(id).fold(Condition::all(), |row, (column, id)| {
+        row.add(Expr::col(*column).eq(Value::from(*id)))
+    })
+}
+
+/// Which rows of a table belong to a tenant; of those, the sample rows where they do not say so by their ids.
+pub(crate) fn of_tenant(
+    journal: &Journal,
+    info: &TableInfo,
+    table: Option<&Table>,
+    tenant: SampleId,
+) -> Condition {
+    let samples = table.filter(|_| !info.is_told_by_id());
     Condition::all()
         .add_option(info.tenant_column().map(|column| Expr::col(column).eq(Value::from(tenant))))
+        .add_option(samples.map(|table| Expr::cust(journal.rows(table))))
 }
 
 impl Verification {
@@ -216,11 +236,13 @@ impl Verification {
         &mut self,
         db: &C,
         on: &Bound,
+        live: &Schema,
         set: &DataSet,
         at: usize,
     ) -> Result<()> {
         let (info, rows) = (&set.tables()[at], in_order(set, at));
-        let condition = shared_samples(&on.journal, info, set, rows.clone());
+        let table = live.tables.get(info.name);
+        let condition = shared_samples(&on.journal, info, table, set, rows.clone());
         self.add(None, info, Comparison::new(db, info, condition, rows)).await
     }
 
@@ -248,6 +270,7 @@ impl Verification {
             let summing = on.journal.sums_by_tenant(db, table, &info.columns, None);
             sums = join(summing, adding).await.0?;
         }
+        let of = |tenant| of_tenant(&on.journal, info, live.tables.get(info.name), tenant);
         for tenant in set.tenants() {
             let there = sums.remove(&Some(tenant.key())).unwrap_or_default();
             if let Some((contents, digest)) = made.remove(&tenant.key())
@@ -257,12 +280,12 @@ impl Verification {
                 continue;
             }
             let comparison =
-                Comparison::new(db, info, of_tenant(info, tenant.key()), tenant.rows_of(at));
+                Comparison::new(db, info, of(tenant.key()), tenant.in_order_of_ids(at));
             let label = format!("{} ({})", tenant.name, tenant.token);
             self.add(Some(label), info, comparison).await?;
         }
         for tenant in sums.into_keys().flatten() {
-            let comparison = Comparison::new(db, info, of_tenant(info, tenant), std::iter::empty());
+            let comparison = Comparison::new(db, info, of(tenant), std::iter::empty());
             self.add(Some(tenant.to_string()), info, comparison).await?;
         }
         Ok(())

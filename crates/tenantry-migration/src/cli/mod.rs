@@ -59,6 +59,12 @@ pub trait CommandLine: Parser {
         None
     }
 
+    /// The definition of the command, with what it takes from the application.
+    #[must_use]
+    fn adapted(command: clap::Command, _application: &'static Self::Application) -> clap::Command {
+        command
+    }
+
     /// The options that every command has.
     fn database(&self) -> &DatabaseArgs;
 
@@ -82,7 +88,8 @@ pub fn run<C: CommandLine>(application: &'static C::Application) -> ExitCode {
         return code;
     }
     let dotenv = config::load_dotenv();
-    let parsed = described::<C>(C::project(application)).try_get_matches().and_then(|matches| {
+    let command = C::adapted(described::<C>(C::project(application)), application);
+    let parsed = command.try_get_matches().and_then(|matches| {
         C::from_arg_matches(&matches).map(|command| (command, asks_for_json(&matches)))
     });
     let (command, as_json) = match parsed {

@@ -12,7 +12,7 @@ pub use size::{count_rows, table_size};
 use sqlite::open_sqlite;
 use tenantry_entity::{
     Engine, IdType, TenantId,
-    sample_id::{IdKind, SampleId},
+    sample_id::{IdKind, SampleId, SampleText},
 };
 pub use tenantry_schema::sql::{is_ours, literal, name_in_model, quoted, quoted_table, table_ref};
 pub use tx::{begin_for_tenant, begin_read, finish};
@@ -108,20 +108,39 @@ pub fn read_tenant(
     })
 }
 
-/// The id in a column of a row of a table with sample rows.
+/// The id in a column of a row of a table with sample rows; `None` where it is NULL, or a text that is no sample id.
 ///
 /// # Errors
 ///
-/// If the column is missing, NULL or of another type.
+/// If the column is missing or of another type.
+pub fn read_id_or_null(
+    row: &QueryResult,
+    column: &str,
+    kind: IdKind,
+) -> std::result::Result<Option<SampleId>, DbErr> {
+    Ok(match kind {
+        IdKind::Uuid => row.try_get::<Option<_>>("", column)?.map(SampleId::Uuid),
+        IdKind::Number => row.try_get::<Option<_>>("", column)?.map(SampleId::Number),
+        IdKind::Integer => row.try_get::<Option<_>>("", column)?.map(SampleId::Integer),
+        IdKind::Text => {
+            let text: Option<String> = row.try_get("", column)?;
+            text.and_then(|text| SampleText::parse(&text)).map(SampleId::Text)
+        }
+    })
+}
+
+/// The same where it is the id of a sample row for certain.
+///
+/// # Errors
+///
+/// If it is not, or the column is missing, NULL or of another type.
 pub fn read_id(
     row: &QueryResult,
     column: &str,
-    kind: Option<IdKind>,
+    kind: IdKind,
 ) -> std::result::Result<SampleId, DbErr> {
-    match kind {
-        Some(IdKind::Number) => row.try_get("", column).map(SampleId::Number),
-        _ => row.try_get("", column).map(SampleId::Uuid),
-    }
+    let none = || DbErr::Type(format!("{column} holds no id of a sample row"));
+    read_id_or_null(row, column, kind)?.ok_or_else(none)
 }
 
 /// SQL for these ids of sample rows, one after the other.

@@ -193,7 +193,7 @@ impl<'c> Runner<'c> {
 
     /// The sample rows of the database.
     fn samples(&self) -> Samples {
-        let codes = SampleCodes::of(&(self.tables)());
+        let codes = SampleCodes::of(&(self.tables)(), self.tenancy.column);
         Samples::new(self.engine, codes, self.tenancy, &self.table, &self.tool)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 use tenantry_entity::{
     Engine,
     sample_id::{IdKind, SampleId},
@@ -13,7 +13,7 @@ use super::{
     stored::{Contents, of_text, text_sql},
 };
 use crate::{
-    db::{listed_ids, quoted},
+    db::{listed_ids, quoted, read_id_or_null},
     error::Result,
     schema::{Column, Table, names, tenancy},
     sql::quoted_table,
@@ -122,7 +122,7 @@ impl Samples {
         let kind = self.codes.kind(self.tenancy.root);
         let sql = format!(
             "SELECT {tenant}::{} AS tenant, {} FROM {} WHERE {samples} GROUP BY 1",
-            if kind == Some(IdKind::Number) { "bigint" } else { "uuid" },
+            self.tenancy.id.name(),
             sum_sql(engine, table, &columns),
             quoted_table(&table.name),
         );
@@ -215,10 +215,7 @@ async fn sums_here<C: ConnectionTrait>(
 }
 
 fn tenant_of(row: &QueryResult, kind: Option<IdKind>) -> Result<Option<SampleId>, DbErr> {
-    Ok(match kind {
-        Some(IdKind::Number) => row.try_get::<Option<i64>>("", "tenant")?.map(SampleId::Number),
-        _ => row.try_get::<Option<Uuid>>("", "tenant")?.map(SampleId::Uuid),
-    })
+    read_id_or_null(row, "tenant", kind.unwrap_or(IdKind::Uuid))
 }
 
 /// A condition that is true for a row with anything but the default in a column that is none of these.

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait,
 };
-use tenantry_entity::{Tenancy, sample_id::SampleId};
+use tenantry_entity::{
+    Tenancy,
+    sample_id::{IdKind, SampleId},
+};
 use tenantry_migration::{
     Error, Result,
     db::{begin_for_tenant, finish, listed_ids, quoted, quoted_table, read_id},
@@ -289,6 +292,7 @@ async fn sample_tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<Vec<Sa
     let sql = format!("SELECT {key} AS id FROM {} WHERE {samples} ORDER BY 1", quoted_table(root));
     let rows = db.query_all_raw(Statement::from_string(on.engine.backend(), sql)).await?;
     let kind = on.tables().iter().find(|info| info.is_root()).and_then(TableInfo::kind);
+    let kind = kind.unwrap_or(IdKind::Uuid);
     Ok(rows.iter().map(|row| read_id(row, "id", kind)).collect::<std::result::Result<_, _>>()?)
 }
 

@@ -10,10 +10,10 @@ mod verify;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Command, Parser, Subcommand};
 pub use seed::{nodes, summary};
-pub use spec::SpecArgs;
 use spec::check_factors;
+pub use spec::{SpecArgs, with_presets};
 use tenantry_migration::{
     Project, Result,
     cli::{CommandLine, Printer, Waiting, open_patiently},
@@ -126,6 +126,12 @@ impl CommandLine for Cli {
         seeder.project
     }
 
+    fn adapted(command: Command, seeder: &'static Seeder) -> Command {
+        ["plan", "export"].into_iter().fold(with_presets(command, seeder), |command, name| {
+            command.mut_subcommand(name, |below| with_presets(below, seeder))
+        })
+    }
+
     fn database(&self) -> &DatabaseArgs {
         &self.database
     }
@@ -148,8 +154,8 @@ impl CommandLine for Cli {
         };
         // Options of plan and export may stand before or behind them.
         let meant = |spec: &SpecArgs| {
-            let given = spec.given(None).or_else(|| self.spec.given(None));
-            given.unwrap_or_default()
+            let given = [spec, &self.spec].into_iter().find_map(|it| it.given(seeder, None));
+            given.unwrap_or_else(|| seeder.usual())
         };
         let options = Options {
             alongside: self.alongside,
@@ -157,7 +163,7 @@ impl CommandLine for Cli {
             engine: Some(db.engine),
             confirm: None,
             patience: db.patience,
-            spec: self.spec.given(there.as_ref()),
+            spec: self.spec.given(seeder, there.as_ref()),
             tenant: self.tenant,
             bulk: self.bulk,
             workers: self.workers.map_or(0, usize::from),

@@ -1,20 +1,23 @@
 //! The options that say which rows are meant.
 
 use chrono::{DateTime, Datelike as _, Utc};
-use clap::Args;
+use clap::{
+    Args, Command,
+    builder::{PossibleValue, PossibleValuesParser},
+};
 use tenantry_migration::{Error, Result, cli::given_once, config::env};
 
 use crate::{
-    Preset, Seeder, Skew, Spec, Vocabulary,
+    Seeder, Skew, Spec, Vocabulary,
     spec::{WHOLE, thousandths},
 };
 
 /// Which rows.
 #[derive(Clone, Debug, Args)]
 pub struct SpecArgs {
-    /// How many rows; without it, those that are there already, or else `demo`
-    #[arg(long, value_enum, env = env::SEED_PRESET, hide_env_values = true)]
-    preset: Option<Preset>,
+    /// How many rows; without it, those that are there already, or else the usual ones
+    #[arg(long, env = env::SEED_PRESET, hide_env_values = true)]
+    preset: Option<String>,
     /// How many tenants, instead of the preset's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     tenants: Option<u32>,
@@ -42,15 +45,24 @@ pub struct SpecArgs {
     edge: bool,
 }
 
+/// Lets `--preset` take the names of the application's own sizes.
+#[must_use]
+pub fn with_presets(command: Command, seeder: &Seeder) -> Command {
+    let usual = seeder.usual();
+    let names = seeder.samples.sizes().iter().map(|size| {
+        let usual = if Spec::sized(*size) == usual { "; the usual size" } else { "" };
+        PossibleValue::new(size.name).help(format!("{}{usual}", size.about))
+    });
+    let names = PossibleValuesParser::new(names);
+    command.mut_arg("preset", |arg| arg.value_parser(names))
+}
+
 impl SpecArgs {
     /// What they say; `None` if they say nothing. Without a preset, they say how it differs from what is
-    /// there, or else from the demo.
-    pub(super) fn given(&self, there: Option<&Spec>) -> Option<Spec> {
-        let base = match (self.preset, there) {
-            (Some(preset), _) => Spec::preset(preset),
-            (None, Some(there)) => there.clone(),
-            (None, None) => Spec::default(),
-        };
+    /// there, or else from the usual rows.
+    pub(super) fn given(&self, seeder: &Seeder, there: Option<&Spec>) -> Option<Spec> {
+        let named = self.preset.as_deref().and_then(|name| seeder.sized(name));
+        let base = named.or_else(|| there.cloned()).unwrap_or_else(|| seeder.usual());
         let spec = self.over(base.clone());
         (self.preset.is_some() || spec != base).then_some(spec)
     }

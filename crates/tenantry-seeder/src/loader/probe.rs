@@ -7,13 +7,16 @@ use sea_orm::{
     ConnectionTrait, DbErr, QueryResult, Value,
     sea_query::{Condition, Expr, ExprTrait as _, Query},
 };
-use tenantry_entity::sample_id::SampleId;
+use tenantry_entity::sample_id::{IdKind, SampleId};
 use tenantry_migration::{
     Result,
     db::{read_id, table_ref},
 };
 
-use crate::samples::{SampleTenant, TableInfo};
+use crate::{
+    samples::{RowId, SampleTenant, TableInfo},
+    verify::has_id,
+};
 
 /// Tenants asked about at a time.
 pub(crate) const PAGE: usize = 200;
@@ -73,7 +76,7 @@ pub(super) async fn presence<C: ConnectionTrait>(
 }
 
 /// The place of a tenant, and the key of its last row in a table.
-type LastRow = (usize, (SampleId, SampleId));
+type LastRow = (usize, (SampleId, RowId));
 
 fn last_rows(
     at: usize,
@@ -94,21 +97,30 @@ async fn there<C: ConnectionTrait>(
     db: &C,
     info: &TableInfo,
     rows: &[LastRow],
-) -> Result<HashSet<SampleId>> {
+) -> Result<HashSet<RowId>> {
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
-    let condition = match info.tenant_column() {
-        Some(column) => rows.iter().fold(Condition::any(), |any, (_, (tenant, id))| {
-            let tenant = Expr::col(column).eq(Value::from(*tenant));
-            any.add(Condition::all().add(tenant).add(Expr::col("id").eq(Value::from(*id))))
+    let (columns, kinds): (Vec<&str>, Vec<IdKind>) = info.id_columns().unzip();
+    let condition = match (info.tenant_column(), columns.as_slice()) {
+        (None, [column]) => {
+            let ids = rows.iter().flat_map(|(_, (_, id))| id).map(|id| Value::from(*id));
+            Condition::all().add(Expr::col(*column).is_in(ids))
+        }
+        (tenant_column, _) => rows.iter().fold(Condition::any(), |any, (_, (tenant, id))| {
+            let tenant = tenant_column.map(|it| Expr::col(it).eq(Value::from(*tenant)));
+            any.add(Condition::all().add_option(tenant).add(has_id(&columns, id)))
         }),
-        None => Condition::all()
-            .add(Expr::col("id").is_in(rows.iter().map(|(_, (_, id))| Value::from(*id)))),
     };
-    let select =
-        Query::select().column("id").from(table_ref(info.name)).cond_where(condition).take();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(table_ref(info.name))
+        .cond_where(condition)
+        .take();
     let found = db.query_all(&select).await?;
-    let id = |row: &QueryResult| read_id(row, "id", info.kind());
+    let id = |row: &QueryResult| {
+        let parts = columns.iter().zip(&kinds);
+        parts.map(|(column, kind)| read_id(row, column, *kind)).collect()
+    };
     Ok(found.iter().map(id).collect::<std::result::Result<_, DbErr>>()?)
 }

@@ -7,7 +7,7 @@ use sea_orm::{
     prelude::Decimal,
 };
 use tenantry_migration::Tenancy;
-use tenantry_seeder::{SampleTable, Samples, Seeder, Set as SampleSet, Tenant, draw, parent};
+use tenantry_seeder::{SampleTable, Samples, Seeder, Set as SampleSet, Size, Tenant, draw, parent};
 
 use crate::entity::{customer, order, order_line, organization, price_list, product};
 
@@ -35,6 +35,23 @@ impl Samples for WholesaleSamples {
     type Tenant = Organization;
 
     const TENANCY: Tenancy = crate::TENANCY;
+
+    const SIZES: &'static [Size] = &[
+        Size {
+            name: "corner-shops",
+            about: "2 organizations with a handful of orders",
+            tenants: 2,
+            median: 6,
+            is_usual: true,
+        },
+        Size {
+            name: "chains",
+            about: "40 organizations, the median with 500 orders",
+            tenants: 40,
+            median: 500,
+            is_usual: false,
+        },
+    ];
 
     fn tenant(mut tenant: Tenant) -> Organization {
         tenant.name = format!("Organization {}", tenant.token);

@@ -52,8 +52,8 @@ mod tests {
         ];
         let [broken, kept] = [broken.to_vec(), kept.to_vec()]
             .map(|all| all.iter().map(|function| behind(function)).collect::<Vec<_>>());
-        let [broken, kept] = [&broken, &kept]
-            .map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
+        let [broken, kept] =
+            [&broken, &kept].map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
         check(&RULE, RuleSet::Postgres, &broken, &kept);
     }
 }
