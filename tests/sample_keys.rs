@@ -12,7 +12,7 @@ use migration::{
 };
 use sea_orm::{ConnectionTrait as _, prelude::Uuid};
 use tenantry::{Application, ValidateOptions};
-use tenantry_entity::{IdType, Keys, SampleCode, Scope, TableDef, Tenancy};
+use tenantry_entity::{IdType, Keys, SampleCode, Scope, Tenancy, tables, tenancy::NO_TENANCY};
 use tenantry_seeder::{
     Options, Preset, SampleTable, Samples, Seeder, Set as SampleRows, Spec, Tenant,
 };
@@ -71,7 +71,7 @@ impl Id for i32 {
     }
 
     fn of_row<E: SampleCode>(tenant: &Tenant, n: u32) -> Self {
-        tenant.row_integer::<E>(n)
+        tenant.row_integer(n)
     }
 
     fn real(n: i32, _: Engine) -> String {
@@ -122,32 +122,22 @@ macro_rules! application {
                 name: stringify!($module),
                 version: "1.0.0",
                 tables: || {
-                    let tables = vec![
-                        TableDef::plain::<org::Entity>(),
-                        TableDef::plain::<tone::Entity>(),
-                        TableDef::plain::<post::Entity>(),
-                        TableDef::plain::<tag::Entity>(),
-                        TableDef::plain::<post_tag::Entity>(),
-                        TableDef::plain::<setting::Entity>(),
-                        TableDef::plain::<line::Entity>(),
-                    ];
-                    let mut tables: Vec<TableDef> =
-                        (0..).zip(tables).map(|(code, def)| def.with_code(code)).collect();
-                    tables.push(TableDef::plain::<draft::Entity>());
-                    tables
+                    tables![
+                        0 => org::Entity,
+                        1 => tone::Entity,
+                        2 => post::Entity,
+                        3 => tag::Entity,
+                        4 => post_tag::Entity,
+                        5 => setting::Entity,
+                        6 => line::Entity,
+                        // Without sample rows.
+                        draft::Entity,
+                    ]
                 },
                 schema_name: None,
                 tenancy: Some(TENANTS),
                 engines: &[Engine::Sqlite, Engine::Postgres],
-                migrations: || {
-                    let to = PROJECT.schema().unwrap();
-                    let nothing = Schema::default();
-                    let made = propose(&nothing, &to, &Renames::default(), &Answers::default());
-                    let made = made.unwrap();
-                    let (up, down) = (made.up.operations, made.down.operations);
-                    let name = "m1_create".to_owned();
-                    vec![Box::new(PlannedMigration { name, unless: Vec::new(), up, down })]
-                },
+                migrations: || vec![Box::new(created(&PROJECT))],
                 bookkeeping: "seaql_migrations",
                 accepted_drift: r#"{ "accepted": [] }"#,
                 objects: &[],
@@ -219,7 +209,6 @@ macro_rules! application {
                             },
                         )
                         .fixed(),
-                        Table::without_rows::<draft::Entity>(),
                     ]
                 }
             }
@@ -405,6 +394,14 @@ composite!(composite_uuid, Uuid);
 composite!(composite_integer, i32);
 composite!(composite_text, String);
 
+/// What `generate` would write.
+fn created(project: &Project) -> PlannedMigration {
+    let to = project.schema().unwrap();
+    let made = propose(&Schema::default(), &to, &Renames::default(), &Answers::default()).unwrap();
+    let (up, down) = (made.up.operations, made.down.operations);
+    PlannedMigration { name: "m1_create".to_owned(), unless: Vec::new(), up, down }
+}
+
 async fn open(project: &'static Project, db: &TestDb) -> Database {
     let args = DatabaseArgs { database_url: Some(db.url.clone()), ..DatabaseArgs::default() };
     Database::open(project, &args.target(project).unwrap(), Absent::Create).await.unwrap()
@@ -435,9 +432,7 @@ async fn there_and_back<I: Id>(seeder: Seeder) {
             let spec = Some(Spec { edge: true, ..Spec::preset(Preset::Tiny) });
             let options = Options { spec, bulk, ..Options::default() };
             let inserted = seeder.seed(&db.connection, &options).await.unwrap();
-            let empty: Vec<&str> =
-                inserted.tables.iter().filter(|it| it.changed == 0).map(|it| it.table).collect();
-            assert_eq!(empty, ["drafts"]);
+            assert!(inserted.tables.iter().all(|it| it.changed > 0), "{inserted:?}");
             let again = seeder.seed(&db.connection, &Options::default()).await.unwrap();
             assert_eq!(again.changed(), 0);
             let real = [41, 42, 43].map(|n| I::real(n, engine));
@@ -543,4 +538,186 @@ async fn keys_of_the_tenant_and_integer() {
 #[tokio::test]
 async fn keys_of_the_tenant_and_text() {
     there_and_back::<String>(composite_text::SEEDER).await;
+}
+
+/// No tenants, although a table and a column are called so. Sets have parts instead, each with an author.
+mod library {
+    use sea_orm::Set;
+
+    use super::*;
+
+    entity!(author, "tenants", {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        #[sea_orm(unique)]
+        pub name: String,
+    });
+    entity!(book, "books", {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub tenant_id: i32,
+        pub title: String,
+        #[sea_orm(belongs_to, from = "tenant_id", to = "id", on_delete = "Cascade")]
+        pub author: HasOne<super::author::Entity>,
+    });
+    entity!(shelf, "shelves", {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub code: String,
+    });
+    entity!(placed, "placed", {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub book_id: i64,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub shelf: String,
+        #[sea_orm(belongs_to, from = "book_id", to = "id", on_delete = "Cascade")]
+        pub book: HasOne<super::book::Entity>,
+        #[sea_orm(belongs_to, from = "shelf", to = "code")]
+        pub of: HasOne<super::shelf::Entity>,
+    });
+
+    pub static PROJECT: Project = Project {
+        name: "library",
+        version: "1.0.0",
+        tables: || {
+            tables![
+                0 => author::Entity,
+                1 => book::Entity,
+                2 => shelf::Entity,
+                3 => placed::Entity,
+            ]
+        },
+        schema_name: None,
+        tenancy: None,
+        engines: &[Engine::Sqlite, Engine::Postgres],
+        migrations: || vec![Box::new(created(&PROJECT))],
+        bookkeeping: "seaql_migrations",
+        accepted_drift: r#"{ "accepted": [] }"#,
+        objects: &[],
+        sealed: false,
+    };
+
+    /// As if the entity was in another crate.
+    const SHELVES: u8 = 2;
+
+    impl SampleCode for author::Entity {
+        const CODE: u8 = 0;
+    }
+
+    impl SampleCode for book::Entity {
+        const CODE: u8 = 1;
+    }
+
+    impl SampleCode for placed::Entity {
+        const CODE: u8 = 3;
+    }
+
+    #[derive(Debug)]
+    pub struct Rows;
+
+    impl Samples for Rows {
+        type Tenant = Box<Tenant>;
+
+        const TENANCY: Tenancy = NO_TENANCY;
+
+        fn tenant(part: Tenant) -> Box<Tenant> {
+            Box::new(part)
+        }
+
+        fn tables() -> Vec<SampleTable<Self>> {
+            type Table = SampleTable<Rows>;
+            vec![
+                Table::of::<author::Entity>(
+                    |_| 1,
+                    |part, n| author::ActiveModel {
+                        id: Set(part.row_integer(n)),
+                        name: Set(format!("Author {}", part.token)),
+                    },
+                ),
+                Table::of::<book::Entity>(
+                    |part| part.size(),
+                    |part, n| book::ActiveModel {
+                        id: Set(part.row_number::<book::Entity>(n)),
+                        tenant_id: Set(part.row_integer(0)),
+                        title: Set(format!("Book {n} of {}", part.token)),
+                    },
+                ),
+                Table::coded::<shelf::Entity>(
+                    SHELVES,
+                    |_| 2,
+                    |part, n| shelf::ActiveModel { code: Set(part.text_with(SHELVES, n)) },
+                ),
+                Table::of::<placed::Entity>(
+                    |part| part.size(),
+                    |part, n| placed::ActiveModel {
+                        book_id: Set(part.row_number::<book::Entity>(n)),
+                        shelf: Set(part.text_with(SHELVES, n % 2)),
+                    },
+                )
+                .fixed(),
+            ]
+        }
+    }
+
+    static SAMPLES: SampleRows<Rows> = SampleRows::new();
+    pub static SEEDER: Seeder = Seeder { project: &PROJECT, samples: &SAMPLES };
+}
+
+#[tokio::test]
+async fn an_application_without_tenants_has_sample_rows() {
+    let ways =
+        [(Engine::Sqlite, false, 6), (Engine::Postgres, false, 3_000), (Engine::Postgres, true, 6)];
+    for (engine, bulk, size) in ways {
+        let seeder = library::SEEDER;
+        let test = TestDb::new(engine);
+        let db = open(seeder.project, &test).await;
+        let run = async |sql: &str| {
+            let done = db.connection.execute_unprepared(sql).await;
+            done.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()
+        };
+        let plain = Options::default;
+        seeder.project.runner(&db).unwrap().up(None).await.unwrap();
+        run("INSERT INTO tenants (id, name) VALUES (1, 'real')").await;
+        run("INSERT INTO shelves (code) VALUES ('sample')").await;
+        let refused = seeder.seed(&db.connection, &plain()).await.unwrap_err().to_string();
+        assert!(refused.contains("there are rows in 2 of the tables that the seeder"), "{refused}");
+        run("DELETE FROM tenants").await;
+        run("DELETE FROM shelves").await;
+
+        let spec = Some(Spec { size, ..Spec::preset(Preset::Tiny) });
+        let options = Options { spec, bulk, ..plain() };
+        let inserted = seeder.seed(&db.connection, &options).await.unwrap();
+        assert!(inserted.tables.iter().all(|it| it.changed > 0), "{inserted:?}");
+        assert_eq!(seeder.seed(&db.connection, &plain()).await.unwrap().changed(), 0);
+        let more = Some(Spec { tenants: 3, size, ..Spec::preset(Preset::Tiny) });
+        let more = Options { spec: more, ..plain() };
+        let grown =
+            inserted.changed() + seeder.seed(&db.connection, &more).await.unwrap().changed();
+        let verified = seeder.verify(&db.connection, &plain()).await.unwrap();
+        assert_eq!((verified.is_clean(), verified.rows()), (true, grown), "{verified:?}");
+
+        // What a kill leaves: some rows of a part, the last ones not.
+        run("INSERT INTO tenants (id, name) VALUES (1, 'real')").await;
+        run("INSERT INTO books (id, tenant_id, title) VALUES (1, 1, 'real')").await;
+        run("INSERT INTO placed (book_id, shelf) SELECT 1, min(code) FROM shelves").await;
+        let last = run(
+            "DELETE FROM placed WHERE book_id IN (SELECT max(book_id) FROM placed WHERE book_id < 0)",
+        );
+        assert_eq!(last.await, 1);
+        run("UPDATE books SET title = title || '!' WHERE id < 0").await;
+        let verified = seeder.verify(&db.connection, &plain()).await.unwrap();
+        assert_eq!(verified.differences.len(), 2, "{verified:?}");
+        let alongside = Options { alongside: true, ..plain() };
+        assert_eq!(seeder.seed(&db.connection, &alongside).await.unwrap().changed(), 1);
+        assert!(seeder.clean(&db.connection, &plain()).await.is_err(), "it was edited");
+        seeder.repair(&db.connection, &alongside).await.unwrap();
+        // A real book stands on a shelf of the samples.
+        let refused = seeder.clean(&db.connection, &plain()).await.unwrap_err().to_string();
+        assert!(refused.contains("in placed"), "{refused}");
+        run("DELETE FROM placed WHERE book_id = 1").await;
+        assert_eq!(seeder.clean(&db.connection, &plain()).await.unwrap().changed(), grown);
+        let left = "SELECT (SELECT count(*) FROM tenants) || ' ' || (SELECT count(*) FROM books) || ' ' || \
+                    (SELECT count(*) FROM shelves) || ' ' || (SELECT count(*) FROM placed)";
+        assert_eq!(texts(&db.connection, left).await, ["1 1 0 0"]);
+        db.close().await;
+    }
 }

@@ -49,20 +49,19 @@ macro_rules! entities {
             }
         )*
 
-        const _: () = $crate::sample_id::assert_distinct(&[$($code),*]);
-
         /// Every entity, in foreign-key order: a table comes after all tables it refers to.
         #[must_use]
         pub fn all() -> Vec<$crate::TableDef> {
-            let codes = [$($code),*];
-            let all = $crate::tables![$($module::Entity),*].into_iter().zip(codes);
-            all.map(|(def, code)| def.with_code(code)).collect()
+            $crate::tables![$($code => $module::Entity),*]
         }
     };
 }
 
-/// The definitions of entities, in any order: a list for an application without sample rows. Nothing has to be
-/// written in the entities; what one says as a [`Table`] counts.
+/// The definitions of entities that are somewhere else. Nothing has to be written in them; what one says as a
+/// [`Table`] counts.
+///
+/// Those that may have sample rows have a code within [sample ids](sample_id) in front, and come after the others that
+/// they refer to. A code that is used twice does not compile.
 ///
 /// ```
 /// mod cake {
@@ -83,14 +82,17 @@ macro_rules! entities {
 /// }
 ///
 /// let all = tenantry_entity::tables![cake::Entity];
-/// assert_eq!(all[0].name, "cakes");
+/// assert_eq!((all[0].name, all[0].code), ("cakes", None));
+/// let all = tenantry_entity::tables![7 => cake::Entity];
+/// assert_eq!(all[0].code, Some(7));
 /// ```
 #[macro_export]
 macro_rules! tables {
-    ($($entity:ty),* $(,)?) => {{
+    ($($($code:literal =>)? $entity:ty),* $(,)?) => {{
         #[allow(unused_imports, reason = "used by entities that are no `Table`")]
         use $crate::tenancy::ListedPlain as _;
-        vec![$($crate::tenancy::Listed::<$entity>::new().def()),*]
+        const _: () = $crate::sample_id::assert_distinct(&[$($($code,)?)*]);
+        vec![$($crate::tenancy::Listed::<$entity>::new().def()$(.with_code($code))?),*]
     }};
 }
 

@@ -109,6 +109,17 @@ pub const TENANCY: Tenancy = Tenancy {
     random_id_default: true,
 };
 
+/// Names that no table and no column has: what a project without tenants goes by.
+pub const NO_TENANCY: Tenancy = Tenancy {
+    root: "",
+    root_key: "",
+    column: "",
+    setting: "",
+    tables: &[],
+    random_id_default: false,
+    ..TENANCY
+};
+
 impl Tenancy {
     /// Whom the rows of a table with these columns belong to.
     #[must_use]

@@ -7,7 +7,7 @@ use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait};
 use tenantry_entity::{
     Currency, Engine, IdType, Scope, ensure_current,
     sample_id::SampleCodes,
-    tenancy::{SEAL_KEYS, TENANCY, TableDef, Tenancy},
+    tenancy::{NO_TENANCY, SEAL_KEYS, TableDef, Tenancy},
 };
 
 use crate::{
@@ -118,10 +118,10 @@ impl Project {
         self.tenancy.ok_or_else(why)
     }
 
-    /// The names of tenancy; the usual ones for a project without tenants, where nothing has them.
+    /// The names of tenancy; for a project without tenants, [`NO_TENANCY`].
     #[must_use]
     pub fn names(&self) -> Tenancy {
-        self.tenancy.unwrap_or(TENANCY)
+        self.tenancy.unwrap_or(NO_TENANCY)
     }
 
     /// Fails where the project's migrations are not for `engine`.

@@ -15,6 +15,7 @@ use tenantry_migration::{
 
 use crate::{
     options::Options,
+    samples::TableInfo,
     seeder::{Bound, Seeder},
     set::DataSet,
     spec::Spec,
@@ -99,12 +100,16 @@ where
     let schema = ready(db, on).await?.for_seeding(&on.entities())?;
     let (real, samples) = tenants(db, on).await?;
     if real > 0 && !options.alongside {
-        let tenants = if real == 1 { "tenant" } else { "tenants" };
+        let has_tenants = on.tables().iter().any(TableInfo::is_root);
+        let what = match real {
+            _ if !has_tenants => format!("there are rows in {real} of the tables"),
+            1 => "there is 1 tenant".to_owned(),
+            _ => format!("there are {real} tenants"),
+        };
         return Err(Refusal::plain(
             "real-tenants",
             format!(
-                "refused, because there is {real} {tenants} that the seeder did not make; \
-             --alongside seeds all the same"
+                "refused, because {what} that the seeder did not make; --alongside seeds all the same"
             ),
         )
         .into());
@@ -155,19 +160,35 @@ pub(crate) async fn noted<C: ConnectionTrait>(
 }
 
 /// How many tenants there are that the seeder did not make; and how many tenants and shared rows that
-/// it did.
+/// it did. Without tenants, how many tables have rows that it did not make, and rows that it did.
 async fn tenants<C: ConnectionTrait>(db: &C, on: &Bound) -> Result<(u64, u64)> {
+    let schema = on.seeder.project.schema()?;
+    let tables = |of: fn(&TableInfo) -> bool| {
+        let tables = on.tables().iter().filter(move |info| of(info));
+        tables.filter_map(|info| schema.tables.get(info.name))
+    };
+    if !on.tables().iter().any(TableInfo::is_root) {
+        let any = |table: &Table, condition: &str| {
+            let table = quoted_table(&table.name);
+            (format!("(SELECT 1 FROM {table} WHERE {condition} LIMIT 1) found"), "true".to_owned())
+        };
+        let real = tables(|_| true)
+            .map(|table| any(table, &format!("({}) IS NOT TRUE", on.journal.rows(table))));
+        let mut asked: Vec<_> = real.collect();
+        let split = asked.len();
+        asked.extend(tables(|_| true).map(|table| any(table, &on.journal.rows(table))));
+        let counts = count_rows(db, on.engine, &asked).await?;
+        let (real, samples) = counts.split_at(split);
+        return Ok((real.iter().sum(), samples.iter().sum()));
+    }
     let Tenancy { root, root_key, .. } = on.names();
     let samples = on.journal.ids(&names::in_condition(root_key), root);
     let mut asked = vec![
         (quoted_table(root), format!("({samples}) IS NOT TRUE")),
         (quoted_table(root), samples),
     ];
-    let schema = on.seeder.project.schema()?;
-    let shared = on.tables().iter().filter(|info| info.is_shared());
-    for table in shared.filter_map(|info| schema.tables.get(info.name)) {
-        asked.push((quoted_table(&table.name), on.journal.rows(table)));
-    }
+    let shared = tables(TableInfo::is_shared);
+    asked.extend(shared.map(|table| (quoted_table(&table.name), on.journal.rows(table))));
     let counts = count_rows(db, on.engine, &asked).await?;
     Ok((counts[0], counts[1..].iter().sum()))
 }

@@ -16,7 +16,7 @@ use tenantry_entity::{
     SampleCode, Scope,
     sample_id::{IdKind, SampleId},
     tenancy::table_name,
-    tenancy::{TENANCY, Tenancy, is_computed},
+    tenancy::{NO_TENANCY, TENANCY, Tenancy, is_computed},
 };
 
 use crate::{
@@ -50,7 +50,10 @@ pub trait Samples: Sized + Send + Sync + 'static {
     /// A tenant with what the application draws for it once: its counts, its name.
     type Tenant: Deref<Target = Tenant> + Send + Sync;
 
-    /// How tenants are told apart, as in the project.
+    /// How tenants are told apart, as in the project; [`NO_TENANCY`] where it has none. Then a set has so many parts
+    /// instead of tenants: what a factory makes for one of them is a part of each table.
+    ///
+    /// [`NO_TENANCY`]: tenantry_entity::tenancy::NO_TENANCY
     const TENANCY: Tenancy = TENANCY;
 
     /// How much there may be, by the names that `--preset` takes.
@@ -86,16 +89,19 @@ impl<S: Samples> SampleTable<S> {
         count: fn(&S::Tenant) -> u32,
         row: fn(&S::Tenant, u32) -> E::ActiveModel,
     ) -> Self {
-        let columns = written::<E>();
-        let row = Box::new(move |tenant: &S::Tenant, n| values(row(tenant, n), &columns));
-        Self { info: TableInfo::of::<E>(&S::TENANCY), count, row }
+        Self::coded::<E>(E::CODE, count, row)
     }
 
-    /// The table of the entity `E`, which has no sample rows.
+    /// The same for an entity of another crate, which says no code: the one of the project's list of entities.
     #[must_use]
-    pub fn without_rows<E: EntityTrait>() -> Self {
-        let info = TableInfo::with::<E>(&S::TENANCY, None);
-        Self { info, count: |_| 0, row: Box::new(|_, _| Vec::new()) }
+    pub fn coded<E: EntityTrait>(
+        code: u8,
+        count: fn(&S::Tenant) -> u32,
+        row: fn(&S::Tenant, u32) -> E::ActiveModel,
+    ) -> Self {
+        let columns = written::<E>();
+        let row = Box::new(move |tenant: &S::Tenant, n| values(row(tenant, n), &columns));
+        Self { info: TableInfo::of::<E>(&S::TENANCY, code), count, row }
     }
 
     /// For a table whose number of rows follows from others: no `--factor` changes it.
@@ -116,11 +122,13 @@ pub struct TableInfo {
     pub columns: Vec<&'static str>,
     /// Those of the primary key.
     pub key: Vec<&'static str>,
-    /// The code in the ids of its rows; `None` for a table without sample rows.
-    pub code: Option<u8>,
+    /// The code in the ids of its rows.
+    pub code: u8,
     /// Whether a spec may ask for more or fewer of its rows.
     pub takes_factor: bool,
     owner: Option<&'static str>,
+    /// Whether there are no tenants.
+    is_of_a_part: bool,
     /// The columns by which its rows are told apart: their places, and what is in each. Empty where that is no type
     /// of ids.
     id: Vec<(usize, IdKind)>,
@@ -138,11 +146,7 @@ impl fmt::Debug for TableInfo {
 impl TableInfo {
     /// The table of the entity `E`.
     #[must_use]
-    pub fn of<E: SampleCode>(tenancy: &Tenancy) -> Self {
-        Self::with::<E>(tenancy, Some(E::CODE))
-    }
-
-    fn with<E: EntityTrait>(tenancy: &Tenancy, code: Option<u8>) -> Self {
+    pub fn of<E: EntityTrait>(tenancy: &Tenancy, code: u8) -> Self {
         let written = written::<E>();
         let columns: Vec<&str> = written.iter().map(IdenStatic::as_str).collect();
         let bound = written.clone();
@@ -153,16 +157,17 @@ impl TableInfo {
             name,
             scope,
             owner: tenancy.column_of(scope),
+            is_of_a_part: *tenancy == NO_TENANCY,
             id: told_apart::<E>(&columns, &key, tenancy.column).unwrap_or_default(),
             columns,
             key,
             code,
-            takes_factor: scope != Scope::Root && code.is_some(),
+            takes_factor: scope != Scope::Root,
             #[allow(clippy::disallowed_methods, reason = "it looks at the rows of all tenants")]
             select: || E::find().into_query(),
             decode: Box::new(move |row| {
                 let model = E::Model::from_query_result(row, "")?;
-                Ok(written.iter().map(|column| model.get(*column)).collect())
+                Ok(written.iter().map(|column| in_utc(model.get(*column))).collect())
             }),
             bind: Box::new(move |values| {
                 let cells = bound.iter().zip(values);
@@ -176,9 +181,10 @@ impl TableInfo {
         self.scope == Scope::Root
     }
 
-    /// Whether its rows belong to no tenant, but for the tenants themselves.
+    /// Whether its rows belong to no tenant, but for the tenants themselves. Without tenants, each belongs to its part
+    /// of the set.
     pub(crate) fn is_shared(&self) -> bool {
-        self.scope == Scope::Shared
+        self.scope == Scope::Shared && !self.is_of_a_part
     }
 
     /// The tenant column, where it has one.
@@ -266,11 +272,20 @@ pub(crate) fn values<A: ActiveModelTrait>(
     columns
         .iter()
         .map(|column| match row.take(*column) {
-            ActiveValue::Set(value) | ActiveValue::Unchanged(value) => value,
+            ActiveValue::Set(value) | ActiveValue::Unchanged(value) => in_utc(value),
             // Factories set everything.
             ActiveValue::NotSet => Value::Bool(None),
         })
         .collect()
+}
+
+/// A moment as UTC, whichever zone the entity has it in: a database keeps none.
+fn in_utc(value: Value) -> Value {
+    match value {
+        Value::ChronoDateTimeWithTimeZone(at) => Value::ChronoDateTimeUtc(at.map(|at| at.to_utc())),
+        Value::ChronoDateTimeLocal(at) => Value::ChronoDateTimeUtc(at.map(|at| at.to_utc())),
+        other => other,
+    }
 }
 
 /// The sample rows of an application, without its types: what the engine works with.
@@ -339,11 +354,7 @@ impl<S: Samples> SampleSet for Set<S> {
 
     fn tenant(&'static self, spec: &Arc<Spec>, ordinal: u32) -> SampleTenant {
         let (tables, makers) = self.parts();
-        let root = tables
-            .iter()
-            .find(|info| info.is_root())
-            .and_then(|info| info.code)
-            .unwrap_or_default();
+        let root = tables.iter().find(|info| info.is_root()).map_or(0, |info| info.code);
         let tenant = S::tenant(Tenant::of(spec, ordinal, root));
         SampleTenant { tables, rows: Box::new(RowsOf::<S> { tenant, makers }) }
     }

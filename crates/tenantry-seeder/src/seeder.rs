@@ -21,20 +21,20 @@ pub struct Seeder {
 }
 
 impl Seeder {
-    /// Fails with one sentence unless there is a factory for each entity, in the same order.
+    /// Fails with one sentence unless there is a factory for each entity with a code, in the same order.
     ///
     /// # Errors
     ///
     /// [`Error::Config`].
     pub fn check(&self) -> Result<()> {
-        let tables = (self.project.tables)();
+        let mut tables = (self.project.tables)();
+        tables.retain(|def| def.code.is_some());
         let made = self.samples.tables();
         let wrong = |what: String| Err(Error::config("factories-incomplete", what));
-        let tenancy = self.project.tenants()?;
-        if self.samples.tenancy() != tenancy {
+        if self.samples.tenancy() != self.project.names() {
             return wrong(
                 "the sample rows have another tenancy than the project: write it as `const TENANCY` of \
-                 `Samples`"
+                 `Samples`, or NO_TENANCY"
                     .to_owned(),
             );
         }
@@ -46,9 +46,9 @@ impl Seeder {
         }
         if let Some(info) = made.iter().find(|it| !tables.iter().any(|def| def.name == it.name)) {
             return wrong(format!(
-                "there is a factory for {}, which is not in the list of entities: add it there, or \
-                 remove the factory",
-                info.name
+                "there is a factory for {}, which is not in the list of entities, or has no code there: write \
+                 it as `{} => …`, or remove the factory",
+                info.name, info.code
             ));
         }
         self.check_ids()?;
@@ -60,7 +60,13 @@ impl Seeder {
             None if made.len() > tables.len() => {
                 wrong("a table has two factories: remove one".to_owned())
             }
-            None => Ok(()),
+            None => match tables.iter().zip(made).find(|(def, info)| def.code != Some(info.code)) {
+                Some((def, info)) => wrong(format!(
+                    "the code of {} is {} in its factory, and another one in the list of entities",
+                    def.name, info.code
+                )),
+                None => Ok(()),
+            },
         }
     }
 
@@ -81,7 +87,7 @@ impl Seeder {
 
     /// Fails unless the sample rows of each table can be told from real ones.
     fn check_ids(&self) -> Result<()> {
-        let mut made = self.samples.tables().iter().filter(|info| info.code.is_some());
+        let mut made = self.samples.tables().iter();
         let wrong = |table: &str, why: String| {
             let what = format!("sample rows of {table} could not be told from real ones: {why}");
             Err(Error::config("sample-id-type", what))

@@ -203,27 +203,41 @@ impl Tenant {
         self.id_with(E::CODE, n, created_at)
     }
 
-    /// The id of row `n` of the table of `E`, where ids are numbers.
+    /// The same for the table with that code.
     #[must_use]
-    pub fn row_number<E: SampleCode>(&self, n: u32) -> i64 {
-        sample_number(self.ordinal, E::CODE, n)
+    pub fn id_with(&self, code: u8, n: u32, created_at: DateTime<Utc>) -> Uuid {
+        let millis = u64::try_from(created_at.timestamp_millis()).unwrap_or_default();
+        sample_id(millis, self.ordinal, code, n)
     }
 
-    /// The id of row `n` of the table of `E`, where ids are `integer`.
+    /// The id of row `n` of the table of `E`, where ids are `bigint`.
     #[must_use]
-    pub fn row_integer<E: SampleCode>(&self, n: u32) -> i32 {
+    pub fn row_number<E: SampleCode>(&self, n: u32) -> i64 {
+        self.number_with(E::CODE, n)
+    }
+
+    /// The same for the table with that code.
+    #[must_use]
+    pub fn number_with(&self, code: u8, n: u32) -> i64 {
+        sample_number(self.ordinal, code, n)
+    }
+
+    /// The id of row `n` of any table, where ids are `integer`: they do not say which.
+    #[must_use]
+    pub fn row_integer(&self, n: u32) -> i32 {
         sample_integer(self.ordinal, n)
     }
 
     /// The id of row `n` of the table of `E`, where ids are texts.
     #[must_use]
     pub fn row_text<E: SampleCode>(&self, n: u32) -> String {
-        SampleText::new(self.ordinal, E::CODE, n).to_string()
+        self.text_with(E::CODE, n)
     }
 
-    fn id_with(&self, code: u8, n: u32, created_at: DateTime<Utc>) -> Uuid {
-        let millis = u64::try_from(created_at.timestamp_millis()).unwrap_or_default();
-        sample_id(millis, self.ordinal, code, n)
+    /// The same for the table with that code.
+    #[must_use]
+    pub fn text_with(&self, code: u8, n: u32) -> String {
+        SampleText::new(self.ordinal, code, n).to_string()
     }
 
     /// Another tenant of the same set.

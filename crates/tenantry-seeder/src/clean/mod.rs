@@ -83,7 +83,9 @@ async fn locked(
     let spec: Option<Spec> = noted.and_then(|noted| noted.spec.parse().ok());
     let set = spec.map(|spec| on.set(spec));
     let interrupted = interrupted && set.is_some();
-    let many = set.filter(is_many);
+    // What is in no tenant is in no batch.
+    let has_tenants = on.tables().iter().any(TableInfo::is_root);
+    let many = set.filter(|set| has_tenants && is_many(set));
     let own = match many {
         Some(_) if is_server(db) => own_connection(db).await,
         _ => None,

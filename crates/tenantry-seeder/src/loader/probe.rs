@@ -46,7 +46,10 @@ pub(super) async fn presence<C: ConnectionTrait>(
     tables: &'static [TableInfo],
     tenants: &[SampleTenant],
 ) -> Result<Vec<Presence>> {
-    let mut presence = vec![Presence { shared: true, rest: Rest::Absent }; tenants.len()];
+    let has_roots = tables.iter().any(TableInfo::is_root);
+    let rest = if has_roots { Rest::Absent } else { Rest::Whole };
+    let mut presence = vec![Presence { shared: true, rest }; tenants.len()];
+    let mut is_begun = vec![has_roots; tenants.len()];
     // The tenants themselves come first.
     for (at, info) in tables.iter().enumerate().filter(|(_, info)| info.is_root()) {
         let last = last_rows(at, info, tenants, |_| true);
@@ -58,11 +61,14 @@ pub(super) async fn presence<C: ConnectionTrait>(
         }
     }
     for (at, info) in tables.iter().enumerate().filter(|(_, info)| !info.is_root()) {
-        let asked = |tenant: usize| info.is_shared() || presence[tenant].rest == Rest::Whole;
+        let asked = |tenant: usize| {
+            info.is_shared() || presence[tenant].rest == Rest::Whole || !is_begun[tenant]
+        };
         let last = last_rows(at, info, tenants, asked);
         let found = there(db, info, &last).await?;
         for (tenant, key) in last {
             if found.contains(&key.1) {
+                is_begun[tenant] = true;
                 continue;
             }
             if info.is_shared() {
@@ -70,6 +76,11 @@ pub(super) async fn presence<C: ConnectionTrait>(
             } else {
                 presence[tenant].rest = Rest::Partial;
             }
+        }
+    }
+    for (presence, is_begun) in presence.iter_mut().zip(is_begun) {
+        if presence.rest == Rest::Partial && !is_begun {
+            presence.rest = Rest::Absent;
         }
     }
     Ok(presence)
