@@ -107,9 +107,9 @@ macro_rules! application {
             $($entities)*
 
             pub const TENANTS: Tenancy = Tenancy {
-                root: "orgs",
+                root: "Orgs",
                 root_key: "id",
-                column: "org",
+                column: "group",
                 id: <$id as Id>::TYPE,
                 setting: "app.org",
                 keys: Keys::$keys,
@@ -241,7 +241,7 @@ macro_rules! entity {
 macro_rules! single {
     ($module:ident, $id:ty) => {
         application!($module, $id, Single, [Scope::Through("post_id")], [], {
-            entity!(org, "orgs", {
+            entity!(org, "Orgs", {
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub id: $id,
                 pub name: String,
@@ -254,6 +254,7 @@ macro_rules! single {
             entity!(post, "posts", {
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub id: $id,
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(unique)]
                 pub title: String,
@@ -263,6 +264,7 @@ macro_rules! single {
             entity!(tag, "tags", {
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub id: $id,
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 pub title: String,
                 #[sea_orm(belongs_to, from = "org", to = "id", on_delete = "Cascade")]
@@ -273,6 +275,7 @@ macro_rules! single {
                 pub post_id: $id,
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub tag_id: $id,
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(belongs_to, from = "org", to = "id", on_delete = "Cascade")]
                 pub owner: HasOne<super::org::Entity>,
@@ -283,6 +286,7 @@ macro_rules! single {
             });
             entity!(setting, "settings", {
                 #[sea_orm(primary_key, auto_increment = false)]
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 pub greeting: Option<String>,
                 #[sea_orm(belongs_to, from = "org", to = "id", on_delete = "Cascade")]
@@ -300,6 +304,7 @@ macro_rules! single {
             entity!(draft, "drafts", {
                 #[sea_orm(primary_key)]
                 pub id: i16,
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(belongs_to, from = "org", to = "id", on_delete = "Cascade")]
                 pub owner: HasOne<super::org::Entity>,
@@ -311,7 +316,7 @@ macro_rules! single {
 macro_rules! composite {
     ($module:ident, $id:ty) => {
         application!($module, $id, Composite, [], [org], {
-            entity!(org, "orgs", {
+            entity!(org, "Orgs", {
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub id: $id,
                 pub name: String,
@@ -323,6 +328,7 @@ macro_rules! composite {
             });
             entity!(post, "posts", {
                 #[sea_orm(primary_key, auto_increment = false, unique_key = "tenant_title")]
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub id: $id,
@@ -333,6 +339,7 @@ macro_rules! composite {
             });
             entity!(tag, "tags", {
                 #[sea_orm(primary_key, auto_increment = false)]
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub id: $id,
@@ -342,6 +349,7 @@ macro_rules! composite {
             });
             entity!(post_tag, "post_tags", {
                 #[sea_orm(primary_key, auto_increment = false)]
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub post_id: $id,
@@ -356,6 +364,7 @@ macro_rules! composite {
             });
             entity!(setting, "settings", {
                 #[sea_orm(primary_key, auto_increment = false)]
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 pub greeting: Option<String>,
                 #[sea_orm(belongs_to, from = "org", to = "id", on_delete = "Cascade")]
@@ -363,6 +372,7 @@ macro_rules! composite {
             });
             entity!(line, "lines", {
                 #[sea_orm(primary_key, auto_increment = false)]
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub post_id: $id,
@@ -376,6 +386,7 @@ macro_rules! composite {
             });
             entity!(draft, "drafts", {
                 #[sea_orm(primary_key, auto_increment = false)]
+                #[sea_orm(column_name = "group")]
                 pub org: $id,
                 #[sea_orm(primary_key, auto_increment = false)]
                 pub id: i16,
@@ -442,19 +453,19 @@ async fn there_and_back<I: Id>(seeder: Seeder) {
                     format!("INSERT INTO lines (post_id, number, words) VALUES ({post}, 1, 'real')")
                 }
                 Keys::Composite => format!(
-                    "INSERT INTO lines (org, post_id, number, words) VALUES ({org}, {post}, 1, 'real')"
+                    "INSERT INTO lines (\"group\", post_id, number, words) VALUES ({org}, {post}, 1, 'real')"
                 ),
             };
             for sql in [
-                format!("INSERT INTO orgs (id, name) VALUES ({org}, 'real')"),
-                format!("INSERT INTO posts (org, id, title) VALUES ({org}, {post}, 'real')"),
-                format!("INSERT INTO tags (org, id, title) VALUES ({org}, {tag}, 'real')"),
+                format!("INSERT INTO \"Orgs\" (id, name) VALUES ({org}, 'real')"),
+                format!("INSERT INTO posts (\"group\", id, title) VALUES ({org}, {post}, 'real')"),
+                format!("INSERT INTO tags (\"group\", id, title) VALUES ({org}, {tag}, 'real')"),
                 format!(
-                    "INSERT INTO post_tags (org, post_id, tag_id) VALUES ({org}, {post}, {tag})"
+                    "INSERT INTO post_tags (\"group\", post_id, tag_id) VALUES ({org}, {post}, {tag})"
                 ),
-                format!("INSERT INTO settings (org, greeting) VALUES ({org}, 'real')"),
+                format!("INSERT INTO settings (\"group\", greeting) VALUES ({org}, 'real')"),
                 line(org, post),
-                format!("INSERT INTO drafts (id, org) VALUES (1, {org})"),
+                format!("INSERT INTO drafts (id, \"group\") VALUES (1, {org})"),
             ] {
                 run(&sql).await;
             }
@@ -475,7 +486,7 @@ async fn there_and_back<I: Id>(seeder: Seeder) {
                 real_too("lines", "words"),
                 real_too("posts", "title"),
                 real_too("settings", "greeting"),
-                format!("DELETE FROM post_tags WHERE org <> {org}"),
+                format!("DELETE FROM post_tags WHERE \"group\" <> {org}"),
             ];
             let mut edited = 0;
             for sql in &edits {
@@ -496,7 +507,7 @@ async fn there_and_back<I: Id>(seeder: Seeder) {
 
             let cleaned = seeder.clean(&db.connection, &Options::default()).await.unwrap();
             assert_eq!(cleaned.changed(), rows);
-            let left = "SELECT (SELECT count(*) FROM orgs) || ' ' || (SELECT count(*) FROM tones) || ' ' || \
+            let left = "SELECT (SELECT count(*) FROM \"Orgs\") || ' ' || (SELECT count(*) FROM tones) || ' ' || \
                         (SELECT count(*) FROM post_tags) || ' ' || (SELECT count(*) FROM lines) || ' ' || \
                         (SELECT count(*) FROM settings) || ' ' || (SELECT greeting FROM settings)";
             assert_eq!(texts(&db.connection, left).await, ["1 0 1 1 1 real!"]);
@@ -694,6 +705,7 @@ async fn an_application_without_tenants_has_sample_rows() {
             inserted.changed() + seeder.seed(&db.connection, &more).await.unwrap().changed();
         let verified = seeder.verify(&db.connection, &plain()).await.unwrap();
         assert_eq!((verified.is_clean(), verified.rows()), (true, grown), "{verified:?}");
+        assert_eq!(findings(&db).await, Vec::<String>::new(), "{engine}");
 
         // What a kill leaves: some rows of a part, the last ones not.
         run("INSERT INTO tenants (id, name) VALUES (1, 'real')").await;
