@@ -7,6 +7,7 @@ on_both_engines!(
     each_damage_is_exactly_its_finding,
     a_missing_table_is_one_finding,
     migrations_that_are_not_applied_are_one_finding,
+    a_table_of_another_program_with_one_of_our_names_is_left_alone,
     tables_of_others_are_listed_not_judged,
     orphans_are_found_where_their_key_is_gone_too,
     missing_sample_rows_are_found_and_mended,
@@ -286,4 +287,28 @@ async fn orphans_are_found_where_their_key_is_gone_too(db: TestDb) {
     let mut codes = report.finding_codes();
     codes.retain(|code| code != "campaigns isolation-broken");
     assert_eq!(codes, ["campaigns foreign-key-missing", "campaigns orphan-rows"]);
+}
+
+/// It is told from pending migrations, nothing offers to drop it, and what rolls back nothing does not mind it.
+async fn a_table_of_another_program_with_one_of_our_names_is_left_alone(db: TestDb) {
+    // The other tables come later than that, so that all are there in the end.
+    db.execute("CREATE TABLE users (login integer PRIMARY KEY)").await;
+    db.execute("INSERT INTO users VALUES (1)").await;
+    let found = db.tenantry(&["validate", "--json"]).expect_code(1).json();
+    let codes: Vec<(&str, &str)> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["table"].as_str().unwrap(), it["code"].as_str().unwrap()))
+        .filter(|(_, code)| !code.starts_with("samples"))
+        .collect();
+    assert_eq!(codes, [("(database)", "migrations-pending"), ("users", "table-not-ours")]);
+    let refused = db.migration(&["up"]).expect_code(2);
+    assert!(refused.error().contains("users exists already"), "{refused:#?}");
+    assert!(!refused.stderr.contains("fresh"), "{refused:#?}");
+    for (name, args) in [("migration", ["reset"]), ("tenantry", ["rollback"])] {
+        let ran = db.bin(name).args(&args).run().ok();
+        assert!(!ran.stderr.contains("fresh"), "{ran:#?}");
+    }
+    assert_eq!(db.number("SELECT count(*) FROM users").await, 1);
 }

@@ -56,20 +56,17 @@ impl Runner<'_> {
         }
         let names: Vec<String> = in_the_way.iter().map(|relation| relation.name.clone()).collect();
         let (verb, them) = if names.len() == 1 { ("exists", "it") } else { ("exist", "them") };
-        // `baseline` takes over tables, and `fresh` drops nothing else.
-        let (adopt, fresh) = if in_the_way.iter().all(|relation| relation.is_table) {
-            (
-                "record what is there with `baseline`, if it is what the migrations make, or ",
-                format!(", or drop {them} with `fresh`"),
-            )
+        // `baseline` takes over tables. Nothing is said of dropping them: they may be another program's.
+        let adopt = if in_the_way.iter().all(|relation| relation.is_table) {
+            "record what is there with `baseline`, if it is what the migrations make, or "
         } else {
-            ("", String::new())
+            ""
         };
         Err(Error::unusable(
             "table-exists",
             format!(
                 "{} {verb} already, but no migration that makes {them} is recorded as applied: {adopt}use an \
-             empty database or schema, or rename what is in the way{fresh}; nothing was changed",
+             empty database or schema, or rename what is in the way; nothing was changed",
                 List(&names)
             ),
         ))
@@ -135,8 +132,8 @@ impl Runner<'_> {
         Err(Error::unusable(
             "table-left",
             format!(
-                "after rolling back everything {} would be left: it was made by no migration that is \
-             recorded as applied; `fresh` drops it too; nothing was changed",
+                "after rolling back everything {} would be left, which no migration that is recorded as applied has \
+                 made: if it is another program's, roll back with `down`; nothing was changed",
                 List(&left)
             ),
         ))

@@ -15,6 +15,7 @@
 mod case;
 mod catalogue;
 mod parts;
+mod psql;
 mod rules;
 mod script;
 #[cfg(feature = "squawk")]

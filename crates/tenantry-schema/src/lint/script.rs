@@ -7,6 +7,8 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace},
 };
 
+use super::psql::without_psql;
+
 /// Statements that run one after the other.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -52,10 +54,10 @@ impl Script {
         Self { name: name.into(), statements: read, is_migration: true, text }
     }
 
-    /// An SQL file. Without a BEGIN in it, it counts as a migration.
+    /// An SQL file. Without a BEGIN in it, it counts as a migration. What is in it for psql alone does not count.
     #[must_use]
     pub fn of_file(name: impl Into<String>, text: &str) -> Self {
-        let script = Self::read(name.into(), text.to_owned(), false);
+        let script = Self::read(name.into(), without_psql(text), false);
         if script.statements.iter().any(Statement::begins) {
             return script;
         }

@@ -12,7 +12,6 @@ use sea_orm::DatabaseTransaction;
 use tenantry_migration::{
     cluster::{self, Health},
     db::{Database, begin_read},
-    diff::Change,
     drift::{Accepted, Drift, OBJECTS_NOT_COMPARED, drift, inexact},
     error::{Error, Result},
     isolation::{self, Matrix},
@@ -114,10 +113,10 @@ async fn gather_in(
     let engine = db.engine;
     let accepted = Accepted::compiled_in(application.project())?;
     let drift = drift(application.project(), tx, engine, &db.application_role, &accepted).await?;
-    let pending = if drift.changes.iter().any(|it| matches!(it, Change::AddTable { .. })) {
-        application.project().bare_runner(tx)?.on(engine).pending_tables().await?
-    } else {
+    let pending = if drift.changes.is_empty() {
         (Vec::new(), Vec::new())
+    } else {
+        application.project().bare_runner(tx)?.on(engine).pending_tables().await?
     };
     let mut notes = Vec::new();
     if !drift.exact {

@@ -44,6 +44,7 @@ mod role;
 mod role_past_policies;
 mod row_security_off;
 mod rows_beside_ddl;
+mod rows_past_policies;
 mod rule_on_table;
 mod sequence;
 mod sequence_in_shared_table;
@@ -138,6 +139,7 @@ pub const ALL: &[Rule] = &[
     role_past_policies::RULE,
     view_as_owner::RULE,
     rule_on_table::RULE,
+    rows_past_policies::RULE,
     trigger_as_owner::RULE,
     triggers_off::RULE,
 ];
