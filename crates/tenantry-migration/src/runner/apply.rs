@@ -40,7 +40,7 @@ impl Runner<'_> {
             .filter(|migration| session.history.half_done(migration.name()).is_none())
             .copied()
             .collect();
-        self.check_nothing_in_the_way(session.tx(), &fresh).await?;
+        self.check_nothing_in_the_way(session, &fresh).await?;
         self.check_distributed(session.tx()).await?;
         self.check_values_given(session.tx(), pending, Direction::Up).await?;
         let applied = self.in_order(&session.history);

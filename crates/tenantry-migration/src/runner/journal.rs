@@ -181,6 +181,13 @@ impl History {
             .filter(|_| self.is_recorded(name))
     }
 
+    /// Whether the journal knows that a migration was applied at any time.
+    pub(super) fn was_here(&self, name: &str) -> bool {
+        self.of(name).any(|entry| {
+            matches!(entry.event, Some(Event::Applied | Event::Adopted | Event::Baselined))
+        })
+    }
+
     /// Whether the journal and the bookkeeping have the same migrations as applied.
     pub(super) fn is_whole(&self) -> bool {
         let ends = |event: Event| {

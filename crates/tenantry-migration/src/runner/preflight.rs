@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Statement};
 use sea_orm_migration::MigrationTrait;
 
-use super::{Direction, Runner, bookkeeping, bookkeeping::Relation};
+use super::{Direction, Runner, bookkeeping, bookkeeping::Relation, session::Session};
 use crate::{
     cli::counted,
     db::quoted,
@@ -37,10 +37,10 @@ impl Runner<'_> {
     /// Fails if something has the name of a table that `pending` would create.
     pub(super) async fn check_nothing_in_the_way(
         &self,
-        tx: &DatabaseTransaction,
+        session: &Session,
         pending: &[&dyn MigrationTrait],
     ) -> Result<()> {
-        let existing = bookkeeping::relations(tx, self.engine).await?;
+        let existing = bookkeeping::relations(session.tx(), self.engine).await?;
         let mut recordings = Vec::new();
         for migration in pending {
             recordings.push(self.recorded(*migration, Direction::Up).await?);
@@ -56,17 +56,25 @@ impl Runner<'_> {
         }
         let names: Vec<String> = in_the_way.iter().map(|relation| relation.name.clone()).collect();
         let (verb, them) = if names.len() == 1 { ("exists", "it") } else { ("exist", "them") };
-        // `baseline` takes over tables. Nothing is said of dropping them: they may be another program's.
-        let adopt = if in_the_way.iter().all(|relation| relation.is_table) {
+        // `baseline` takes over tables, and `fresh` drops nothing else. Where the journal knows of no migration, they
+        // are another program's.
+        let are_tables = in_the_way.iter().all(|relation| relation.is_table);
+        let adopt = if are_tables {
             "record what is there with `baseline`, if it is what the migrations make, or "
         } else {
             ""
+        };
+        let was_here = pending.iter().any(|it| session.history.was_here(it.name()));
+        let fresh = if are_tables && was_here {
+            format!(", or drop {them} with `fresh`")
+        } else {
+            String::new()
         };
         Err(Error::unusable(
             "table-exists",
             format!(
                 "{} {verb} already, but no migration that makes {them} is recorded as applied: {adopt}use an \
-             empty database or schema, or rename what is in the way; nothing was changed",
+             empty database or schema, or rename what is in the way{fresh}; nothing was changed",
                 List(&names)
             ),
         ))
