@@ -3,8 +3,7 @@
 
 use migration::{
     Project, TENANCY,
-    config::DatabaseArgs,
-    db::{Absent, Database},
+    db::Database,
     diff::Renames,
     generate::{Answers, propose},
     plan::PlannedMigration,
@@ -413,11 +412,6 @@ fn created(project: &Project) -> PlannedMigration {
     PlannedMigration { name: "m1_create".to_owned(), unless: Vec::new(), up, down }
 }
 
-async fn open(project: &'static Project, db: &TestDb) -> Database {
-    let args = DatabaseArgs { database_url: Some(db.url.clone()), ..DatabaseArgs::default() };
-    Database::open(project, &args.target(project).unwrap(), Absent::Create).await.unwrap()
-}
-
 async fn findings(db: &Database) -> Vec<String> {
     let application = Application::without_samples(db.project);
     let validation = application.validate(db, &ValidateOptions::default()).await.unwrap();
@@ -433,7 +427,7 @@ async fn there_and_back<I: Id>(seeder: Seeder) {
                 continue;
             }
             let test = TestDb::new(engine);
-            let db = open(seeder.project, &test).await;
+            let db = test.open_as(seeder.project).await;
             let run = async |sql: &str| {
                 let done = db.connection.execute_unprepared(sql).await;
                 done.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()
@@ -680,7 +674,7 @@ async fn an_application_without_tenants_has_sample_rows() {
     for (engine, bulk, size) in ways {
         let seeder = library::SEEDER;
         let test = TestDb::new(engine);
-        let db = open(seeder.project, &test).await;
+        let db = test.open_as(seeder.project).await;
         let run = async |sql: &str| {
             let done = db.connection.execute_unprepared(sql).await;
             done.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()

@@ -3,8 +3,7 @@
 
 use migration::{
     MigrationTrait, Project, TENANCY,
-    config::DatabaseArgs,
-    db::{Absent, Database},
+    db::Database,
     diff::Renames,
     generate::{Answers, propose},
     plan::PlannedMigration,
@@ -375,11 +374,6 @@ projects! {
     SHOPS, shops, shops_migrations;
 }
 
-async fn open(project: &'static Project, db: &TestDb) -> Database {
-    let args = DatabaseArgs { database_url: Some(db.url.clone()), ..DatabaseArgs::default() };
-    Database::open(project, &args.target(project).unwrap(), Absent::Create).await.unwrap()
-}
-
 /// What `validate` finds, as `table code`.
 async fn findings(db: &Database) -> Vec<String> {
     let application = Application::without_samples(db.project);
@@ -402,7 +396,7 @@ async fn there_and_back(
 ) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let test = TestDb::new(engine);
-        let db = open(project, &test).await;
+        let db = test.open_as(project).await;
         project.runner(&db).unwrap().up(None).await.unwrap();
         assert_eq!(findings(&db).await, expected, "{engine}");
         work(&db).await;
@@ -571,7 +565,7 @@ async fn composite_keys_of_integers() {
 #[tokio::test]
 async fn what_weakens_a_shape_is_found_by_attacking() {
     let test = TestDb::new(Engine::Postgres);
-    let db = open(&ORGANIZATIONS, &test).await;
+    let db = test.open_as(&ORGANIZATIONS).await;
     ORGANIZATIONS.runner(&db).unwrap().up(None).await.unwrap();
     let application = Application::without_samples(&ORGANIZATIONS);
     let validation = application.validate(&db, &ValidateOptions::default()).await.unwrap();
@@ -603,7 +597,7 @@ async fn what_weakens_a_shape_is_found_by_attacking() {
     db.close().await;
     for (sql, expected) in weakened {
         let test = TestDb::new(Engine::Postgres);
-        let db = open(&ORGANIZATIONS, &test).await;
+        let db = test.open_as(&ORGANIZATIONS).await;
         ORGANIZATIONS.runner(&db).unwrap().up(None).await.unwrap();
         test.damage(&sql).await;
         let found = findings(&db).await;

@@ -182,14 +182,13 @@ impl TestDb {
 
     /// Opens the database, creating the file on SQLite.
     pub async fn open(&self) -> Database {
+        self.open_as(&migration::PROJECT).await
+    }
+
+    /// The same for another project than ours.
+    pub async fn open_as(&self, project: &'static migration::Project) -> Database {
         let args = DatabaseArgs { database_url: Some(self.url.clone()), ..Default::default() };
-        Database::open(
-            &migration::PROJECT,
-            &args.target(&migration::PROJECT).unwrap(),
-            Absent::Create,
-        )
-        .await
-        .unwrap()
+        Database::open(project, &args.target(project).unwrap(), Absent::Create).await.unwrap()
     }
 
     /// Runs statements, as the owner.

@@ -286,8 +286,7 @@ fn id_column(def: &TableDef, tenant_column: &str) -> Option<(&'static str, IdKin
 }
 
 /// The one column of a primary key beside the tenant column, if there is one.
-#[must_use]
-pub fn own_key(key: &[&'static str], tenant_column: &str) -> Option<&'static str> {
+fn own_key(key: &[&'static str], tenant_column: &str) -> Option<&'static str> {
     let mut own = key.iter().filter(|column| **column != tenant_column);
     match (own.next(), own.next()) {
         (Some(column), None) => Some(column),

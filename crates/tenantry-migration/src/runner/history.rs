@@ -8,7 +8,7 @@ use sea_orm_migration::MigrationTrait;
 use super::{
     Runner, bookkeeping,
     choose::resolve_name,
-    journal::{self, Event, History, Note},
+    journal::{self, Entry, Event, History, Note},
     session::Session,
     state::{MigrationState, State, accepted, state_of},
 };
@@ -140,11 +140,7 @@ impl Runner<'_> {
         noted.dedup();
         let gone = noted.into_iter().filter(|name| {
             let last = history.of(name).find(|it| it.event != Some(Event::Accepted));
-            let applied = last.is_some_and(|entry| {
-                let event = entry.event;
-                matches!(event, Some(Event::Applied | Event::Adopted | Event::Baselined))
-            });
-            applied && !history.is_recorded(name)
+            last.is_some_and(Entry::says_applied) && !history.is_recorded(name)
         });
         let adopted = adopted.map(|name| (Event::Adopted, name));
         adopted.chain(gone.map(|name| (Event::RolledBack, name.clone()))).collect()

@@ -108,6 +108,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether it says that a migration is applied.
+    pub(super) fn says_applied(&self) -> bool {
+        matches!(self.event, Some(Event::Applied | Event::Adopted | Event::Baselined))
+    }
+
     /// Whether its name is a migration's.
     pub(super) fn is_about_a_migration(&self) -> bool {
         !matches!(self.event, Some(Event::Environment | Event::Seeded | Event::Within))
@@ -173,19 +178,14 @@ impl History {
     pub(super) fn applied_by(&self, name: &str) -> Option<&Entry> {
         self.of(name)
             .take_while(|entry| entry.event != Some(Event::RolledBack))
-            .filter(|entry| {
-                let event = entry.event;
-                matches!(event, Some(Event::Applied | Event::Adopted | Event::Baselined))
-            })
+            .filter(|entry| entry.says_applied())
             .last()
             .filter(|_| self.is_recorded(name))
     }
 
     /// Whether the journal knows that a migration was applied at any time.
     pub(super) fn was_here(&self, name: &str) -> bool {
-        self.of(name).any(|entry| {
-            matches!(entry.event, Some(Event::Applied | Event::Adopted | Event::Baselined))
-        })
+        self.of(name).any(Entry::says_applied)
     }
 
     /// Whether the journal and the bookkeeping have the same migrations as applied.

@@ -43,6 +43,11 @@ impl Found {
         Self::on(DATABASE, message)
     }
 
+    /// About no table, if it is so.
+    pub(super) fn when(is_so: bool, message: impl Into<String>) -> Vec<Self> {
+        if is_so { vec![Self::at(message)] } else { Vec::new() }
+    }
+
     pub(super) fn object(mut self, name: &str) -> Self {
         self.object = Some(name.to_owned());
         self
@@ -57,8 +62,7 @@ impl Case<'_> {
 
     /// Finds the statement itself if it begins with any of these.
     pub(super) fn begins_with_any(&self, beginnings: &[&[&str]], message: &str) -> Vec<Found> {
-        let found = beginnings.iter().any(|words| self.starts(words));
-        found.then(|| Found::at(message)).into_iter().collect()
+        Found::when(beginnings.iter().any(|words| self.starts(words)), message)
     }
 
     /// The primary keys that the script declares for a table, in this statement or a later one, as

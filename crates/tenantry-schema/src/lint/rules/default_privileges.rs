@@ -15,10 +15,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Vec<Found> {
     let grants = case.starts(&["ALTER", "DEFAULT", "PRIVILEGES"]) && case.statement.has(&["GRANT"]);
     let has_revoke = case.statement.has(&["REVOKE"]);
-    (grants && !has_revoke)
-        .then(|| Found::at("what is created later is granted at once"))
-        .into_iter()
-        .collect()
+    Found::when(grants && !has_revoke, "what is created later is granted at once")
 }
 
 #[cfg(test)]

@@ -21,11 +21,11 @@ fn check(case: &Case<'_>) -> Vec<Found> {
     } else if ["CREATE", "ALTER"].iter().any(|word| begins(&[word, "PUBLICATION"])) {
         "a publication sends the rows of all tenants"
     } else if begins(&["ALTER", "TABLE"]) && case.statement.has(&["ATTACH", "PARTITION"]) {
-        "who asks a partition by its name is not held by the policies of its parent"
+        "the policies of its parent do not hold for queries that name the partition"
     } else if begins(&["CREATE", "TABLE"])
         && (case.statement.has(&["PARTITION", "OF"]) || case.statement.has(&["INHERITS"]))
     {
-        "who asks a child by its name is not held by the policies of its parent"
+        "the policies of its parent do not hold for queries that name the child"
     } else {
         return Vec::new();
     };

@@ -1,4 +1,4 @@
-//! The function of a trigger runs as who writes the row: as its owner, it writes for every tenant.
+//! The function of a trigger runs as the role that writes the row. As its owner, it could write for every tenant.
 
 use sqlparser::ast::Statement as Ast;
 
@@ -10,8 +10,8 @@ pub(super) const RULE: Rule = Rule {
     level: Level::Unsafe,
     known: Known::Documented,
     source: "https://www.postgresql.org/docs/current/sql-createtrigger.html",
-    help: "write SECURITY INVOKER at its function: whoever may write the table runs it, also without \
-           EXECUTE",
+    help: "make the function SECURITY INVOKER: each role that may write to the table runs it, even \
+           without EXECUTE",
     check,
 };
 

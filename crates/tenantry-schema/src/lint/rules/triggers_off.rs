@@ -1,4 +1,4 @@
-//! No triggers are switched off: foreign keys are triggers, so rows of two tenants could be tied.
+//! No triggers are switched off. Foreign keys are triggers: without them, a row can refer to another tenant's.
 
 use super::super::{Case, Found, Known, Level, Rule, RuleSet};
 
@@ -21,10 +21,10 @@ fn check(case: &Case<'_>) -> Vec<Found> {
         && ["SET", "ALTER"].iter().any(|word| case.starts(&[word]));
     let value = statement.sql.to_lowercase().replace("session_replication_role", "");
     let of_session = role && value.contains("replica");
-    (of_table || of_session)
-        .then(|| Found::at("foreign keys and other triggers are not looked at any more"))
-        .into_iter()
-        .collect()
+    Found::when(
+        of_table || of_session,
+        "the server stops checking foreign keys, and runs no other triggers",
+    )
 }
 
 #[cfg(test)]

@@ -25,10 +25,7 @@ fn check(case: &Case<'_>) -> Vec<Found> {
     let switched = case.starts(&["ALTER", "VIEW"])
         && (case.statement.has(&["SECURITY_INVOKER", "FALSE"])
             || case.statement.has(&["RESET", "SECURITY_INVOKER"]));
-    ((is_view && as_owner) || switched)
-        .then(|| Found::at("a view reads with the rights of its owner"))
-        .into_iter()
-        .collect()
+    Found::when((is_view && as_owner) || switched, "a view reads with the rights of its owner")
 }
 
 #[cfg(test)]
