@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use sea_orm::ConnectionTrait as _;
 
-use crate::support::{Bin, Engine, Ran, TestDb, workspace::Workspace};
+use crate::{
+    adoption,
+    support::{Bin, Engine, Ran, TestDb, workspace::Workspace},
+};
 
 /// What the copy builds.
 const BINARIES: [&str; 6] =
@@ -28,6 +31,7 @@ impl Programs {
 #[tokio::test]
 async fn another_application_does_the_whole_job() {
     let copy = Workspace::shop("shop");
+    adoption::add_blank_project(&copy);
     let programs = Programs::build(&copy);
     let databases = [Engine::Sqlite, Engine::Postgres].map(TestDb::new);
     for db in &databases {
@@ -48,6 +52,7 @@ async fn another_application_does_the_whole_job() {
     }
 
     in_another_shape(&programs).await;
+    adoption::comes_home(&copy).await;
 
     // The entity gets a column, and the factory, which does not compile without.
     copy.replace(

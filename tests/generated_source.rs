@@ -14,9 +14,12 @@ use migration::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    random_schema::{Pair, drawn},
-    workspace::Workspace,
+use crate::{
+    adoption,
+    support::{
+        random_schema::{Pair, drawn},
+        workspace::Workspace,
+    },
 };
 
 /// How many random pairs are looked at.
@@ -24,6 +27,9 @@ const PAIRS: usize = 400;
 
 /// In how many of the migrations that are compiled each kind is, of what is in any of those looked at.
 const TIMES: usize = 4;
+
+/// How many random schemas are written as entities.
+const ADOPTED: usize = 12;
 
 /// Random pairs that have every kind of operation, step, type, action, privilege and the like between them.
 fn samples() -> Vec<Pair> {
@@ -99,13 +105,22 @@ async fn generated_files_send_what_the_plan_sends() {
         );
         let _ = write!(all, "Box::new(m{number}::Migration),");
     }
+    // Entities that are written for databases, in the same program.
+    let adopted = adoption::of_random_schemas(ADOPTED).await;
+    assert!(adopted.len() > ADOPTED / 2, "{}", adopted.len());
+    let (files, entities, lines) = adoption::as_modules(&adopted);
+    for (path, text) in files {
+        let text = source::formatted(&text, workspace.root()).unwrap();
+        workspace.write(&format!("generated/src/{path}"), &text);
+    }
+    modules.push_str(&entities);
     // The engine itself is enough, and is built already. With all features it is asked for below.
     let engine =
         if cfg!(feature = "squawk") { "" } else { "tenantry-migration.workspace = true\n" };
     workspace.write(
         "generated/Cargo.toml",
         &format!("[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition.workspace = true\n\
-         publish = false\n[lints]\nworkspace = true\n\n[dependencies]\nsea-orm-migration.workspace = true\n\
+         publish = false\n[lints]\nworkspace = true\n\n[dependencies]\nsea-orm.workspace = true\nsea-orm-migration.workspace = true\n\
          serde_json.workspace = true\ntenantry-entity.workspace = true\n\
          {engine}tokio = {{ workspace = true, features = [\"macros\"] }}\n"),
     );
@@ -114,13 +129,13 @@ async fn generated_files_send_what_the_plan_sends() {
         "//! Prints what each migration sends.\n{modules}\nmod ops {{ pub(crate) use tenantry_migration::ops::v1; }}\n\
          use tenantry_entity::Engine; use tenantry_migration::runner::{{Direction, record}}; \
          use sea_orm_migration::MigrationTrait;\n\
-         #[allow(clippy::print_stdout, reason = \"its purpose\")]\n\
+         #[allow(clippy::print_stdout, clippy::too_many_lines, reason = \"its purpose\")]\n\
          #[tokio::main(flavor = \"current_thread\")]\nasync fn main() -> tenantry_migration::Result<()> {{\n\
          let all: Vec<Box<dyn MigrationTrait>> = vec![{all}];\n\
          for migration in &all {{ for engine in [Engine::Sqlite, Engine::Postgres] {{ \
          for direction in [Direction::Up, Direction::Down] {{\n\
          let sql = record(migration.as_ref(), engine, direction).await?;\n\
-         println!(\"{{}}\", serde_json::json!([migration.name(), sql]));\n}} }} }}\nOk(())\n}}\n"
+         println!(\"{{}}\", serde_json::json!([migration.name(), sql]));\n}} }} }}\n{lines}Ok(())\n}}\n"
     );
     workspace.write("generated/src/main.rs", &main);
     workspace.cargo(&["fmt", "--package", "generated"]);
@@ -135,7 +150,10 @@ async fn generated_files_send_what_the_plan_sends() {
     let printed = workspace.cargo(&["run", "--quiet", "--offline", "--package", "generated"]);
     let sent: Vec<Value> =
         printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(sent.len(), samples.len() * 4);
+    assert_eq!(sent.len(), samples.len() * 4 + adopted.len());
+    for (adopted, said) in adopted.iter().zip(&sent[samples.len() * 4..]) {
+        adoption::assert_said(adopted, &said.to_string());
+    }
     let mut sent = sent.into_iter();
     let mut statements = 0;
     for (number, pair) in samples.iter().enumerate() {

@@ -21,6 +21,7 @@
 #[macro_use]
 mod support;
 
+mod adoption;
 mod any_entities;
 mod application_role;
 mod atomicity;

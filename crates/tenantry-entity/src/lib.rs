@@ -29,7 +29,7 @@ pub use uuid;
 /// [sample ids](sample_id), and makes the one list of them, `all()`.
 ///
 /// A table comes after all tables that it refers to. Codes are part of every sample id, so they
-/// never change; a code that is used twice does not compile.
+/// never change; a code that is used twice does not compile. An entity without a code gets no sample rows.
 ///
 /// ```ignore
 /// tenantry_entity::entities![
@@ -40,19 +40,21 @@ pub use uuid;
 /// ```
 #[macro_export]
 macro_rules! entities {
-    ($($code:literal => $module:ident),* $(,)?) => {
+    ($($($code:literal =>)? $module:ident),* $(,)?) => {
         $(
             pub mod $module;
 
-            impl $crate::SampleCode for $module::Entity {
-                const CODE: u8 = $code;
-            }
+            $(
+                impl $crate::SampleCode for $module::Entity {
+                    const CODE: u8 = $code;
+                }
+            )?
         )*
 
         /// Every entity, in foreign-key order: a table comes after all tables it refers to.
         #[must_use]
         pub fn all() -> Vec<$crate::TableDef> {
-            $crate::tables![$($code => $module::Entity),*]
+            $crate::tables![$($($code =>)? $module::Entity),*]
         }
     };
 }

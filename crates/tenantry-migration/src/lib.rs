@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod adopt;
 pub mod application_role;
 pub mod backup;
 mod called;
@@ -21,6 +22,7 @@ pub mod refusal;
 pub mod rehearsal;
 pub mod report;
 pub mod runner;
+mod scratch;
 pub mod seal;
 
 pub use called::called;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait as _, DbErr, Statement};
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde::Serialize;
 use serde_json::Value;
 use tenantry_entity::Engine;
@@ -15,12 +15,13 @@ use crate::{
     db::{Absent, Database, begin_read, quoted},
     diff::diff,
     drift::{Accepted, drift},
-    error::{Error, Result, explain, sqlstate},
+    error::{Error, Result, explain},
     generate::replayed,
     isolation::{Matrix, probe, probe_from},
     project::Project,
     report::{DATABASE, Finding},
     schema::{self, Schema},
+    scratch::{Purpose, in_scratch},
 };
 
 /// What was shown, and of what.
@@ -93,66 +94,18 @@ impl Proof {
 /// If the database cannot be made, or a migration fails. What is not as it should be is no error
 /// but a check that did not pass.
 pub async fn prove(project: &'static Project, target: &Target) -> Result<Proof> {
-    match target {
-        Target::Sqlite { mode, .. } => {
-            let folder = std::env::temp_dir();
-            let path = folder.join(format!("{}.db", name()));
-            let target = Target::Sqlite { path: path.clone(), mode: *mode, is_default: false };
-            let proof = prove_in(project, &target).await;
-            for suffix in ["", "-journal", "-wal", "-shm"] {
-                let mut file = path.clone().into_os_string();
-                file.push(suffix);
-                // Most of them were never there.
-                let _ = std::fs::remove_file(file);
-            }
-            proof
+    in_scratch(project, target, &PROOF, async |throw_away| {
+        if let Target::Postgres { engine: Some(engine), .. } = throw_away
+            && engine.capability().distributes_tables
+        {
+            distributed(project, throw_away).await?;
         }
-        Target::Postgres { options, schema: _, application_role, engine: _, name: shown } => {
-            let beside = Database::open(project, target, Absent::Fail).await?;
-            if beside.engine.capability().isolates_tenants {
-                let engine = beside.engine;
-                beside.close().await;
-                return Err(Error::unusable(
-                    "proof-needs-database",
-                    format!(
-                        "a proof needs a database of its own, which no statement makes on {engine}: \
-                     prove it on a PostgreSQL"
-                    ),
-                ));
-            }
-            let name = name();
-            let create = format!("CREATE DATABASE {name}");
-            if let Err(error) = beside.connection.execute_unprepared(&create).await {
-                beside.close().await;
-                return Err(not_made(&error));
-            }
-            tracing::info!("proving in the database {name}, which is dropped afterwards");
-            let throw_away = Target::Postgres {
-                options: Box::new((**options).clone().database(&name)),
-                schema: None,
-                application_role: application_role.clone(),
-                engine: Some(beside.engine),
-                name: shown.clone(),
-            };
-            let furnished = if beside.engine.capability().distributes_tables {
-                distributed(project, &throw_away).await
-            } else {
-                Ok(())
-            };
-            let proof = match furnished {
-                Ok(()) => prove_in(project, &throw_away).await,
-                Err(error) => Err(error),
-            };
-            let drop = format!("DROP DATABASE {name} WITH (FORCE)");
-            let dropped = beside.connection.execute_unprepared(&drop).await;
-            beside.close().await;
-            if let Err(error) = dropped {
-                tracing::warn!("the database {name} is left: {}", explain(&error));
-            }
-            proof
-        }
-    }
+        prove_in(project, throw_away).await
+    })
+    .await
 }
+
+const PROOF: Purpose = Purpose { needs: "a proof", code: "proof-needs-database", name: "proof" };
 
 /// Makes a cluster with one node of the new database.
 async fn distributed(project: &'static Project, target: &Target) -> Result<()> {
@@ -182,26 +135,6 @@ async fn attacked(db: &Database, schema: &Schema) -> std::result::Result<Matrix,
         db.connection.execute_unprepared(sql).await.map_err(|error| explain(&error))?;
     }
     Ok(matrix)
-}
-
-fn not_made(error: &DbErr) -> Error {
-    match sqlstate(error).as_deref() {
-        // insufficient_privilege
-        Some("42501") => Error::unusable(
-            "proof-needs-database",
-            "a proof needs a database of its own, and this role may not create one: let it, with \
-             `ALTER ROLE … CREATEDB`, or prove it elsewhere",
-        ),
-        _ => Error::unusable(
-            "proof-needs-database",
-            format!("the database for the proof cannot be made: {}", explain(error)),
-        ),
-    }
-}
-
-/// A name that nothing else has.
-fn name() -> String {
-    format!("tenantry_proof_{}", uuid::Uuid::now_v7().simple())
 }
 
 async fn prove_in(project: &'static Project, target: &Target) -> Result<Proof> {

@@ -3,6 +3,7 @@
 //! Standard output is data, standard error is talk. Exit codes: 0 done, 1 a finding or a refusal,
 //! 2 could not run.
 
+mod adopt;
 mod careful;
 mod destroy;
 mod diff;
@@ -273,6 +274,10 @@ enum Action {
     Redo(destroy::RedoArgs),
     /// Write the migration that the entities ask for; needs no database
     Generate(Box<generate::Args>),
+    /// Write entities, objects and a migration for the tables of a database that is there already
+    ///
+    /// Sends nothing but queries. What cannot be carried over is listed by name.
+    Adopt(adopt::Args),
     /// Compare the database with the entities; exit code 1 if they differ
     Diff(diff::Args),
     /// Look for what an engine refuses in the SQL of the migrations; exit code 1 if there is any
@@ -323,6 +328,7 @@ impl CommandLine for Migrations {
         match self.command.unwrap_or(Action::Up(up::Args::default())) {
             Action::Up(args) => up::run(args, project, database, out).await,
             Action::Generate(args) => generate::run(&args, project, out).await,
+            Action::Adopt(args) => adopt::run(&args, project, database, out).await,
             Action::Diff(args) => diff::run(&args, project, database, out).await,
             Action::Lint(args) => lint::run(&args, project, out).await,
             Action::Grant => grant::run(project, database, out).await,

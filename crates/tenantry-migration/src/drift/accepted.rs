@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{crossing::CAN_CROSS, finding};
 use crate::{
@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// Every difference that was accepted.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Accepted {
     accepted: Vec<AcceptedDrift>,
 }
 
 /// A difference that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedDrift {
     /// The finding's code.
@@ -32,6 +32,19 @@ pub struct AcceptedDrift {
     pub object: Option<String>,
     /// Why it is accepted.
     pub reason: String,
+    /// Whether it has to be in every database. One that was adopted has differences that those have not which the
+    /// migrations have made.
+    #[serde(default = "everywhere", skip_serializing_if = "is_everywhere")]
+    pub everywhere: bool,
+}
+
+fn everywhere() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_everywhere(everywhere: &bool) -> bool {
+    *everywhere
 }
 
 impl Accepted {
@@ -41,7 +54,15 @@ impl Accepted {
     ///
     /// If it is no such list.
     pub fn compiled_in(project: &Project) -> Result<Self> {
-        Self::parse(project.accepted_drift, "migration/accepted_drift.json")
+        Self::of(project.accepted_drift)
+    }
+
+    /// The list that a project has; an empty text is an empty list.
+    pub(crate) fn of(text: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        Self::parse(text, "migration/accepted_drift.json")
     }
 
     /// What is accepted of the entities themselves. The rest of the list is about one database.
@@ -84,6 +105,24 @@ impl Accepted {
         }
     }
 
+    /// The same list with what is said of adopted tables: each difference once, for those databases that have it.
+    #[must_use]
+    pub fn with_adopted(mut self, findings: &[Finding], reason: &str) -> Self {
+        for found in findings {
+            let entry = AcceptedDrift {
+                code: found.code.to_owned(),
+                table: found.table.clone(),
+                object: found.object.clone(),
+                reason: reason.to_owned(),
+                everywhere: false,
+            };
+            if !self.accepted.contains(&entry) {
+                self.accepted.push(entry);
+            }
+        }
+        self
+    }
+
     /// Leaves out what was accepted; gives the rest, and the entries that fit nothing.
     #[must_use]
     pub fn without(
@@ -108,7 +147,7 @@ impl Accepted {
             .accepted
             .iter()
             .zip(used)
-            .filter(|(entry, used)| !used && !entry.is_of_isolation());
+            .filter(|(entry, used)| !used && entry.everywhere && !entry.is_of_isolation());
         let stale = stale.map(|(entry, _)| entry.clone()).collect();
         (changes, exposed, stale)
     }

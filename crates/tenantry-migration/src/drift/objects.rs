@@ -13,7 +13,7 @@ use crate::{
         Schema, ddl,
         objects::{File, Kind, Made, files},
     },
-    sql::in_memory,
+    sql::{in_memory, parts},
 };
 
 /// What differs.
@@ -114,6 +114,8 @@ where
 {
     // Policies, keys and indexes change nothing of what an object is.
     let mut bare = entities.clone().without_access();
+    // Those of other schemas are named with them, and are there.
+    bare.tables.retain(|name, _| parts(name).0.is_none());
     for table in bare.tables.values_mut() {
         table.foreign_keys.clear();
         table.checks.clear();
@@ -174,6 +176,9 @@ const ON_POSTGRES: &str = "WITH here AS (SELECT oid FROM pg_namespace WHERE nspn
      SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, proname::text, \
      pg_get_functiondef(oid) FROM pg_proc \
      WHERE prokind IN ('f', 'p', 'w') AND pronamespace IN (SELECT oid FROM here) UNION ALL \
+     SELECT 'aggregate', proname::text, concat_ws(' ', pg_get_function_arguments(p.oid), \
+     (to_jsonb(a) - ARRAY['aggfnoid', 'aggtransspace'])::text) FROM pg_proc p JOIN pg_aggregate a ON a.aggfnoid = p.oid \
+     WHERE pronamespace IN (SELECT oid FROM here) UNION ALL \
      SELECT 'trigger', tgname::text, concat(tgenabled, ' ', pg_get_triggerdef(t.oid, true)) \
      FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
      WHERE NOT tgisinternal AND c.relnamespace IN (SELECT oid FROM here) UNION ALL \
@@ -185,6 +190,8 @@ const ON_POSTGRES: &str = "WITH here AS (SELECT oid FROM pg_namespace WHERE nspn
      ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped), '') \
      FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid \
      WHERE (typtype IN ('e', 'r') OR c.relkind = 'c') AND typnamespace IN (SELECT oid FROM here) UNION ALL \
+     SELECT 'collation', collname::text, (to_jsonb(l) - ARRAY['oid', 'collnamespace', 'collowner', 'collversion'])::text \
+     FROM pg_collation l WHERE collnamespace IN (SELECT oid FROM here) UNION ALL \
      SELECT 'extension', extname::text, '' FROM pg_extension ORDER BY 1, 2, 3";
 
 async fn definitions<C: ConnectionTrait>(
@@ -194,12 +201,14 @@ async fn definitions<C: ConnectionTrait>(
     let sql = if engine == Engine::Sqlite { ON_SQLITE } else { ON_POSTGRES };
     let kinds = [
         Kind::Extension,
+        Kind::Collation,
         Kind::Domain,
         Kind::Type,
         Kind::View,
         Kind::MaterializedView,
         Kind::Function,
         Kind::Procedure,
+        Kind::Aggregate,
         Kind::Trigger,
     ];
     let schema = if engine == Engine::Sqlite {

@@ -100,6 +100,8 @@ pub struct Runner<'c> {
     migrations: Vec<Box<dyn MigrationTrait>>,
     table: String,
     tables: fn() -> Vec<TableDef>,
+    /// The text of the list of accepted differences.
+    accepted_drift: &'static str,
     /// The schemas that entities name.
     schemas: Schemas,
     tool: String,
@@ -162,6 +164,7 @@ impl<'c> Runner<'c> {
             environment: None,
             patience: Patience::default(),
             observer: None,
+            accepted_drift: "",
             backup: None,
             failed_statement: Arc::default(),
             recordings: Recordings::default(),
@@ -173,6 +176,7 @@ impl<'c> Runner<'c> {
     #[must_use]
     pub fn of_project(mut self, project: &Project) -> Self {
         (self.tables, self.tool) = (project.tables, project.tool());
+        self.accepted_drift = project.accepted_drift;
         self.tenancy = project.names();
         self.tenancy.application_role.clone_into(&mut self.application_role);
         self.with_schemas(project.schemas())

@@ -274,7 +274,7 @@ impl Folder {
         let lib = self.root.join("src/lib.rs");
         let text =
             fs::read_to_string(&lib).map_err(|error| unreadable(&lib, &error.to_string()))?;
-        if !text.lines().any(is_list) {
+        if !text.lines().any(|line| is_list(line, LIST)) {
             return Ok(());
         }
         let listed: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
@@ -298,6 +298,29 @@ impl Folder {
         self.root.join("src").join(format!("{name}.rs"))
     }
 
+    /// Writes a file of `objects/`, unless there is one of the name. Says whether it was written.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn add_objects(&self, name: &str, text: &str) -> Result<bool> {
+        let path = self.root.join(OBJECTS).join(format!("{name}.sql"));
+        if path.exists() {
+            return Ok(false);
+        }
+        write(&path, text).map(|()| true)
+    }
+
+    /// Writes a file beside `schema.json`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_beside(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.root.join(name);
+        write(&path, text).map(|()| path)
+    }
+
     /// Writes a migration and puts it at the end of the list in `lib.rs`.
     ///
     /// # Errors
@@ -307,7 +330,7 @@ impl Folder {
         let lib = self.root.join("src/lib.rs");
         let text =
             fs::read_to_string(&lib).map_err(|error| unreadable(&lib, &error.to_string()))?;
-        let registered = registered(&text, name).ok_or_else(|| {
+        let registered = registered(&text, LIST, name).ok_or_else(|| {
             Error::config(
                 "list-missing",
                 format!("{} has no list `{LIST}…];` to add {name} to", lib.display()),
@@ -345,14 +368,15 @@ fn is_migration_crate(folder: &Path) -> bool {
     folder.join("Cargo.toml").is_file() && folder.join("src/lib.rs").is_file()
 }
 
-/// `lib.rs` with one more name at the end of its list.
-fn registered(text: &str, name: &str) -> Option<String> {
+/// A source with one more name at the end of its list, which begins with `list`.
+pub(super) fn registered(text: &str, list: &str, name: &str) -> Option<String> {
+    let begins = list;
     let list = text.lines().scan(0, |at, line| {
         let start = *at;
         *at += line.len() + 1;
         Some((start, line))
     });
-    let (start, _) = list.filter(|(_, line)| is_list(line)).last()?;
+    let (start, _) = list.filter(|(_, line)| is_list(line, begins)).last()?;
     let end = start + text[start..].find("];")?;
     let before = text[..end].trim_end();
     let comma = if before.ends_with([',', '[', ';']) { "" } else { "," };
@@ -360,8 +384,8 @@ fn registered(text: &str, name: &str) -> Option<String> {
 }
 
 /// Whether the list of migrations begins in a line, whatever path the macro is named by.
-fn is_list(line: &str) -> bool {
-    let Some((path, _)) = line.split_once(LIST) else { return false };
+fn is_list(line: &str, list: &str) -> bool {
+    let Some((path, _)) = line.split_once(list) else { return false };
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     path.chars().all(is_path)
 }
@@ -382,7 +406,7 @@ fn time(name: &str) -> Option<NaiveDateTime> {
 }
 
 /// Writes a file whole or not at all.
-fn write(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let failed = |error: io::Error| {
         Error::config("file-unwritable", format!("{} cannot be written: {error}", path.display()))
     };
@@ -396,7 +420,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     })
 }
 
-fn unreadable(path: &Path, why: &str) -> Error {
+pub(super) fn unreadable(path: &Path, why: &str) -> Error {
     Error::config("file-unreadable", format!("{} cannot be read: {why}", path.display()))
 }
 
@@ -409,15 +433,18 @@ mod tests {
         let text =
             "macro_rules! migrations { () => {} }\n\nmigrations![\n    m1_a,\n];\n\nfn x() {}\n";
         let expected = text.replace("    m1_a,\n", "    m1_a,\n    m2_b,\n");
-        assert_eq!(registered(text, "m2_b"), Some(expected));
-        assert_eq!(registered("migrations![];\n", "m"), Some("migrations![\n    m,\n];\n".into()));
-        assert_eq!(registered("fn main() {}", "m"), None);
+        assert_eq!(registered(text, LIST, "m2_b"), Some(expected));
+        assert_eq!(
+            registered("migrations![];\n", LIST, "m"),
+            Some("migrations![\n    m,\n];\n".into())
+        );
+        assert_eq!(registered("fn main() {}", LIST, "m"), None);
         let text = "engine::migrations![PROJECT;\n];\n";
         assert_eq!(
-            registered(text, "m"),
+            registered(text, LIST, "m"),
             Some("engine::migrations![PROJECT;\n    m,\n];\n".into())
         );
-        assert_eq!(registered("// migrations![];\n", "m"), None);
+        assert_eq!(registered("// migrations![];\n", LIST, "m"), None);
     }
 
     #[test]

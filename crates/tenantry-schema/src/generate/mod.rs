@@ -4,11 +4,13 @@
 //! has not becomes a migration, and the snapshot follows. Nothing is guessed: a rename is told by
 //! `renamed_from` or `--rename-table`, and what would lose data is refused until it is allowed.
 
+mod entities;
 mod folder;
 pub mod source;
 
 use std::collections::BTreeSet;
 
+pub use entities::EntityFolder;
 pub use folder::Folder;
 use serde::Serialize;
 

@@ -374,7 +374,8 @@ fn foreign_key(table: &str, key: &ForeignKey) -> String {
     source
 }
 
-fn index(table: &Table, index: &Index) -> String {
+/// The statement that makes an index.
+pub(crate) fn index(table: &Table, index: &Index) -> String {
     let mut source =
         format!("Index::create().name({}).table({})", text(&index.name), table_text(&table.name));
     if index.unique {
@@ -703,7 +704,7 @@ fn optional(value: Option<&str>) -> String {
 
 /// A string literal. A long one is broken between words, since rustfmt gives up on an expression
 /// with a line that it cannot shorten.
-fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     text_within(LINE, value)
 }
 

@@ -15,7 +15,7 @@
 mod case;
 mod catalogue;
 mod parts;
-mod psql;
+pub(crate) mod psql;
 mod rules;
 mod script;
 #[cfg(feature = "squawk")]

@@ -2,7 +2,7 @@
 //! and the rows behind COPY.
 
 /// The text with both as empty lines, so that all other lines keep their numbers.
-pub(super) fn without_psql(text: &str) -> String {
+pub(crate) fn without_psql(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     // The statement so far, without what is quoted; and whether rows come on the following lines.
     let (mut statement, mut are_rows) = (String::new(), false);

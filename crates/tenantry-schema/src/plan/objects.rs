@@ -8,7 +8,7 @@ use crate::{
     diff::Change,
     schema::{
         Schema,
-        objects::{File, On, files},
+        objects::{File, On},
     },
 };
 
@@ -24,8 +24,7 @@ pub(super) struct Objects {
 impl Objects {
     /// What becomes of the objects of `from`, where tables change so.
     pub(super) fn of(from: &Schema, to: &Schema, changes: &[Change]) -> Self {
-        let read = |schema: &Schema| files(&schema.objects).unwrap_or_default();
-        let (there, wanted) = (read(from), read(to));
+        let (there, wanted) = (from.object_files(), to.object_files());
         let named = |files: &'_ [File], name: &str| files.iter().position(|it| it.name == name);
         let mut going: BTreeSet<&str> = BTreeSet::new();
         let mut replaced: BTreeSet<&str> = BTreeSet::new();

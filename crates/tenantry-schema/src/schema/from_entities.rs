@@ -113,7 +113,8 @@ fn lost_targets(schema: &Schema) -> Vec<String> {
 }
 
 /// Whether no two rows of a table have the same values in these columns, in whichever order.
-fn is_unique(table: &Table, columns: &[String]) -> bool {
+#[must_use]
+pub(crate) fn is_unique(table: &Table, columns: &[String]) -> bool {
     let wanted: BTreeSet<&String> = columns.iter().collect();
     let by_key =
         table.primary_key.iter().any(|key| key.columns.iter().collect::<BTreeSet<_>>() == wanted);
@@ -233,10 +234,10 @@ impl Reader<'_> {
                 columns.insert(0, tenant.to_owned());
             }
             let parts = columns.iter().map(IndexPart::new).collect();
-            table.indexes.push(index(def, parts, unique, None));
+            table.indexes.push(index(def.name, parts, unique, None));
         }
         for stmt in def.extra_indexes() {
-            match parsed_index(def, &stmt) {
+            match reread(def.name, &stmt) {
                 Ok(index) => table.indexes.push(index),
                 Err(what) => self.refuse(what),
             }
@@ -297,7 +298,7 @@ impl Reader<'_> {
                      `unique_key = \"tenant_{name}\"` on {tenant} and on {name}"
                 ));
             } else if !spec.primary_key {
-                table.indexes.push(index(def, vec![IndexPart::new(&name)], true, None));
+                table.indexes.push(index(def.name, vec![IndexPart::new(&name)], true, None));
             }
         }
         if let Some(why) = without_counterpart(ty) {
@@ -379,15 +380,15 @@ fn add_foreign_key_indexes(def: &TableDef, table: &mut Table) {
         });
         if !by_key && !by_index {
             let parts = key.columns.iter().map(IndexPart::new).collect();
-            table.indexes.push(index(def, parts, false, None));
+            table.indexes.push(index(def.name, parts, false, None));
         }
     }
 }
 
-fn index(def: &TableDef, parts: Vec<IndexPart>, unique: bool, predicate: Option<String>) -> Index {
+fn index(table: &str, parts: Vec<IndexPart>, unique: bool, predicate: Option<String>) -> Index {
     let named: Vec<String> = parts.iter().map(|part| part.expr.clone()).collect();
     Index {
-        name: names::index(def.name, &named, unique),
+        name: names::index(table, &named, unique),
         unique,
         method: BTREE.to_owned(),
         options: Vec::new(),
@@ -397,7 +398,11 @@ fn index(def: &TableDef, parts: Vec<IndexPart>, unique: bool, predicate: Option<
 }
 
 /// Reads an index statement. SeaQuery keeps order and predicate to itself, so its SQL is parsed.
-fn parsed_index(def: &TableDef, stmt: &IndexCreateStatement) -> Result<Index, String> {
+///
+/// # Errors
+///
+/// If it says what the model does not carry.
+pub(crate) fn reread(table: &str, stmt: &IndexCreateStatement) -> Result<Index, String> {
     let sql = stmt.to_string(PostgresQueryBuilder);
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &sql);
     let Ok([Statement::CreateIndex(create)]) = parsed.as_deref() else {
@@ -422,7 +427,7 @@ fn parsed_index(def: &TableDef, stmt: &IndexCreateStatement) -> Result<Index, St
         })
         .collect();
     let predicate = create.predicate.as_ref().map(|expr| unquoted(&expr.to_string()));
-    let mut index = index(def, parts, create.unique, predicate);
+    let mut index = index(table, parts, create.unique, predicate);
     if let Some(name) = &create.name {
         index.name = unquoted(&name.to_string());
     }

@@ -368,14 +368,7 @@ pub async fn read_comments<C: ConnectionTrait>(
     if !is_said || !engine.capability().comments {
         return Ok(());
     }
-    let (ours, name) = (Namespace::Current(engine).tables(), Namespace::Current(engine).name("c"));
-    let sql = format!(
-        "SELECT {name} AS table_name, a.attname::text AS column_name, d.description \
-         FROM pg_class c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass \
-         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0 \
-         WHERE {ours} AND c.relkind IN ('r', 'p')"
-    );
-    for CommentRow { table_name, column_name, description } in rows(db, sql).await? {
+    for CommentRow { table_name, column_name, description } in comments(db, engine).await? {
         let (Some(table), Some(wanted)) =
             (live.tables.get_mut(&table_name), wanted.tables.get(&table_name))
         else {
@@ -393,6 +386,46 @@ pub async fn read_comments<C: ConnectionTrait>(
         }
     }
     Ok(())
+}
+
+/// Gives a schema that was read every comment of its tables and columns.
+///
+/// # Errors
+///
+/// If the query fails.
+pub async fn read_all_comments<C: ConnectionTrait>(
+    db: &C,
+    engine: Engine,
+    live: &mut Schema,
+) -> Result<(), DbErr> {
+    if !engine.capability().comments {
+        return Ok(());
+    }
+    for CommentRow { table_name, column_name, description } in comments(db, engine).await? {
+        let Some(table) = live.tables.get_mut(&table_name) else { continue };
+        let place = match column_name {
+            None => Some(&mut table.comment),
+            Some(name) => {
+                let column = table.columns.iter_mut().find(|column| column.name == name);
+                column.map(|column| &mut column.comment)
+            }
+        };
+        if let Some(place) = place {
+            *place = Some(description);
+        }
+    }
+    Ok(())
+}
+
+async fn comments<C: ConnectionTrait>(db: &C, engine: Engine) -> Result<Vec<CommentRow>, DbErr> {
+    let (ours, name) = (Namespace::Current(engine).tables(), Namespace::Current(engine).name("c"));
+    let sql = format!(
+        "SELECT {name} AS table_name, a.attname::text AS column_name, d.description \
+         FROM pg_class c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass \
+         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0 \
+         WHERE {ours} AND c.relkind IN ('r', 'p')"
+    );
+    rows(db, sql).await
 }
 
 /// Policies, and the privileges of PUBLIC and the application role, also those on columns.

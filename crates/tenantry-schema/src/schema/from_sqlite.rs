@@ -111,7 +111,26 @@ fn column(row: ColumnRow, definition: &Definition) -> Column {
         collation,
         options,
         default: row.default_expr.map(|text| expr::normalise(&text)),
-        ..Column::new(row.column_name, ColumnType::parse(&ty), row.not_null == 0)
+        ..Column::new(row.column_name, declared(&ty), row.not_null == 0)
+    }
+}
+
+/// A declared type. SQLite keeps texts of any length under each name that has `CHAR` in it, so other databases' names
+/// for the same are no other types.
+fn declared(text: &str) -> ColumnType {
+    let lower = text.trim().to_ascii_lowercase();
+    let (word, length) = match lower.split_once('(') {
+        Some((word, rest)) => (word.trim(), rest.trim_end().strip_suffix(')')),
+        None => (lower.as_str(), None),
+    };
+    match (word, length) {
+        ("nvarchar" | "nchar" | "varying character" | "native character", Some(length)) => {
+            ColumnType::parse(&format!("varchar({length})"))
+        }
+        ("nvarchar" | "varying character" | "native character", None) => ColumnType::Varchar(None),
+        ("clob" | "ntext" | "nclob", None) => ColumnType::Text,
+        ("datetime", None) => ColumnType::Timestamp,
+        _ => ColumnType::parse(text),
     }
 }
 

@@ -30,7 +30,8 @@ pub mod tenancy;
 mod types;
 
 pub use access::{Grant, Grantee, Policy, RowSecurity};
-pub use from_postgres::{attribute_names, read_comments};
+pub(crate) use from_entities::{is_unique, reread};
+pub use from_postgres::{attribute_names, read_all_comments, read_comments};
 pub use model::{
     Action, BTREE, Check, Column, Distribution, ForeignKey, Generated, INCLUDE, Index, IndexPart,
     NULLS_NOT_DISTINCT, PrimaryKey, Schema, Table,

@@ -230,9 +230,16 @@ fn starts_with(statement: &str, start: &str) -> bool {
 
 /// Whether a statement only adds: a table, an index, a policy or row-level security.
 fn is_creation(sql: &str) -> bool {
-    ["CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX ", "CREATE POLICY ", "CREATE TYPE "]
-        .iter()
-        .any(|start| sql.starts_with(start))
+    [
+        "CREATE TABLE ",
+        "CREATE INDEX ",
+        "CREATE UNIQUE INDEX ",
+        "CREATE POLICY ",
+        "CREATE TYPE ",
+        "CREATE DOMAIN ",
+    ]
+    .iter()
+    .any(|start| sql.starts_with(start))
         || (sql.starts_with("ALTER TABLE ") && sql.ends_with(" ROW LEVEL SECURITY"))
 }
 

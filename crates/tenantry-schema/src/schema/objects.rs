@@ -12,7 +12,7 @@ use sqlparser::{
 };
 use tenantry_entity::Engine;
 
-use super::Schema;
+use super::{Schema, expr};
 use crate::sql::Places;
 
 /// The engines that a statement is for.
@@ -53,6 +53,8 @@ impl On {
 pub enum Kind {
     /// An extension.
     Extension,
+    /// A collation.
+    Collation,
     /// A domain: a type with checks.
     Domain,
     /// A type.
@@ -65,6 +67,8 @@ pub enum Kind {
     Function,
     /// A procedure.
     Procedure,
+    /// An aggregate.
+    Aggregate,
     /// A trigger.
     Trigger,
 }
@@ -75,12 +79,14 @@ impl Kind {
     pub fn sql(self) -> &'static str {
         match self {
             Self::Extension => "EXTENSION",
+            Self::Collation => "COLLATION",
             Self::Domain => "DOMAIN",
             Self::Type => "TYPE",
             Self::View => "VIEW",
             Self::MaterializedView => "MATERIALIZED VIEW",
             Self::Function => "FUNCTION",
             Self::Procedure => "PROCEDURE",
+            Self::Aggregate => "AGGREGATE",
             Self::Trigger => "TRIGGER",
         }
     }
@@ -88,7 +94,7 @@ impl Kind {
     /// Whether tables may need it, so that it comes before them.
     #[must_use]
     pub fn comes_before_tables(self) -> bool {
-        matches!(self, Self::Extension | Self::Domain | Self::Type)
+        matches!(self, Self::Extension | Self::Collation | Self::Domain | Self::Type)
     }
 }
 
@@ -133,6 +139,8 @@ pub struct File {
     words: BTreeSet<String>,
     /// Every word outside of texts: what the server knows it to need.
     bare: BTreeSet<String>,
+    /// Whether it has functions that a default, a check or an index calls.
+    is_called: bool,
 }
 
 impl File {
@@ -149,8 +157,8 @@ impl File {
             if made.is_none() && !is_about_objects(&sql) {
                 let start: String = sql.chars().take(40).collect();
                 return Err(format!(
-                    "objects/{name}.sql: `{start}…` is none of CREATE EXTENSION, DOMAIN, TYPE, VIEW, MATERIALIZED \
-                     VIEW, FUNCTION, PROCEDURE, TRIGGER or INDEX, GRANT, REVOKE, COMMENT or ALTER: tables are \
+                    "objects/{name}.sql: `{start}…` is none of CREATE EXTENSION, COLLATION, DOMAIN, TYPE, VIEW, MATERIALIZED \
+                     VIEW, FUNCTION, PROCEDURE, AGGREGATE, TRIGGER or INDEX, GRANT, REVOKE, COMMENT or ALTER: tables are \
                      entities, and rows belong to a migration of their own"
                 ));
             }
@@ -173,6 +181,7 @@ impl File {
             name: name.to_owned(),
             on: On::of(name),
             bare: bare.collect(),
+            is_called: false,
             words: words.map(str::to_lowercase).collect(),
             parts,
         })
@@ -189,7 +198,10 @@ impl File {
     pub fn comes_before_tables(&self) -> bool {
         let mut made = self.made().peekable();
         // What only comments is about tables.
-        made.peek().is_some() && made.all(|made| made.kind.comes_before_tables())
+        made.peek().is_some()
+            && made.all(|made| {
+                made.kind.comes_before_tables() || (self.is_called && made.kind == Kind::Function)
+            })
     }
 
     /// Whether something of that name occurs in it, be it in a text.
@@ -274,10 +286,50 @@ pub fn files(objects: &BTreeMap<String, String>) -> Result<Vec<File>, String> {
 }
 
 impl Schema {
+    /// The files of its objects, as [`files`] has them, of which those come before tables that tables need. None where
+    /// one cannot be read.
+    #[must_use]
+    pub fn object_files(&self) -> Vec<File> {
+        let mut files = files(&self.objects).unwrap_or_default();
+        let has_functions = files.iter().flat_map(File::made).any(|it| it.kind == Kind::Function);
+        let mut called = if has_functions { self.words() } else { BTreeSet::new() };
+        while !called.is_empty() {
+            let is_next = |file: &&mut File| {
+                !file.is_called
+                    && file.made().any(|made| called.contains(&made.name.to_lowercase()))
+            };
+            let mut next = BTreeSet::new();
+            for file in files.iter_mut().filter(is_next) {
+                file.is_called = true;
+                next.extend(file.bare.iter().cloned());
+            }
+            called = next;
+        }
+        files
+    }
+
+    /// Every word of the expressions of its tables, in small letters.
+    fn words(&self) -> BTreeSet<String> {
+        let mut words = BTreeSet::new();
+        for table in self.tables.values() {
+            let columns = table.columns.iter();
+            let of_columns =
+                columns.flat_map(|it| it.default.as_deref().into_iter().chain(it.computed()));
+            let parts = table.indexes.iter().flat_map(|it| &it.parts).map(|it| it.expr.as_str());
+            let texts = of_columns
+                .chain(table.checks.iter().map(|it| it.expr.as_str()))
+                .chain(table.indexes.iter().filter_map(|it| it.predicate.as_deref()))
+                .chain(parts.filter(|part| part.contains('(')));
+            let tokens = texts.filter_map(expr::tokens).flatten();
+            words.extend(tokens.filter_map(|token| expr::word(&token)));
+        }
+        words
+    }
+
     /// The statements that make the objects on an engine: those that come before tables, or the others.
     #[must_use]
     pub fn object_statements(&self, engine: Engine, before_tables: bool) -> Vec<String> {
-        let files = files(&self.objects).unwrap_or_default().into_iter();
+        let files = self.object_files().into_iter();
         let files =
             files.filter(|file| file.on.has(engine) && file.comes_before_tables() == before_tables);
         files.flat_map(|file| file.parts).map(|part| part.sql).collect()
@@ -388,15 +440,16 @@ pub fn made(sql: &str) -> Option<Made> {
         let table = words[after..].iter().position(|word| word == "ON")? + after + 1;
         on = Some(named(&tokens, table)?.0);
     }
-    if matches!(kind, Kind::Function | Kind::Procedure) {
+    if matches!(kind, Kind::Function | Kind::Procedure | Kind::Aggregate) {
         let (text, close) = parenthesised(sql, &tokens, after)?;
         arguments = Some(without_defaults(text)?);
-        // What follows says what it returns; the body and how it runs may be replaced.
+        // What follows says what it returns; the body and how it runs may be replaced. An aggregate has no body.
         let body = words[close..]
             .iter()
             .position(|word| ["AS", "LANGUAGE", "BEGIN", "RETURN"].contains(&word.as_str()));
         let end = body.map_or(words.len(), |body| close + body);
-        head = Some(format!("{} {}", kind.sql(), words[at..end].join(" ")));
+        let is_replaced = kind != Kind::Aggregate;
+        head = is_replaced.then(|| format!("{} {}", kind.sql(), words[at..end].join(" ")));
     }
     Some(Made { kind, spelled, name, on, arguments, if_not_exists, head })
 }
@@ -405,12 +458,14 @@ pub fn made(sql: &str) -> Option<Made> {
 fn kind_at(words: &[String]) -> Option<(Kind, usize)> {
     Some(match words.first()?.as_str() {
         "EXTENSION" => (Kind::Extension, 1),
+        "COLLATION" => (Kind::Collation, 1),
         "DOMAIN" => (Kind::Domain, 1),
         "TYPE" => (Kind::Type, 1),
         "VIEW" => (Kind::View, 1),
         "MATERIALIZED" => (Kind::MaterializedView, 2),
         "FUNCTION" => (Kind::Function, 1),
         "PROCEDURE" => (Kind::Procedure, 1),
+        "AGGREGATE" => (Kind::Aggregate, 1),
         "TRIGGER" => (Kind::Trigger, 1),
         _ => return None,
     })
@@ -506,8 +561,9 @@ fn is_about_objects(sql: &str) -> bool {
 }
 
 /// The statements of a text, without the semicolons between them. Those inside of the body of a trigger or a function
-/// belong to it.
-fn split(text: &str) -> Option<Vec<String>> {
+/// belong to it. `None` if the text is no SQL.
+#[must_use]
+pub fn split(text: &str) -> Option<Vec<String>> {
     let tokens = tokens(text)?;
     let tokens = significant_at(text, &tokens);
     let (mut statements, mut depth) = (Vec::new(), 0_u32);
@@ -518,8 +574,10 @@ fn split(text: &str) -> Option<Vec<String>> {
             continue;
         }
         from.get_or_insert(offset);
+        let is_first = from == Some(offset);
         match upper(token).as_str() {
-            "BEGIN" => depth += 1,
+            // That of a transaction is a statement.
+            "BEGIN" if !is_first => depth += 1,
             "CASE" if depth > 0 => depth += 1,
             "END" => depth = depth.saturating_sub(1),
             _ => {}

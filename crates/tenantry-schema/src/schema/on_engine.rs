@@ -5,7 +5,7 @@ use tenantry_entity::{Capability, Engine};
 use super::{
     ddl, expr,
     model::{BTREE, ForeignKey, Index, IndexPart, Schema, Table},
-    tenancy,
+    rules, tenancy,
     types::ColumnType,
 };
 use crate::ops::v1;
@@ -131,6 +131,7 @@ impl Schema {
             }
             return found;
         }
+        found.extend(rules::same_on_sqlite(self));
         for name in self.schemas() {
             found.push(format!(
                 "the entities say `schema_name = \"{name}\"`, and SQLite has no schemas"
@@ -264,7 +265,8 @@ impl ColumnType {
 
     /// Whether SQLite has a counterpart: not of a list of values, and not of a name that says nothing to it, for which
     /// it would make a number of what looks like one. It leaves what is declared as some `blob` as it is.
-    fn is_known_to_sqlite(&self) -> bool {
+    #[must_use]
+    pub fn is_known_to_sqlite(&self) -> bool {
         match self {
             Self::EnumArray(_) => false,
             Self::Other(text) => {

@@ -53,8 +53,9 @@ impl Reduced {
                 rest.push(sql);
             }
         }
-        let (types, rest): (Vec<&String>, Vec<&String>) =
-            rest.into_iter().partition(|sql| sql.starts_with("CREATE TYPE "));
+        let (types, rest): (Vec<&String>, Vec<&String>) = rest
+            .into_iter()
+            .partition(|sql| sql.starts_with("CREATE TYPE ") || sql.starts_with("CREATE DOMAIN "));
         let statements = types.into_iter().cloned().chain(created.values().map(Created::statement));
         let statements = statements.chain(rest.into_iter().cloned()).collect();
         Some(Self { statements, taken: created.into_values().map(|table| table.taken).collect() })

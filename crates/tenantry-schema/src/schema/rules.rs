@@ -18,7 +18,28 @@ pub fn violations(schema: &Schema) -> Vec<String> {
         }
         found.extend(table.indexes.iter().filter_map(|index| unsuited(table, index)));
     }
-    found.extend(met(schema));
+    found.extend(met(schema, Taken::meets));
+    found
+}
+
+/// Names that differ by case only, which SQLite takes for one, as a sentence each.
+#[must_use]
+pub(super) fn same_on_sqlite(schema: &Schema) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in schema.tables.values() {
+        for (at, column) in table.columns.iter().enumerate() {
+            let same = |other: &&Column| {
+                other.name != column.name && other.name.eq_ignore_ascii_case(&column.name)
+            };
+            if let Some(other) = table.columns[..at].iter().find(same) {
+                found.push(format!(
+                    "{}: the columns {} and {} differ by case only, and are the same on SQLite",
+                    table.name, other.name, column.name
+                ));
+            }
+        }
+    }
+    found.extend(met(schema, Taken::meets_on_sqlite));
     found
 }
 
@@ -74,17 +95,8 @@ fn constraints(table: &Table) -> Vec<&String> {
 fn alike(table: &Table) -> Vec<String> {
     let mut found = Vec::new();
     for (at, column) in table.columns.iter().enumerate() {
-        let same = |other: &&Column| other.name.eq_ignore_ascii_case(&column.name);
-        if let Some(other) = table.columns[..at].iter().find(same) {
-            let why = if other.name == column.name {
-                "are called the same"
-            } else {
-                "differ by case only, and are the same on SQLite"
-            };
-            found.push(format!(
-                "{}: the columns {} and {} {why}",
-                table.name, other.name, column.name
-            ));
+        if table.columns[..at].iter().any(|other| other.name == column.name) {
+            found.push(format!("{}: two columns are called {}", table.name, column.name));
         }
     }
     let all = constraints(table);
@@ -150,7 +162,10 @@ fn unsuited(table: &Table, index: &Index) -> Option<String> {
 
 /// Tables, indexes and primary keys share one set of names in a schema of PostgreSQL. SQLite gives
 /// primary keys no names, and does not tell the others by their case.
-fn met(schema: &Schema) -> Vec<String> {
+fn met<'s>(
+    schema: &'s Schema,
+    meets: impl Fn(&Taken<'s>, &Taken<'s>) -> Option<String>,
+) -> Vec<String> {
     let mut found = Vec::new();
     let mut taken: HashMap<(Option<Cow<'_, str>>, String), Vec<Taken<'_>>> = HashMap::new();
     for table in schema.tables.values() {
@@ -166,7 +181,7 @@ fn met(schema: &Schema) -> Vec<String> {
             key.map(|name| Taken { what: What::PrimaryKey, table, name: name.as_str().into() });
         for new in [own].into_iter().chain(indexes).chain(key) {
             let others = taken.entry((within.clone(), new.name.to_ascii_lowercase())).or_default();
-            found.extend(others.iter().filter_map(|other| other.meets(&new)));
+            found.extend(others.iter().filter_map(|other| meets(other, &new)));
             others.push(new);
         }
     }
@@ -189,19 +204,25 @@ enum What<'a> {
 }
 
 impl Taken<'_> {
-    /// Why the two names collide, if they do. They differ by case at most.
+    /// Why the two names, which differ by case at most, collide everywhere, if they do.
     fn meets(&self, other: &Self) -> Option<String> {
-        let why = if self.name == other.name {
-            format!("would both be called {}", self.name)
-        } else if self.what != What::PrimaryKey && other.what != What::PrimaryKey {
-            format!(
-                "would be called {} and {}, which are the same on SQLite",
-                self.name, other.name
-            )
-        } else {
-            return None;
-        };
-        Some(format!("{self} and {other} {why}: give one of them another name"))
+        let why = format!("would both be called {}", self.name);
+        (self.name == other.name).then(|| self.and(other, &why))
+    }
+
+    /// The same on SQLite, where primary keys have no names.
+    fn meets_on_sqlite(&self, other: &Self) -> Option<String> {
+        let has_name = |it: &Self| it.what != What::PrimaryKey;
+        let why = format!(
+            "would be called {} and {}, which are the same on SQLite",
+            self.name, other.name
+        );
+        let collide = self.name != other.name && has_name(self) && has_name(other);
+        collide.then(|| self.and(other, &why))
+    }
+
+    fn and(&self, other: &Self, why: &str) -> String {
+        format!("{self} and {other} {why}: give one of them another name")
     }
 }
 
