@@ -130,7 +130,8 @@ pub async fn comes_home(copy: &Workspace) {
         "FK CONSTRAINT ovens ovens_bakery_id_fkey",
     ];
     assert!(more.iter().all(|it| expected.contains(&it.as_str())), "{more:#?}");
-    run(&new.url, &["down", "--all"]).ok();
+    run(&new.url, &["down"]).ok();
+    run(&new.url, &["down"]).ok();
     assert!(
         contents(&new).iter().all(|it| it.contains("seaql_migrations")),
         "{:#?}",

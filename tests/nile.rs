@@ -365,7 +365,7 @@ async fn a_copy_of_nile_is_postgresql() {
 async fn prove_says_why_not() {
     let nile = StandIn::new();
     let ran = nile.db.migration(&["prove"]).expect_code(2).clean_output();
-    assert!(ran.error().contains("prove it on a PostgreSQL"), "{ran:?}");
+    assert!(ran.error().contains("use a PostgreSQL"), "{ran:?}");
 }
 
 /// An application that calls `Migrator::up` needs to say nothing.

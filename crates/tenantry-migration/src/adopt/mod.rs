@@ -196,16 +196,18 @@ pub fn not_said(adopted: &Adopted) -> Vec<Finding> {
     let changes = diff(&adopted.live, &adopted.schema);
     let is_told =
         |change: &Change| matches!(change, Change::DropTable { .. } | Change::DropEnum { .. });
-    let mut found = Vec::new();
-    for change in changes.iter().filter(|change| !is_told(change)) {
-        found.push(finding(change));
-        // A foreign key gets the usual name before long, and is no other one then.
-        if let Change::AlterForeignKey { table, from, .. } = change {
+    changes.iter().filter(|change| !is_told(change)).map(finding).collect()
+}
+
+/// What of [`not_said`] will be found under another name: a foreign key gets the usual one before long.
+#[must_use]
+pub fn under_usual_names(adopted: &Adopted) -> Vec<Finding> {
+    let renamed = |change: Change| match &change {
+        Change::AlterForeignKey { table, from, .. } => {
             let usual = names::foreign_key(table, &from.columns);
-            if from.name.as_ref() != Some(&usual) {
-                found.push(Finding { object: Some(usual), ..finding(change) });
-            }
+            Some(Finding { object: Some(usual), ..finding(&change) })
         }
-    }
-    found
+        _ => None,
+    };
+    diff(&adopted.live, &adopted.schema).into_iter().filter_map(renamed).collect()
 }

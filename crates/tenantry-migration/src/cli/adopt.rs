@@ -10,7 +10,7 @@ use tenantry_schema::adopt::recognised;
 use super::{Printer, counted, given_once};
 use crate::{
     Project,
-    adopt::{Adopted, Found, Left, Wanted, adopt, not_said, read, read_dump},
+    adopt::{Adopted, Found, Left, Wanted, adopt, not_said, read, read_dump, under_usual_names},
     config::DatabaseArgs,
     db::Absent,
     drift::Accepted,
@@ -232,32 +232,14 @@ impl Work<'_> {
         }
         let name = self.name.clone();
         let text = source::migration(&proposal.up, &proposal.down, &[]);
-        let format = |text: &str| source::formatted(text, self.folder.root());
-        let mut unformatted = None;
-        let mut formatted = |text: &str| {
-            format(text).unwrap_or_else(|error| {
-                unformatted = Some(error.to_string());
-                text.to_owned()
-            })
-        };
-        let text = formatted(&text);
-        let sources: Vec<(&str, String)> = self
-            .adopted
-            .entities
-            .iter()
-            .map(|file| (file.module.as_str(), formatted(&file.source)))
-            .collect();
-        if let Some(error) = unformatted {
-            out.note(&format!(
-                "rustfmt did not run on each file, so some are not formatted: {error}"
-            ));
-        }
         if self.args.dry_run {
             return Ok(name);
         }
+        let files = self.adopted.entities.iter();
         let sources: Vec<(&str, &str)> =
-            sources.iter().map(|(module, text)| (*module, text.as_str())).collect();
-        let accepted = [&self.findings[..], &self.found.attached].concat();
+            files.map(|file| (file.module.as_str(), file.source.as_str())).collect();
+        let usual = under_usual_names(&self.adopted);
+        let accepted = [&self.findings[..], &usual, &self.found.attached].concat();
         let is_accepted = !accepted.is_empty();
         let accepted = Accepted::read(self.project, None)?.with_adopted(&accepted, REASON);
         let accepted = serde_json::to_string_pretty(&accepted)
@@ -270,10 +252,23 @@ impl Work<'_> {
         }
         self.folder.add(&name, &text)?;
         self.folder.write_derived(&next)?;
+        let mut written: Vec<PathBuf> =
+            sources.iter().map(|(module, _)| self.absolute(module)).collect::<Result<_>>()?;
+        written.push(std::path::absolute(self.folder.source_path(&name))?);
+        if let Err(error) = source::format_files(&written, self.folder.root()) {
+            out.note(&format!(
+                "rustfmt did not run on each file, so some are not formatted: {error}"
+            ));
+        }
         if is_accepted {
             self.folder.write_beside("accepted_drift.json", &(accepted + "\n"))?;
         }
         Ok(name)
+    }
+
+    /// The file of a module, for a program that runs in another folder.
+    fn absolute(&self, module: &str) -> Result<PathBuf> {
+        Ok(std::path::absolute(self.entities.source_path(module))?)
     }
 
     /// Everything that is not carried over, by kind and name.

@@ -117,7 +117,8 @@ fn say_column(column: &mut Column, is_key: bool, engine: Engine, is_plain: bool)
     column.auto_increment &= is_key && column.ty.is_integer();
     column.options.clear();
     let is_counted = |text: &String| text.contains("nextval(");
-    column.default = column.default.take().filter(|it| !is_counted(it)).map(say_default);
+    let default = column.default.take().filter(|it| !is_counted(it));
+    column.default = default.map(|text| say_default(text, &column.ty));
 }
 
 /// The type of what SQLite keeps in a column that is declared so:
@@ -134,10 +135,10 @@ fn by_affinity(declared: &str) -> ColumnType {
 }
 
 /// A default as the entity's attribute will have it: a plain value without the type that the server writes after it.
-fn say_default(text: String) -> String {
+fn say_default(text: String, ty: &ColumnType) -> String {
     let plain = match text.rsplit_once("::") {
-        // What stands in the text itself is no type.
-        Some((value, ty)) if !ty.contains('\'') => value,
+        // What stands in the text itself is no type. Another type than the column's stays, since the server keeps it.
+        Some((value, cast)) if !cast.contains('\'') && is_of(cast, ty) => value,
         _ => text.as_str(),
     };
     match plain {
@@ -145,6 +146,22 @@ fn say_default(text: String) -> String {
         "false" | "FALSE" => "FALSE".to_owned(),
         other if ddl::Literal::of(other).is_some() => other.to_owned(),
         _ => text,
+    }
+}
+
+/// Whether a cast is to the type, whatever its length.
+fn is_of(cast: &str, ty: &ColumnType) -> bool {
+    let without_length = |text: &str| text.split('(').next().unwrap_or_default().trim().to_owned();
+    match (ColumnType::parse(cast), ty) {
+        (ColumnType::Varchar(_), ColumnType::Varchar(_))
+        | (ColumnType::Numeric(_), ColumnType::Numeric(_)) => true,
+        (ColumnType::Other(cast), ColumnType::Other(ty)) => {
+            without_length(&cast) == without_length(ty)
+        }
+        (ColumnType::Other(cast), ty @ (ColumnType::Enum(_) | ColumnType::EnumArray(_))) => {
+            cast == ty.to_string()
+        }
+        (cast, ty) => cast == *ty,
     }
 }
 
@@ -177,4 +194,33 @@ fn say_index(table: &Table, index: &Index) -> Option<Index> {
     let is_same = (said.unique, &said.method, &said.options, parts(&said))
         == (wanted.unique, &wanted.method, &wanted.options, parts(&wanted));
     is_same.then_some(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_lose_the_column_s_own_type_only() {
+        let mood = ColumnType::Enum("mood".to_owned());
+        let list = ColumnType::Other("text[]".to_owned());
+        let cases = [
+            ("'new'::text", ColumnType::Text, "'new'"),
+            ("'new'::character varying", ColumnType::Varchar(Some(20)), "'new'"),
+            // A column that was altered keeps the type that its default had.
+            ("'new'::character varying", ColumnType::Text, "'new'::character varying"),
+            ("'a::b'::text", ColumnType::Text, "'a::b'"),
+            ("'a::b'", ColumnType::Text, "'a::b'"),
+            ("'ok'::mood", mood, "'ok'"),
+            ("'{}'::text[]", list, "'{}'"),
+            ("'-1'::integer", ColumnType::Integer, "'-1'"),
+            ("0", ColumnType::Integer, "0"),
+            ("true", ColumnType::Boolean, "TRUE"),
+            ("lower('A'::text)", ColumnType::Text, "lower('A'::text)"),
+            ("now()", ColumnType::TimestampTz, "now()"),
+        ];
+        for (text, ty, expected) in cases {
+            assert_eq!(say_default(text.to_owned(), &ty), expected, "{text} of {ty}");
+        }
+    }
 }

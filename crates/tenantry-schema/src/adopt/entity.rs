@@ -91,7 +91,10 @@ impl<'s> Writer<'s> {
         let (mut fields, mut taken) = (Fields::new(), BTreeMap::new());
         for table in ordered {
             let mut names = Names::default();
-            let own = table.columns.iter().map(|it| (it.name.as_str(), names.field(&it.name)));
+            let own = table
+                .columns
+                .iter()
+                .map(|it| (it.name.as_str(), names.field(&in_relations(schema, table, &it.name))));
             fields.insert(table.name.as_str(), own.collect());
             taken.insert(table.name.as_str(), names);
         }
@@ -241,6 +244,19 @@ impl<'s> Writer<'s> {
     }
 }
 
+/// What a column would best be called. One that relations name may be no word of the language.
+fn in_relations(schema: &Schema, table: &Table, column: &str) -> String {
+    let names = |list: &[String]| list.iter().any(|name| name == column);
+    let mut others = schema.tables.values().flat_map(|it| &it.foreign_keys);
+    let is_named = table.foreign_keys.iter().any(|key| names(&key.columns))
+        || others.any(|key| key.ref_table == table.name && names(&key.ref_columns));
+    if is_named && as_rust(&column.to_lowercase()) != column.to_lowercase() {
+        format!("{column}_key")
+    } else {
+        column.to_owned()
+    }
+}
+
 /// How the keys of enums begin that are lists of values in a check; those of types are their names.
 const LISTED: &str = "column ";
 
@@ -288,7 +304,8 @@ fn are_variants(values: &[String]) -> bool {
     let names: BTreeSet<String> =
         values.iter().map(|value| variant(value).to_lowercase()).collect();
     let exact: BTreeSet<String> = values.iter().map(|value| value.to_lowercase()).collect();
-    names.len() == values.len() && exact.len() == values.len() && !names.contains("")
+    let is_taken = names.contains("") || names.contains("self");
+    names.len() == values.len() && exact.len() == values.len() && !is_taken
 }
 
 fn declaration(declared: &Enum) -> String {

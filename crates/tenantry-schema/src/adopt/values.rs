@@ -8,13 +8,15 @@ use sqlparser::{
     parser::Parser,
 };
 
-use crate::{schema::names, sql::literal};
+use crate::sql::literal;
 
 /// A column and the texts that it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Values {
     /// The column.
     pub(super) column: String,
+    /// The column as it is written in the condition.
+    spelled: String,
     /// Its values.
     pub(super) list: Vec<String>,
 }
@@ -48,7 +50,8 @@ fn values<'e>(column: &Expr, list: impl Iterator<Item = &'e Expr>) -> Option<Val
         None => column.value.to_lowercase(),
         Some(_) => column.value.clone(),
     };
-    (!list.is_empty()).then_some(Values { column: name, list })
+    let spelled = column.to_string();
+    (!list.is_empty()).then_some(Values { column: name, spelled, list })
 }
 
 /// Without parentheses around it and casts behind it.
@@ -62,7 +65,7 @@ fn bare(expr: &Expr) -> &Expr {
 impl fmt::Display for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list: Vec<String> = self.list.iter().map(|value| literal(value)).collect();
-        write!(f, "{} IN ({})", names::in_condition(&self.column), list.join(", "))
+        write!(f, "{} IN ({})", self.spelled, list.join(", "))
     }
 }
 

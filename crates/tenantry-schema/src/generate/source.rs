@@ -4,7 +4,7 @@
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -753,6 +753,27 @@ pub fn formatted(source: &str, folder: &Path) -> io::Result<String> {
         return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
     String::from_utf8(output.stdout).map_err(io::Error::other)
+}
+
+/// Formats files where they are, many at a time.
+///
+/// # Errors
+///
+/// As [`formatted`].
+pub fn format_files(files: &[PathBuf], folder: &Path) -> io::Result<()> {
+    let rustfmt = std::env::var_os("RUSTFMT").unwrap_or_else(|| "rustfmt".into());
+    // A command line is of limited length.
+    for some in files.chunks(100) {
+        let mut command = Command::new(&rustfmt);
+        command.args(["--edition", "2024", "--quiet"]).args(some).current_dir(folder);
+        let output = command.stdin(Stdio::null()).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(
+                String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The schema as plain data: tables and what belongs to them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
 };
 
@@ -321,13 +321,14 @@ impl Schema {
     #[must_use]
     pub fn in_foreign_key_order(&self) -> Vec<&Table> {
         let mut ordered: Vec<&Table> = Vec::with_capacity(self.tables.len());
+        let mut done: HashSet<&str> = HashSet::new();
         let mut left: Vec<&Table> = self.tables.values().collect();
         while !left.is_empty() {
             let ready = |table: &Table| {
                 table.foreign_keys.iter().all(|key| {
                     key.ref_table == table.name
                         || !self.tables.contains_key(&key.ref_table)
-                        || ordered.iter().any(|done| done.name == key.ref_table)
+                        || done.contains(key.ref_table.as_str())
                 })
             };
             let (mut now, later): (Vec<&Table>, Vec<&Table>) =
@@ -338,6 +339,7 @@ impl Schema {
             } else {
                 left = later;
             }
+            done.extend(now.iter().map(|table| table.name.as_str()));
             ordered.append(&mut now);
         }
         ordered

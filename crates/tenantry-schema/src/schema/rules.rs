@@ -24,7 +24,7 @@ pub fn violations(schema: &Schema) -> Vec<String> {
 
 /// Names that differ by case only, which SQLite takes for one, as a sentence each.
 #[must_use]
-pub(super) fn same_on_sqlite(schema: &Schema) -> Vec<String> {
+pub fn same_on_sqlite(schema: &Schema) -> Vec<String> {
     let mut found = Vec::new();
     for table in schema.tables.values() {
         for (at, column) in table.columns.iter().enumerate() {
