@@ -165,12 +165,13 @@ async fn read_in<C: ConnectionTrait>(db: &C, of: &Database, wanted: &Wanted) -> 
         others = left;
         attached.extend(of_tables);
     }
-    if !is_whole {
+    if is_whole {
+        others.extend(unwritten);
+    } else {
         // What belongs to no table was dealt with when the first ones were adopted, or is others'.
         objects.clear();
         others.retain(|left| tables.iter().any(|table| left.name.starts_with(table)));
     }
-    others.extend(unwritten);
     Ok(Found { live, objects, others, attached, tools, known })
 }
 

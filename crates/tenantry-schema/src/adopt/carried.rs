@@ -23,6 +23,7 @@ pub(super) fn carried(live: &Schema, engine: Engine) -> (Schema, Vec<Left>) {
         table.options.clear();
         table.distribution = None;
         if let Some(key) = &mut table.primary_key {
+            key.name = key.name.take().filter(is_writable);
             key.options.clear();
         }
         let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
@@ -44,7 +45,8 @@ pub(super) fn carried(live: &Schema, engine: Engine) -> (Schema, Vec<Left>) {
             let target = all.tables.get(&key.ref_table);
             let holds = target.is_some_and(|target| is_unique(target, &key.ref_columns));
             if holds && !kept.iter().any(|other| other.is_like(&key)) {
-                kept.push(ForeignKey { options: Vec::new(), ..key });
+                let name = key.name.clone().filter(is_writable);
+                kept.push(ForeignKey { name, options: Vec::new(), ..key });
             }
         }
         table.foreign_keys = kept;
@@ -84,6 +86,12 @@ pub(super) fn spelled(live: &Schema, engine: Engine) -> Schema {
             .collect();
     }
     schema.sorted()
+}
+
+/// Whether a name can be given to a key: SeaQuery does not double the quotes in it.
+#[allow(clippy::ptr_arg, reason = "what a filter asks for")]
+fn is_writable(name: &String) -> bool {
+    !name.contains('"')
 }
 
 /// Why no entity can be written for a table, if none can.
@@ -174,14 +182,15 @@ fn say_check(table: &Table, check: &Check) -> Check {
     // The server writes the list in other words each time that it reads its own.
     let listed = values::of_check(expr).filter(|list| table.column(&list.column).is_some());
     let expr = listed.map_or_else(|| expr.to_owned(), |list| list.to_string());
-    Check { name: check.name.clone(), expr }
+    Check { name: check.name.clone().filter(is_writable), expr }
 }
 
 /// An index as the entity will say it, if it can.
 fn say_index(table: &Table, index: &Index) -> Option<Index> {
     let is_said = |option: &String| option.starts_with(INCLUDE) || option == NULLS_NOT_DISTINCT;
     let deferrable = |option: &String| option.starts_with("DEFERRABLE");
-    if !index.options.iter().all(|option| is_said(option) || deferrable(option)) {
+    let has_words = index.options.iter().all(|option| is_said(option) || deferrable(option));
+    if !has_words || !is_writable(&index.name) {
         return None;
     }
     let mut wanted = index.clone();

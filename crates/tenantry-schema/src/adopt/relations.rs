@@ -133,8 +133,10 @@ fn wanted_field(table: &Table, key: &ForeignKey) -> String {
         let length = lower.strip_suffix(end)?.trim_end_matches('_').len();
         (length > 0).then(|| column.get(..length)).flatten()
     });
+    let same = table.foreign_keys.iter().filter(|other| other.ref_table == key.ref_table);
     match stem {
         Some(stem) => stem.to_owned(),
+        None if same.count() > 1 => format!("{column}_row"),
         None => module_of(&parts(&key.ref_table).1),
     }
 }

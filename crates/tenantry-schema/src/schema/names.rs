@@ -89,7 +89,8 @@ pub fn table_in_condition(name: &str) -> String {
 /// Joins the parts by underscores. What exceeds [`MAX_BYTES`] is replaced by a hash of the whole
 /// name, so that two long names never become one.
 fn join(table: &str, parts: &[String], suffix: &str) -> String {
-    let mut name = sql::parts(table).1.into_owned();
+    // SeaQuery writes names of constraints as they are.
+    let mut name = sql::parts(table).1.replace('"', "");
     for part in parts {
         name.push('_');
         // An expression's text is no identifier: keep its letters and digits.
@@ -131,6 +132,11 @@ mod tests {
             "domains_tenant_id_name_key"
         );
         assert_eq!(check("leads", "status", 0), "leads_status_check");
+    }
+
+    #[test]
+    fn quotes_stay_out_of_names() {
+        assert_eq!(primary_key("\"a \"\"b\"\"\""), "a b_pkey");
     }
 
     #[test]
