@@ -175,7 +175,8 @@ fn is_named(entry: &str, report: &str) -> bool {
     words.iter().any(own)
 }
 
-/// Random schemas, made by SQL and read again, without the types for which SeaORM has to be built anew.
+/// Makes random schemas by SQL and reads them again. Types that need other features of SeaORM are left out: Cargo would
+/// compile it a second time.
 pub async fn of_random_schemas(count: usize) -> Vec<Adopted> {
     let mut adopted = Vec::new();
     for pair in drawn(11, count) {

@@ -82,16 +82,12 @@ impl Project {
         let mut refused = Vec::new();
         refused.extend(objects::files(&objects).err());
         schema.objects = objects;
-        for engine in self.engines {
-            let mut by_engine = schema.refused_by(*engine);
+        refused.extend(self.refused(|engine| {
+            let mut refused = schema.refused_by(engine);
             let tenancies = self.tenancy.iter();
-            by_engine.extend(tenancies.flat_map(|it| tenancy::refused_by(&schema, it, *engine)));
-            if !by_engine.is_empty() {
-                by_engine
-                    .push(format!("Or leave `Engine::{engine:?}` out of the project's `engines`."));
-            }
-            refused.append(&mut by_engine);
-        }
+            refused.extend(tenancies.flat_map(|it| tenancy::refused_by(&schema, it, engine)));
+            refused
+        }));
         let sealed = self.tenancy.filter(|_| self.sealed);
         if let Some(tenancy) = &sealed {
             refused.extend(not_sealed(tenancy));
@@ -103,6 +99,20 @@ impl Project {
             Some(tenancy) => schema.sealed(tenancy),
             None => schema,
         })
+    }
+
+    /// What the project's engines refuse, each by `by`, and how to do without the engine.
+    pub(crate) fn refused(&self, by: impl Fn(Engine) -> Vec<String>) -> Vec<String> {
+        let mut refused = Vec::new();
+        for engine in self.engines {
+            let mut by_engine = by(*engine);
+            if !by_engine.is_empty() {
+                by_engine
+                    .push(format!("Or leave `Engine::{engine:?}` out of the project's `engines`."));
+            }
+            refused.append(&mut by_engine);
+        }
+        refused
     }
 
     /// How tenants are told apart, for what cannot be done without them.

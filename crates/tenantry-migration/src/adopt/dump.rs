@@ -27,11 +27,7 @@ pub(super) async fn run(db: &Database, dump: &str, name: &str) -> Result<Vec<Lef
     let mut left = Vec::new();
     let mut failed = |sql: &str, why: String| {
         let start: String = sql.split_whitespace().take(6).collect::<Vec<_>>().join(" ");
-        left.push(Left {
-            kind: "statement",
-            name: start,
-            why: format!("it could not be run: {why}"),
-        });
+        left.push(Left::new("statement", &start, format!("it could not be run: {why}")));
     };
     if db.engine == Engine::Sqlite {
         for sql in &all {

@@ -52,9 +52,9 @@ pub(super) async fn objects<C: ConnectionTrait>(
     found.retain(|row| row.table_name.as_deref().is_none_or(|table| tables.contains(table)));
     if engine != Engine::Sqlite {
         for row in without_needs(&mut found, &carried_tables(db, tables).await?) {
-            let why = "it needs a table, a view or a function that is not carried over".to_owned();
+            let why = "it needs a table, a view or a function that is not carried over";
             attached.extend(row.table_name.map(|table| attached_to(&table, "trigger", &row.name)));
-            left.push(Left { kind: "object", name: row.name, why });
+            left.push(Left::new("object", &row.name, why));
         }
     }
     for row in found {
@@ -64,8 +64,8 @@ pub(super) async fn objects<C: ConnectionTrait>(
         let name = file_name(&row.name);
         let statement = format!("{};\n", row.definition.trim().trim_end_matches(';'));
         if File::read(&name, &statement).is_err() {
-            let why = "its text cannot be read: write it into objects/ by hand".to_owned();
-            left.push(Left { kind: "object", name: row.name, why });
+            let why = "its text cannot be read: write it into objects/ by hand";
+            left.push(Left::new("object", &row.name, why));
             continue;
         }
         files.entry(name).or_default().push_str(&statement);

@@ -96,7 +96,7 @@ impl Backup {
         let generated = generated(tx, engine, &table.name).await?;
         let mut columns: Vec<String> = table.columns.iter().map(|it| it.name.clone()).collect();
         columns.retain(|column| !generated.contains(column));
-        let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
+        let key = table.key().to_vec();
         let name = table.name.clone();
         let (lost, rows) = (losing.columns.clone(), losing.rows);
         let header = TableHeader { table: name, columns: columns.clone(), key, lost, rows };

@@ -1,6 +1,6 @@
 //! `migration adopt`: entities, objects and the first migration for a database that is there already.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{collections::BTreeSet, fmt::Write as _, path::PathBuf};
 
 use chrono::Utc;
 use serde::Serialize;
@@ -11,8 +11,9 @@ use super::{Printer, counted, given_once};
 use crate::{
     Project,
     adopt::{Adopted, Found, Left, Wanted, adopt, not_said, read, read_dump, under_usual_names},
-    config::DatabaseArgs,
+    config::{DatabaseArgs, env},
     db::Absent,
+    diff::Renames,
     drift::Accepted,
     error::{Error, ModelError, Result},
     generate::{Answers, EntityFolder, Folder, propose, source},
@@ -48,7 +49,7 @@ pub(super) struct Args {
     #[arg(
         short = 'd',
         long,
-        env = crate::config::env::MIGRATION_DIR,
+        env = env::MIGRATION_DIR,
         hide_env_values = true,
         value_name = "DIR"
     )]
@@ -61,7 +62,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// The file in which it stands what is not carried over.
+/// The file that lists what is not carried over.
 const REPORT: &str = "adopted.md";
 
 /// Why a difference of an adopted table is accepted.
@@ -98,7 +99,7 @@ pub(super) async fn run(
     let name = migration_name(args, &folder)?;
     let entities = EntityFolder::find(args.entity_dir.as_deref(), &folder)?;
     let snapshot = folder.snapshot()?;
-    let mut known: std::collections::BTreeSet<String> =
+    let mut known: BTreeSet<String> =
         (project.tables)().into_iter().map(|def| def.name.to_owned()).collect();
     // Entities that were written and are not compiled in yet.
     known.extend(snapshot.tables.keys().cloned());
@@ -182,6 +183,9 @@ impl Work<'_> {
             return Ok(0);
         }
         let migration = self.write(out)?;
+        if !self.args.dry_run {
+            self.write_report(&left)?;
+        }
         if self.args.json {
             self.report(source, Some(&migration), &left, out)?;
             return Ok(0);
@@ -201,7 +205,6 @@ impl Work<'_> {
         }
         self.list_left(&left, out)?;
         if !self.args.dry_run {
-            self.write_report(&left)?;
             self.say_next(out);
         }
         Ok(0)
@@ -213,19 +216,11 @@ impl Work<'_> {
         next.tables.extend(self.adopted.schema.tables.clone());
         next.enums.extend(self.adopted.schema.enums.clone());
         next.objects.extend(self.found.objects.clone());
-        let mut refused = Vec::new();
-        for engine in self.project.engines {
-            let of_engine = next.refused_by(*engine);
-            refused.extend(of_engine.iter().map(|why| format!("{engine}: {why}")));
-            if !of_engine.is_empty() {
-                refused.push(format!("leave `Engine::{engine:?}` out of the project's `engines`"));
-            }
-        }
+        let refused = self.project.refused(|engine| next.refused_by(engine));
         if !refused.is_empty() {
             return Err(ModelError::of(&refused).into());
         }
-        let proposal =
-            propose(&self.snapshot, &next, &crate::diff::Renames::default(), &Answers::default())?;
+        let proposal = propose(&self.snapshot, &next, &Renames::default(), &Answers::default())?;
         if let Some(question) = proposal.questions.iter().find(|question| question.is_blocking()) {
             let why = format!("refused, because {}; nothing was written", question.message());
             return Err(Refusal::plain("adoption-conflicts", why).into());
@@ -277,11 +272,9 @@ impl Work<'_> {
         left.extend(self.found.others.iter().cloned());
         left.extend(self.findings.iter().map(|finding| {
             let object = finding.object.as_ref().map(|name| format!(".{name}")).unwrap_or_default();
-            Left {
-                kind: "difference",
-                name: format!("{}{object}", finding.table),
-                why: format!("{}; accepted in accepted_drift.json", finding.message),
-            }
+            let name = format!("{}{object}", finding.table);
+            let why = format!("{}; accepted in accepted_drift.json", finding.message);
+            Left::new("difference", &name, why)
         }));
         left.sort();
         left
@@ -378,9 +371,6 @@ impl Work<'_> {
             other_tools: &self.found.tools,
             features: &self.adopted.features,
         };
-        if migration.is_some() && !self.args.dry_run {
-            self.write_report(left)?;
-        }
         out.json(&Envelope {
             engine: Some(source.engine.name()),
             database: Some(source.name.clone()),

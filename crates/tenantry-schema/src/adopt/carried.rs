@@ -15,7 +15,7 @@ pub(super) fn carried(live: &Schema, engine: Engine) -> (Schema, Vec<Left>) {
     schema.tables.retain(|name, table| match why_not(table) {
         None => true,
         Some(why) => {
-            left.push(Left { kind: "table", name: name.clone(), why: why.to_owned() });
+            left.push(Left::new("table", name, why));
             false
         }
     });
@@ -26,7 +26,7 @@ pub(super) fn carried(live: &Schema, engine: Engine) -> (Schema, Vec<Left>) {
             key.name = key.name.take().filter(is_writable);
             key.options.clear();
         }
-        let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
+        let key = table.key().to_vec();
         let is_plain = live.tables.get(&table.name).is_some_and(|it| it.options.is_empty());
         for column in &mut table.columns {
             let is_key = key == [column.name.clone()];
@@ -59,7 +59,7 @@ pub(super) fn spelled(live: &Schema, engine: Engine) -> Schema {
     let mut schema = live.clone().without_access();
     for table in schema.tables.values_mut() {
         table.distribution = None;
-        let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
+        let key = table.key().to_vec();
         let is_plain = table.options.is_empty();
         for column in &mut table.columns {
             let mut said = column.clone();

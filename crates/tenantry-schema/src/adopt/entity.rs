@@ -130,7 +130,7 @@ impl<'s> Writer<'s> {
         );
         let mut says = vec![format!("table_name = {bare:?}")];
         says.extend(schema_name.map(|name| format!("schema_name = {name:?}")));
-        says.extend(table.comment.as_ref().map(|text| format!("comment = {}", source::text(text))));
+        says.extend(table.comment.as_deref().map(comment));
         let _ = writeln!(source, "#[sea_orm({})]\npub struct Model {{", says.join(", "));
         for column in in_key_order(table) {
             self.field(table, column, &unique_keys, &attributes, &mut source);
@@ -167,9 +167,9 @@ impl<'s> Writer<'s> {
         let fields = &self.fields[table.name.as_str()];
         let tenant =
             fields.get(tenancy.column).filter(|_| is_scoped && table.name != tenancy.root)?;
-        let key = table.primary_key.as_ref()?;
-        let id = key.columns.iter().find(|name| *name != tenancy.column);
-        let id = fields.get(id.unwrap_or(key.columns.first()?).as_str())?;
+        let key = table.key();
+        let id = key.iter().find(|name| *name != tenancy.column).or_else(|| key.first())?;
+        let id = fields.get(id.as_str())?;
         Some(format!("tenantry_entity::tenant_scoped!({}, {});", variant(tenant), variant(id)))
     }
 
@@ -207,7 +207,7 @@ impl<'s> Writer<'s> {
         let field = &self.fields[table.name.as_str()][column.name.as_str()];
         let Written { mut ty, attributes: typed } = self.column(table, column);
         let mut says = Vec::new();
-        let key = table.primary_key.as_ref().map(|key| key.columns.as_slice()).unwrap_or_default();
+        let key = table.key();
         if key.contains(&column.name) {
             says.push("primary_key".to_owned());
             if !column.auto_increment {
@@ -233,9 +233,7 @@ impl<'s> Writer<'s> {
         );
         says.extend(column.default.as_deref().map(default));
         says.extend(extra(table, column));
-        says.extend(
-            column.comment.as_ref().map(|text| format!("comment = {}", source::text(text))),
-        );
+        says.extend(column.comment.as_deref().map(comment));
         source.push_str(&docs(column.comment.as_deref().unwrap_or_default()));
         if !says.is_empty() {
             let _ = writeln!(source, "#[sea_orm({})]", says.join(", "));
@@ -324,7 +322,7 @@ fn declaration(declared: &Enum) -> String {
 
 /// Columns in the order of the table, but for those of a key that has another order: SeaORM takes it from the fields.
 fn in_key_order(table: &Table) -> Vec<&Column> {
-    let key = table.primary_key.as_ref().map(|key| key.columns.as_slice()).unwrap_or_default();
+    let key = table.key();
     let is_key = |column: &&Column| key.contains(&column.name);
     let there: Vec<&String> =
         table.columns.iter().filter(is_key).map(|column| &column.name).collect();
@@ -339,7 +337,7 @@ fn in_key_order(table: &Table) -> Vec<&Column> {
 fn index_attributes(table: &Table) -> (BTreeMap<&str, String>, BTreeSet<&str>) {
     let (mut unique_keys, mut said) = (BTreeMap::new(), BTreeSet::new());
     let mut labels = Names::default();
-    let key = table.primary_key.as_ref().map(|key| key.columns.as_slice()).unwrap_or_default();
+    let key = table.key();
     for index in &table.indexes {
         let columns: Vec<&str> = index.parts.iter().map(|part| part.expr.as_str()).collect();
         let plain = Index {
@@ -380,6 +378,10 @@ fn index_attributes(table: &Table) -> (BTreeMap<&str, String>, BTreeSet<&str>) {
 fn said_alike(table: &Table, index: &Index, said: &BTreeSet<&str>) -> bool {
     let others = table.indexes.iter().filter(|it| said.contains(it.name.as_str()));
     others.into_iter().any(|it| it.parts == index.parts && it.unique == index.unique)
+}
+
+fn comment(text: &str) -> String {
+    format!("comment = {}", source::text(text))
 }
 
 fn default(text: &str) -> String {

@@ -51,11 +51,19 @@ pub struct EntityFile {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Left {
     /// The kind of object, in small letters: `table`, `sequence`.
-    pub kind: &'static str,
+    pub kind: String,
     /// Its name.
     pub name: String,
     /// Why it is not carried over, or what becomes of it.
     pub why: String,
+}
+
+impl Left {
+    /// An object of this kind and name.
+    #[must_use]
+    pub fn new(kind: &str, name: &str, why: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), name: name.to_owned(), why: why.into() }
+    }
 }
 
 /// The statements of a dump that a server takes: without the commands of psql, the rows behind COPY, and what is about
@@ -86,10 +94,7 @@ pub fn adopt(live: &Schema, engine: Engine, tenancy: Option<&Tenancy>, taken: &[
     let mut used: Vec<String> = taken.iter().map(|name| (*name).to_owned()).collect();
     for table in &ordered {
         let (_, bare) = crate::sql::parts(&table.name);
-        let wanted = naming::module(&bare);
-        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
-        let mut tried = [wanted.clone()].into_iter().chain(numbered);
-        let module = tried.find(|name| !used.contains(name)).unwrap_or_default();
+        let module = naming::first_free(&naming::module(&bare), |name| !used.contains(name));
         used.push(module.clone());
         modules.insert(table.name.as_str(), module);
     }

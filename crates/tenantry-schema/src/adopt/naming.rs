@@ -30,10 +30,15 @@ impl Names {
     }
 
     fn free(&mut self, wanted: &str) -> String {
-        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
-        let mut tried = [wanted.to_owned()].into_iter().chain(numbered);
-        tried.find(|name| self.taken.insert(variant(name))).unwrap_or_default()
+        first_free(wanted, |name| self.taken.insert(variant(name)))
     }
+}
+
+/// The name, or with the first number behind it that makes it free.
+pub(super) fn first_free(wanted: &str, mut is_free: impl FnMut(&String) -> bool) -> String {
+    let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+    let mut tried = [wanted.to_owned()].into_iter().chain(numbered);
+    tried.find(|name| is_free(name)).unwrap_or_default()
 }
 
 /// The name of a field, in small letters and underscores.

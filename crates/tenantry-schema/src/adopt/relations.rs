@@ -79,21 +79,17 @@ pub(super) fn relations<'s>(
         let target = &schema.tables[target];
         let is_only = between(child, target) + between(target, child) == 1;
         let module = &modules[child.name.as_str()];
-        let is_one = is_unique(child, &key.columns);
+        // SeaORM finds only the many by the name of a relation, as where there are several or a table refers to itself.
+        let is_one = is_only && is_unique(child, &key.columns);
         let (_, bare) = parts(&child.name);
-        let called = if is_one && is_only { module.clone() } else { bare.into_owned() };
+        let called = if is_one { module.clone() } else { bare.into_owned() };
         let wanted = if is_only { called } else { format!("{called}_by_{forward}") };
         let field = names.entry(&target.name).or_default().field(&wanted);
         let own = variants.entry(&target.name).or_default();
         let own = own.field(if is_only { module } else { &field });
-        // SeaORM finds only the many by the name of a relation.
-        let kind = if is_one && is_only { "has_one" } else { "has_many" };
-        let mut attributes = Vec::new();
-        let mut ty = if kind == "has_one" { "HasOne" } else { "HasMany" };
-        let mut entity = "Entity".to_owned();
+        let (kind, ty) = if is_one { ("has_one", "HasOne") } else { ("has_many", "HasMany") };
+        let (mut attributes, mut entity) = (Vec::new(), "Entity".to_owned());
         if child.name == target.name {
-            // SeaORM has no other way back to a table's own rows.
-            ty = "HasMany";
             attributes.push("self_ref".to_owned());
             attributes.push(format!("relation_enum = {:?}", variant(&own)));
             attributes.push(format!("relation_reverse = {forward:?}"));

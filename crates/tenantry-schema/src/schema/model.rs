@@ -381,8 +381,7 @@ impl Table {
     /// Whether each row is a tenant: rows are spread by their own key.
     #[must_use]
     pub fn is_root(&self) -> bool {
-        let key = self.primary_key.as_ref().map(|key| key.columns.as_slice());
-        let own = matches!((&self.distribution, key), (Some(Distribution::By(by)), Some([key])) if by == key);
+        let own = matches!((&self.distribution, self.key()), (Some(Distribution::By(by)), [key]) if by == key);
         own && self.beside().is_none()
     }
 
@@ -444,6 +443,12 @@ impl Table {
     pub(super) fn keep_columns_only(&mut self) {
         let columns = std::mem::take(&mut self.columns);
         *self = Self { columns, ..Self::new(std::mem::take(&mut self.name)) };
+    }
+
+    /// The columns of the primary key in key order; none if there is no key.
+    #[must_use]
+    pub fn key(&self) -> &[String] {
+        self.primary_key.as_ref().map_or(&[], |key| &key.columns)
     }
 
     /// The column of that name.

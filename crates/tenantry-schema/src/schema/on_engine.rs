@@ -139,9 +139,8 @@ impl Schema {
         }
         for table in self.tables.values() {
             let name = &table.name;
-            let key = table.primary_key.as_ref().map(|key| key.columns.as_slice());
             for column in &table.columns {
-                if column.auto_increment && key != Some(std::slice::from_ref(&column.name)) {
+                if column.auto_increment && table.key() != [column.name.clone()] {
                     found.push(format!(
                         "{name}.{} is numbered by the database, which SQLite does for a key of one column only: \
                          write `auto_increment = false`",
