@@ -386,3 +386,37 @@ impl tenantry_entity::Table for Entity {
     assert!(read("migration/schema.json").contains("of_person"));
     assert!(read("migration/adopted.md").contains("- table `keyless`"));
 }
+
+/// Parts are adopted one after the other, by the same program: nothing of the first is lost, and what belongs to the
+/// others' tables is not told.
+#[test]
+fn parts_are_adopted_one_after_the_other() {
+    let (temp, begin) = folders();
+    let dump = temp.path().join("parts.sql").display().to_string();
+    fs::write(
+        &dump,
+        "CREATE TABLE order_logs (id INTEGER PRIMARY KEY, size INT);\n\
+         CREATE TABLE orders (id INTEGER PRIMARY KEY, size INT);\n\
+         CREATE TRIGGER counted AFTER INSERT ON orders BEGIN UPDATE orders SET size = 1; END;\n\
+         CREATE VIEW all_orders AS SELECT * FROM orders;\n",
+    )
+    .unwrap();
+    let db = TestDb::new(Engine::Sqlite);
+    let adopt = |table: &str| {
+        let mut args: Vec<&str> = begin.iter().map(String::as_str).collect();
+        args.extend(["--from", &dump, "--tables", table]);
+        db.migration(&args).ok().stdout
+    };
+    let first = adopt("order_logs");
+    assert!(!first.contains("counted") && !first.contains("all_orders"), "{first}");
+    let second = adopt("orders");
+    assert!(second.contains("trigger orders: counted"), "{second}");
+    assert!(second.contains("adopt_tables_2") && !second.contains("all_orders"), "{second}");
+    let accepted = fs::read_to_string(temp.path().join("migration/accepted_drift.json")).unwrap();
+    let accepted: Value = serde_json::from_str(&accepted).unwrap();
+    let accepted = accepted["accepted"].as_array().unwrap();
+    for (table, object) in [("order_logs", "size"), ("orders", "size"), ("orders", "counted")] {
+        let is_it = |it: &Value| it["table"] == table && it["object"] == object;
+        assert!(accepted.iter().any(is_it), "{table} {object}: {accepted:#?}");
+    }
+}

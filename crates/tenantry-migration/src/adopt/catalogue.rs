@@ -22,7 +22,7 @@ struct Row {
 }
 
 /// Lists what is not carried over, and what of it a comparison would find. Of what belongs to a table, only that of
-/// `tables`.
+/// `tables`; the rest only of a whole database.
 ///
 /// # Errors
 ///
@@ -30,12 +30,14 @@ struct Row {
 pub(super) async fn others<C: ConnectionTrait>(
     db: &C,
     tables: &BTreeSet<&str>,
+    is_whole: bool,
     has_tenancy: bool,
 ) -> Result<(Vec<Left>, Vec<Finding>), DbErr> {
     let (mut left, mut attached) = (Vec::new(), Vec::new());
     for sql in [of_tables(), beside_tables(), elsewhere()] {
         for row in rows::<Row, C>(db, sql).await? {
-            let is_adopted = row.table_name.as_deref().is_none_or(|name| tables.contains(name));
+            let is_adopted =
+                row.table_name.as_deref().map_or(is_whole, |name| tables.contains(name));
             let is_access = ["row-level security", "policy"].contains(&row.kind.as_str());
             if !is_adopted || (is_access && has_tenancy) {
                 continue;

@@ -156,21 +156,13 @@ async fn read_in<C: ConnectionTrait>(db: &C, of: &Database, wanted: &Wanted) -> 
     let tables: BTreeSet<&str> = carried.map(|table| table.name.as_str()).collect();
     let enums: BTreeSet<&str> = live.enums.keys().map(String::as_str).collect();
     let is_whole = wanted.tables.is_empty() && known.is_empty();
-    let (mut objects, unwritten, mut attached) =
-        objects::objects(db, of.engine, &tables, &enums).await?;
-    let mut others = Vec::new();
+    let objects = objects::objects(db, of.engine, &tables, &enums, is_whole).await?;
+    let (objects, mut others, mut attached) = objects;
     if is_postgres {
         let has_tenancy = of.project.tenancy.is_some();
-        let (left, of_tables) = catalogue::others(db, &tables, has_tenancy).await?;
-        others = left;
+        let (left, of_tables) = catalogue::others(db, &tables, is_whole, has_tenancy).await?;
+        others.extend(left);
         attached.extend(of_tables);
-    }
-    if is_whole {
-        others.extend(unwritten);
-    } else {
-        // What belongs to no table was dealt with when the first ones were adopted, or is others'.
-        objects.clear();
-        others.retain(|left| tables.iter().any(|table| left.name.starts_with(table)));
     }
     Ok(Found { live, objects, others, attached, tools, known })
 }

@@ -30,7 +30,8 @@ struct Row {
 
 /// The files, by their names without `.sql`, and what cannot be written into one.
 ///
-/// Triggers are those of `tables`; the types of `enums` are made with the tables that have them.
+/// Triggers are those of `tables`; the types of `enums` are made with the tables that have them. Of a database that is not
+/// adopted as a whole, what belongs to no table was dealt with before, or is others', and a trigger is named.
 ///
 /// # Errors
 ///
@@ -40,6 +41,7 @@ pub(super) async fn objects<C: ConnectionTrait>(
     engine: Engine,
     tables: &BTreeSet<&str>,
     enums: &BTreeSet<&str>,
+    is_whole: bool,
 ) -> Result<(BTreeMap<String, String>, Vec<Left>, Vec<Finding>), DbErr> {
     let sql = if engine == Engine::Sqlite { ON_SQLITE } else { ON_POSTGRES };
     let mut files: BTreeMap<String, String> = BTreeMap::new();
@@ -50,6 +52,15 @@ pub(super) async fn objects<C: ConnectionTrait>(
         rows(db, sql).await?
     };
     found.retain(|row| row.table_name.as_deref().is_none_or(|table| tables.contains(table)));
+    if !is_whole {
+        for row in found {
+            let Some(table) = row.table_name else { continue };
+            attached.push(attached_to(&table, "trigger", &row.name));
+            let why = "a part of a database is adopted without its triggers: write it into objects/ by hand";
+            left.push(Left::new("trigger", &format!("{table}: {}", row.name), why));
+        }
+        return Ok((files, left, attached));
+    }
     if engine != Engine::Sqlite {
         for row in without_needs(&mut found, &carried_tables(db, tables).await?) {
             let why = "it needs a table, a view or a function that is not carried over";

@@ -65,6 +65,9 @@ pub(super) struct Args {
 /// The file that lists what is not carried over.
 const REPORT: &str = "adopted.md";
 
+/// The file of differences that are accepted.
+const ACCEPTED: &str = "accepted_drift.json";
+
 /// Why a difference of an adopted table is accepted.
 const REASON: &str = "the table was adopted, and entities have no words for it";
 
@@ -236,7 +239,11 @@ impl Work<'_> {
         let usual = under_usual_names(&self.adopted);
         let accepted = [&self.findings[..], &usual, &self.found.attached].concat();
         let is_accepted = !accepted.is_empty();
-        let accepted = Accepted::read(self.project, None)?.with_adopted(&accepted, REASON);
+        // The list that is compiled in may be older than the file.
+        let file = self.folder.root().join(ACCEPTED);
+        let file = file.exists().then_some(file);
+        let there = Accepted::read(self.project, file.as_deref())?;
+        let accepted = there.with_adopted(&accepted, REASON);
         let accepted = serde_json::to_string_pretty(&accepted)
             .map_err(|error| Error::config("json", error.to_string()))?;
         self.entities.add(&sources)?;
@@ -256,7 +263,7 @@ impl Work<'_> {
             ));
         }
         if is_accepted {
-            self.folder.write_beside("accepted_drift.json", &(accepted + "\n"))?;
+            self.folder.write_beside(ACCEPTED, &(accepted + "\n"))?;
         }
         Ok(name)
     }
